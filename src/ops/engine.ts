@@ -1,0 +1,35 @@
+/** Who sent a message: what the listener read from the client's certificate, checked anew before each message. */
+export interface Peer {
+  /** Partition of the objects that this client sees: the scope's id. */
+  readonly scope: string
+  readonly scopeName: string
+  readonly role: string
+  /** Serial number of the certificate, decimal. */
+  readonly serial: string
+  /** Whether the role allows an operation, by its KMIP XML name such as `CreateKeyPair`. */
+  may(operation: string): boolean
+}
+
+/** What the audit log says of one batch item; never a value of key material, of an attribute or of a credential. */
+export interface AuditEntry {
+  readonly operation: string
+  readonly object?: string
+  readonly status: string
+  readonly reason?: string
+  readonly latencyMs: number
+  /** What happened inside, for the log alone: the cause of a General Failure. */
+  readonly cause?: unknown
+}
+
+export interface Answer {
+  /** One whole response message, to be written at once. */
+  readonly bytes: Buffer
+  /** The framing is lost: close the connection after the answer. */
+  readonly close: boolean
+  readonly entries: readonly AuditEntry[]
+}
+
+/** Answers KMIP messages. It never rejects: what goes wrong is in the answer. */
+export interface Engine {
+  answer(request: Buffer, peer: Peer): Promise<Answer>
+}

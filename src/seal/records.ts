@@ -1,0 +1,38 @@
+import type { Page } from '../store/store.ts'
+
+/** A record in clear. The caller must not change `body`. */
+export interface Record {
+  readonly revision: number
+  readonly body: Buffer
+}
+
+/** One change of one record, in clear; fields as in the store's `Change`. */
+export interface RecordChange {
+  readonly partition: string
+  readonly id: string
+  readonly expect: number
+  readonly body?: Buffer
+  readonly terms?: readonly string[]
+  readonly claims?: readonly string[]
+}
+
+export interface FoundRecord {
+  readonly id: string
+  readonly sequence: number
+}
+
+/**
+ * Records above the seal: what the rest of kmipd reads and writes. Each body is sealed for its place, each term and claim blinded,
+ * before the store sees it. `test/seal/records.test.ts` holds the promises.
+ */
+export interface Records {
+  /** @throws SealError `damaged` if the record does not open with our keys at this place */
+  get(partition: string, id: string): Promise<Record | undefined>
+  revision(partition: string, id: string): Promise<number>
+  find(partition: string, terms: readonly string[], page: Page): Promise<FoundRecord[]>
+  /** All or nothing, durable when the promise is kept. @throws StoreError `conflict` */
+  commit(changes: readonly RecordChange[]): Promise<void>
+  /** As the store's: another number whenever anything may have changed. */
+  version(): number
+  close(): Promise<void>
+}

@@ -1,0 +1,62 @@
+/** A record as it is stored: sealed above this layer, opaque here. */
+export interface Sealed {
+  /** 1 at the first commit, +1 at each later one. */
+  readonly revision: number
+  readonly body: Buffer
+}
+
+/** One change of one record. */
+export interface Change {
+  /** Whose record it is: a scope, or the administration. Opaque. */
+  readonly partition: string
+  readonly id: string
+  /** The revision that must be stored now; 0: there must be none. */
+  readonly expect: number
+  /** The new content; absent: delete the record with its terms and claims. */
+  readonly body?: Buffer
+  /** Blinded index terms, replacing the old ones. */
+  readonly terms?: readonly Buffer[]
+  /** Blinded values that this record alone may hold in its partition, replacing the old ones: the commit fails while another holds one. */
+  readonly claims?: readonly Buffer[]
+}
+
+export interface Page {
+  /** Return only what is older than this `sequence`, to go on after an earlier page. */
+  readonly before?: number
+  readonly limit: number
+}
+
+export interface Found {
+  readonly id: string
+  /** Grows with each record that is made in the store; kept for the life of the record. */
+  readonly sequence: number
+}
+
+export type StoreErrorCode = 'conflict' | 'unavailable' | 'damaged' | 'closed'
+
+/** `conflict`: a revision was not the expected one or a claim is taken, and nothing was changed; read again and retry. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+  readonly code: StoreErrorCode
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/**
+ * Where records live. It knows nothing of KMIP or of keys. A promise is kept only when the change is durable.
+ * A backend is finished when it passes `test/store/contract.ts`.
+ */
+export interface Store {
+  get(partition: string, id: string): Promise<Sealed | undefined>
+  /** The revision that is stored now, 0 if there is none: the cheap check of a cached copy. */
+  revision(partition: string, id: string): Promise<number>
+  /** Records that carry all `terms` (none: all of the partition), newest first. Put the rarest term first. */
+  find(partition: string, terms: readonly Buffer[], page: Page): Promise<Found[]>
+  /** All or nothing. @throws StoreError */
+  commit(changes: readonly Change[]): Promise<void>
+  /** A number that is another one whenever anything may have changed since it was last read, by whatever process. Cheap. */
+  version(): number
+  close(): Promise<void>
+}
