@@ -1,0 +1,64 @@
+import type { Records } from '../seal/records.ts'
+import { ManagedObject } from './managed-object.ts'
+
+interface Entry {
+  readonly object: ManagedObject
+  /** The store's version at which the entry was last known to be current. */
+  checked: number
+}
+
+/**
+ * Objects in clear, so that a Get need not open the sealed record again. An entry is served only after the store said that nothing
+ * changed since it was checked, or that the object's revision is still the same: a revoked or destroyed key is never served from here.
+ */
+export class ObjectCache {
+  readonly #records: Records
+  readonly #capacity: number
+  readonly #entries = new Map<string, Entry>()
+
+  /** @param capacity objects kept at most; the oldest go first */
+  constructor(records: Records, capacity = 10_000) {
+    this.#records = records
+    this.#capacity = capacity
+  }
+
+  /** The object as it is stored now, or nothing. */
+  async read(scope: string, id: string): Promise<ManagedObject | undefined> {
+    const key = `${scope}/${id}`
+    const entry = this.#entries.get(key)
+    const version = this.#records.version()
+    if (entry) {
+      if (entry.checked === version) return entry.object
+      if ((await this.#records.revision(scope, id)) === entry.object.revision) {
+        entry.checked = version
+        return entry.object
+      }
+      this.#entries.delete(key)
+    }
+    const record = await this.#records.get(scope, id)
+    if (!record) return undefined
+    const object = ManagedObject.fromBody(id, record.body, record.revision)
+    this.#put(key, { object, checked: version })
+    return object
+  }
+
+  /** What is held for an object, without asking the store whether it is still true. */
+  peek(scope: string, id: string): ManagedObject | undefined {
+    return this.#entries.get(`${scope}/${id}`)?.object
+  }
+
+  /** Take over an object that was just stored; its revision is checked at the next read. */
+  keep(scope: string, object: ManagedObject): void {
+    this.#put(`${scope}/${object.id}`, { object, checked: Number.NaN })
+  }
+
+  forget(scope: string, id: string): void {
+    this.#entries.delete(`${scope}/${id}`)
+  }
+
+  #put(key: string, entry: Entry): void {
+    this.#entries.delete(key)
+    this.#entries.set(key, entry)
+    if (this.#entries.size > this.#capacity) this.#entries.delete(this.#entries.keys().next().value!)
+  }
+}

@@ -1,0 +1,129 @@
+import type { Records, RecordChange } from '../seal/records.ts'
+import type { Item } from '../ttlv/item.ts'
+import { KmipError } from './errors.ts'
+import { claimsOf, indexTerms, nameTerms } from './index-terms.ts'
+import { ManagedObject } from './managed-object.ts'
+import type { ObjectCache } from './object-cache.ts'
+
+const PAGE = 256
+
+/**
+ * What one batch item, or an Undo batch as a whole, reads and changes in one scope. Nothing is stored before `commit`, and then all of
+ * it or nothing: the commit fails when another unit changed one of the objects meanwhile, and the caller does the work again.
+ */
+export class UnitOfWork {
+  readonly #records: Records
+  readonly #cache: ObjectCache
+  readonly scope: string
+  /** Objects that this unit made or changed, by identifier. */
+  readonly #changed = new Map<string, ManagedObject>()
+  readonly #removed = new Map<string, ManagedObject>()
+
+  constructor(records: Records, cache: ObjectCache, scope: string) {
+    this.#records = records
+    this.#cache = cache
+    this.scope = scope
+  }
+
+  /** The object as this unit sees it, or nothing. Shared with others: do not change it. */
+  async find(id: string): Promise<ManagedObject | undefined> {
+    if (this.#removed.has(id)) return undefined
+    return this.#changed.get(id) ?? this.#cache.read(this.scope, id)
+  }
+
+  /** @throws KmipError Object Not Found (Item Not Found before 2.0), the same for an object of another scope */
+  async read(id: string): Promise<ManagedObject> {
+    const object = await this.find(id)
+    if (!object) throw new KmipError('ObjectNotFound', `there is no object ${printable(id)}`)
+    return object
+  }
+
+  /** A copy to change; this unit stores it when it commits. @throws KmipError as `read` */
+  async edit(id: string): Promise<ManagedObject> {
+    const own = this.#changed.get(id)
+    if (own) return own
+    const copy = (await this.read(id)).copy()
+    this.#changed.set(id, copy)
+    return copy
+  }
+
+  add(object: ManagedObject): void {
+    this.#changed.set(object.id, object)
+  }
+
+  /** Forget the object altogether. @throws KmipError as `read` */
+  async remove(id: string): Promise<void> {
+    const object = await this.read(id)
+    this.#changed.delete(id)
+    if (object.revision > 0) this.#removed.set(id, object)
+  }
+
+  /**
+   * Objects that carry all `terms`, newest first, those of this unit included. Terms narrow; whether an object is one that is asked
+   * for is the caller's to say.
+   */
+  async *candidates(terms: readonly string[]): AsyncGenerator<ManagedObject> {
+    for (const object of [...this.#changed.values()].reverse()) if (object.revision === 0) yield object
+    let before: number | undefined
+    for (;;) {
+      const page = await this.#records.find(this.scope, terms, before === undefined ? { limit: PAGE } : { before, limit: PAGE })
+      const seen = new Set<string>()
+      for (const { id } of page) {
+        seen.add(id)
+        const object = await this.find(id)
+        if (object) yield object
+      }
+      const last = page.at(-1)
+      if (!last || page.length < PAGE) break
+      before = last.sequence
+    }
+    // An object that this unit changed so that it has the terms only now is not in the index yet.
+    for (const object of this.#changed.values()) if (object.revision > 0 && this.#hasNewTerms(object, terms)) yield object
+  }
+
+  #hasNewTerms(object: ManagedObject, terms: readonly string[]): boolean {
+    const stored = this.#cache.peek(this.scope, object.id)
+    const before = new Set(stored ? indexTerms(stored) : [])
+    const now = new Set(indexTerms(object))
+    return terms.every(term => now.has(term)) && !terms.every(term => before.has(term))
+  }
+
+  /**
+   * Refuse a name that another living object of the scope has. The store's claims decide between two that come at once.
+   * @throws KmipError Non Unique Name Attribute
+   */
+  async checkName(name: Item, except?: string, v1: 'InvalidField' | 'IllegalOperation' = 'InvalidField'): Promise<void> {
+    for await (const object of this.candidates(nameTerms(name)))
+      if (object.id !== except && !object.destroyed && claimsOf(object).some(claim => nameTerms(name).includes(claim)))
+        throw new KmipError('NonUniqueNameAttribute', 'another object has this Name', { v1 })
+  }
+
+  get isChanged(): boolean {
+    return this.#changed.size + this.#removed.size > 0
+  }
+
+  /** Make all changes durable. @throws StoreError `conflict`: another unit was faster; nothing is stored. */
+  async commit(): Promise<void> {
+    if (!this.isChanged) return
+    const changes: RecordChange[] = []
+    for (const object of this.#changed.values())
+      changes.push({
+        partition: this.scope,
+        id: object.id,
+        expect: object.revision,
+        body: object.toBody(),
+        terms: indexTerms(object),
+        claims: claimsOf(object),
+      })
+    for (const object of this.#removed.values()) changes.push({ partition: this.scope, id: object.id, expect: object.revision })
+    await this.#records.commit(changes)
+    for (const object of this.#changed.values())
+      this.#cache.keep(this.scope, new ManagedObject(object.id, object.type, object.attributes, object.object, object.revision + 1))
+    for (const object of this.#removed.values()) this.#cache.forget(this.scope, object.id)
+    this.#changed.clear()
+    this.#removed.clear()
+  }
+}
+
+/** What a client sent may stand in a message only as far as it is harmless. */
+const printable = (id: string): string => (/^[\w.:-]{1,127}$/.test(id) ? id : 'with this Unique Identifier')
