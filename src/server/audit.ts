@@ -1,0 +1,79 @@
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
+
+/** The audit log cannot be written. */
+export class AuditError extends Error {
+  override readonly name = 'AuditError'
+  readonly code = 'audit_unwritable'
+}
+
+export interface AuditOptions {
+  /** File to append to, made with mode 0600; absent: standard output. */
+  readonly file?: string
+  /** Wait for the disk after each write. */
+  readonly fsync?: boolean
+}
+
+/** Where audit records go. `write` returns when the lines are handed to the system, and throws when they are not. */
+export interface Audit {
+  /** @throws AuditError */
+  write(lines: string): void
+  /** Open the file anew, after it was rotated. @throws AuditError, the old file still open */
+  reopen(): void
+  close(): void
+}
+
+/**
+ * Open the audit log. Writes are synchronous and their failure is known at once, which a stream cannot promise: an answer leaves only after
+ * its record.
+ * @throws AuditError
+ */
+export function openAudit(options: AuditOptions): Audit {
+  const { file, fsync = false } = options
+  let fd = file === undefined ? 1 : open(file)
+  return {
+    write(lines) {
+      try {
+        writeAll(fd, lines)
+        if (fsync) fsyncSync(fd)
+      } catch (cause) {
+        throw new AuditError('the audit log cannot be written', { cause })
+      }
+    },
+    reopen() {
+      if (file === undefined) return
+      const next = open(file)
+      closeSync(fd)
+      fd = next
+    },
+    close() {
+      if (file !== undefined) closeSync(fd)
+    },
+  }
+}
+
+function open(file: string): number {
+  try {
+    return openSync(file, 'a', 0o600)
+  } catch (cause) {
+    throw new AuditError('the audit log cannot be opened', { cause })
+  }
+}
+
+const RETRY_MS = 5
+const RETRIES = 200
+const pause = new Int32Array(new SharedArrayBuffer(4))
+
+// A pipe that another process made non-blocking answers EAGAIN while its reader is behind: wait for it, but not for ever.
+function writeAll(fd: number, lines: string): void {
+  const bytes = Buffer.from(lines)
+  let written = 0
+  for (let attempt = 0; written < bytes.length; ) {
+    try {
+      written += writeSync(fd, bytes, written)
+      attempt = 0
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN') || ++attempt > RETRIES) throw error
+      Atomics.wait(pause, 0, 0, RETRY_MS)
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Registry } from 'prom-client'
+
+export interface HttpOptions {
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  readonly registry: Registry
+  /** Why the server cannot answer clients now; nothing if it can. */
+  readonly unready: () => string | undefined
+}
+
+/** The metrics listener: `/metrics` for Prometheus, `/healthz` (the process lives) and `/readyz` (it answers KMIP clients). */
+export class MetricsServer {
+  readonly #server: Server
+
+  private constructor(server: Server) {
+    this.#server = server
+  }
+
+  /** Listen. @throws the system's error if the address is taken or not ours */
+  static async listen(options: HttpOptions): Promise<MetricsServer> {
+    const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000, maxHeaderSize: 8192 }, (request, response) => {
+      void answer(request, response, options)
+    })
+    server.maxConnections = 100
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(options.port, options.host, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+    return new MetricsServer(server)
+  }
+
+  /** `host:port` as it is bound. */
+  get address(): string {
+    const { address, port, family } = this.#server.address() as AddressInfo
+    return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
+    this.#server.closeAllConnections()
+    await closed
+  }
+}
+
+const TEXT = 'text/plain; charset=utf-8'
+
+async function answer(request: IncomingMessage, response: ServerResponse, { registry, unready }: HttpOptions): Promise<void> {
+  const path = request.url?.split('?', 1)[0]
+  if (request.method !== 'GET' && request.method !== 'HEAD') send(405, TEXT, 'use GET\n')
+  else if (path === '/healthz') send(200, TEXT, 'ok\n')
+  else if (path === '/readyz') {
+    const reason = unready()
+    send(reason === undefined ? 200 : 503, TEXT, `${reason ?? 'ok'}\n`)
+  } else if (path === '/metrics') send(200, registry.contentType, await registry.metrics())
+  else send(404, TEXT, 'here are /metrics, /healthz and /readyz\n')
+
+  function send(status: number, type: string, text: string): void {
+    response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text), 'x-content-type-options': 'nosniff' })
+    response.end(request.method === 'HEAD' ? undefined : text)
+  }
+}

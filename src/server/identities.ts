@@ -1,0 +1,52 @@
+import type { X509Certificate } from 'node:crypto'
+import type { Peer } from '../ops/engine.ts'
+
+/** Who a certificate belongs to, as the scopes know it. */
+export interface Identities {
+  /** Another number whenever an answer of `identify` may have changed. Cheap: it is read for every message. */
+  version(): number
+  /** The peer of a certificate that our CA issued, or nothing if it is unknown, revoked, or its role or scope is gone. */
+  identify(certificate: X509Certificate): Promise<Peer | undefined>
+}
+
+/** One client certificate and what is known of it, shared by its connections. */
+export class Identity {
+  readonly certificate: X509Certificate
+  readonly endsMs: number
+  connections = 0
+  /** Absent: refused, or not looked up yet. */
+  peer: Peer | undefined
+  /** Version of the identities that `peer` was read at. */
+  version = Number.NaN
+  #pending: Promise<Peer | undefined> | undefined
+  #pendingVersion = Number.NaN
+
+  constructor(certificate: X509Certificate) {
+    this.certificate = certificate
+    this.endsMs = Date.parse(certificate.validTo)
+  }
+
+  /** Look the peer up anew. Connections that ask at the same version share one look-up. */
+  check(identities: Identities): Promise<Peer | undefined> {
+    const version = identities.version()
+    if (this.#pending === undefined || this.#pendingVersion !== version) {
+      this.#pendingVersion = version
+      this.#pending = this.#read(identities, version)
+    }
+    return this.#pending
+  }
+
+  async #read(identities: Identities, version: number): Promise<Peer | undefined> {
+    try {
+      const peer = await identities.identify(this.certificate)
+      // A later look-up may have overtaken this one.
+      if (this.#pendingVersion === version) {
+        this.peer = peer
+        this.version = version
+      }
+      return peer
+    } finally {
+      if (this.#pendingVersion === version) this.#pending = undefined
+    }
+  }
+}

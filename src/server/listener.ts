@@ -1,0 +1,245 @@
+import { constants, randomBytes } from 'node:crypto'
+import type { AddressInfo, Socket } from 'node:net'
+import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls'
+import type { Engine } from '../ops/engine.ts'
+import type { Audit } from './audit.ts'
+import { type Identities, Identity } from './identities.ts'
+import type { Limits } from './limits.ts'
+import type { Logger } from './log.ts'
+import type { Metrics, Refusal } from './metrics.ts'
+import { Outbox } from './outbox.ts'
+import { Session, type SessionContext } from './session.ts'
+
+/** What the listener shows to clients, and whom it trusts; all in PEM. */
+export interface ServerCredential {
+  /** The server's certificate, followed by its intermediates. */
+  readonly certificate: string
+  readonly key: string
+  /** Certificates that client certificates must lead to. */
+  readonly authorities: readonly string[]
+}
+
+export interface ListenerOptions {
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  readonly credential: ServerCredential
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
+  readonly limits: Limits
+  readonly engine: Engine
+  readonly identities: Identities
+  readonly audit: Audit
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+const REVOCATION_MS = 250
+
+/** The KMIP listener: TLS with client certificates, sessions, limits, and the watch over who may stay. */
+export class Listener {
+  readonly outbox: Outbox
+  readonly #options: ListenerOptions
+  readonly #server: Server
+  readonly #context: SessionContext
+  readonly #sessions = new Set<Session>()
+  readonly #identities = new Map<string, Identity>()
+  readonly #sockets = new Set<Socket>()
+  readonly #timers: NodeJS.Timeout[] = []
+  // One set for the life of the listener, so that a renewed certificate does not end the sessions that clients resume.
+  readonly #ticketKeys = randomBytes(48)
+  #nextId = 1
+  #seenVersion: number
+  #stopping = false
+
+  private constructor(options: ListenerOptions) {
+    const { limits, metrics, now } = options
+    this.#options = options
+    this.outbox = new Outbox(options)
+    this.#context = { ...options, outbox: this.outbox, nowMs: now() }
+    this.#seenVersion = options.identities.version()
+    this.#server = createServer({
+      ...secureOptions(options, this.#ticketKeys),
+      requestCert: true,
+      rejectUnauthorized: true,
+      handshakeTimeout: limits.handshakeMs,
+      // The client may stop sending and still wait for its answer.
+      allowHalfOpen: true,
+    })
+    this.#server.maxConnections = limits.connections
+    this.#server.on('connection', this.#onConnection)
+    this.#server.on('secureConnection', this.#onSecure)
+    this.#server.on('tlsClientError', this.#onHandshakeError)
+    this.#server.on('drop', () => {
+      metrics.refuse('connections')
+      options.log.warn({ refusal: 'connections' }, `a connection was refused: ${limits.connections} are open; the limit is connections`)
+    })
+  }
+
+  /** Listen. @throws the system's error if the address is taken or not ours */
+  static async listen(options: ListenerOptions): Promise<Listener> {
+    const listener = new Listener(options)
+    await new Promise<void>((resolve, reject) => {
+      listener.#server.once('error', reject)
+      listener.#server.listen(options.port, options.host, () => {
+        listener.#server.off('error', reject)
+        resolve()
+      })
+    })
+    listener.#server.on('error', err => options.log.error({ err }, 'the listener failed'))
+    listener.#watch()
+    return listener
+  }
+
+  /** `host:port` as it is bound. */
+  get address(): string {
+    const { address, port, family } = this.#server.address() as AddressInfo
+    return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
+  }
+
+  /** Connections that are past their handshake. */
+  get connections(): number {
+    return this.#sessions.size
+  }
+
+  /** Show another certificate from the next handshake on; open connections stay. */
+  renew(credential: ServerCredential): void {
+    this.#server.setSecureContext(secureOptions({ ...this.#options, credential }, this.#ticketKeys))
+  }
+
+  /** Stop accepting, answer what is in flight, and cut off what is not done after `deadlineMs`. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping = true
+    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
+    for (const session of this.#sessions) session.drain()
+    const deadline = setTimeout(() => {
+      for (const session of this.#sessions) session.destroy()
+      for (const socket of this.#sockets) socket.destroy()
+    }, deadlineMs)
+    await closed
+    clearTimeout(deadline)
+    for (const timer of this.#timers) clearInterval(timer)
+  }
+
+  #watch(): void {
+    const { limits, now } = this.#options
+    const shortest = Math.min(limits.partialMs, limits.idleMs, limits.lingerMs)
+    const tick = setInterval(
+      () => {
+        const nowMs = now()
+        this.#context.nowMs = nowMs
+        this.outbox.probe()
+        for (const session of this.#sessions) if (nowMs >= session.deadlineMs) session.expire()
+      },
+      Math.max(5, Math.min(1000, shortest / 4)),
+    )
+    const revocation = setInterval(() => this.#recheck(), REVOCATION_MS)
+    this.#timers.push(tick.unref(), revocation.unref())
+  }
+
+  #recheck(): void {
+    const version = this.#options.identities.version()
+    const { nowMs } = this.#context
+    const all = version !== this.#seenVersion
+    this.#seenVersion = version
+    for (const session of this.#sessions) if (all || nowMs >= session.identity.endsMs) void session.recheck()
+  }
+
+  readonly #onConnection = (socket: Socket): void => {
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
+  }
+
+  readonly #onSecure = (socket: TLSSocket): void => {
+    socket.on('error', err => this.#options.log.debug({ err }, 'a connection broke'))
+    // A resumed session presents no certificate, but OpenSSL kept the one of its first handshake: who it is, is looked up all the same.
+    const certificate = socket.getPeerX509Certificate()
+    if (certificate === undefined) {
+      this.#refuse(socket, 'certificate', 'a client has no certificate')
+      return
+    }
+    const fingerprint = certificate.fingerprint256
+    let identity = this.#identities.get(fingerprint)
+    if (identity === undefined) {
+      identity = new Identity(certificate)
+      this.#identities.set(fingerprint, identity)
+    }
+    this.#open(socket, identity, fingerprint)
+  }
+
+  #open(socket: TLSSocket, identity: Identity, fingerprint: string): void {
+    const { metrics, limits } = this.#options
+    const session = new Session(this.#nextId++, socket, identity, this.#context)
+    this.#sessions.add(session)
+    metrics.connectionsTotal++
+    metrics.connectionsOpen++
+    identity.connections++
+    socket.once('close', () => {
+      this.#sessions.delete(session)
+      metrics.connectionsOpen--
+      if (--identity.connections === 0) this.#identities.delete(fingerprint)
+    })
+    if (identity.connections > limits.connectionsPerIdentity) {
+      session.refuse(
+        'connections_per_identity',
+        `a client has ${limits.connectionsPerIdentity} connections open already; the limit is connectionsPerIdentity`,
+      )
+      return
+    }
+    void this.#admit(session, identity)
+  }
+
+  async #admit(session: Session, identity: Identity): Promise<void> {
+    const { identities, now, log } = this.#options
+    if (now() >= identity.endsMs) {
+      session.refuse('certificate', 'the client certificate has ended; issue a new one')
+      return
+    }
+    try {
+      const peer = identity.version === identities.version() ? identity.peer : await identity.check(identities)
+      if (peer === undefined)
+        session.refuse('unknown_identity', 'a client is unknown: its certificate is revoked, or its role or scope is gone')
+      else if (this.#stopping) session.drain()
+      else session.start(peer)
+    } catch (err) {
+      log.error({ err }, 'a client could not be looked up, so it is refused')
+      session.refuse('unknown_identity', 'a client was refused because it could not be looked up')
+    }
+  }
+
+  readonly #onHandshakeError = (error: NodeJS.ErrnoException, socket: TLSSocket): void => {
+    const kind = handshakeRefusal(error, socket)
+    this.#options.metrics.refuse(kind)
+    this.#options.log.info(
+      { refusal: kind, address: socket.remoteAddress, cause: socket.authorizationError ?? error.code ?? error.message },
+      'a TLS handshake failed',
+    )
+  }
+
+  #refuse(socket: TLSSocket, kind: Refusal, message: string): void {
+    this.#options.metrics.refuse(kind)
+    this.#options.log.warn({ refusal: kind, address: socket.remoteAddress }, message)
+    socket.destroySoon()
+  }
+}
+
+function handshakeRefusal(error: NodeJS.ErrnoException, socket: TLSSocket): Refusal {
+  if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return 'handshake_timeout'
+  if (error.code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE' || socket.authorizationError) return 'certificate'
+  return 'handshake'
+}
+
+function secureOptions({ credential, minVersion = 'TLSv1.2' }: Pick<ListenerOptions, 'credential' | 'minVersion'>, ticketKeys: Buffer) {
+  return {
+    cert: credential.certificate,
+    key: credential.key,
+    ca: [...credential.authorities],
+    minVersion,
+    maxVersion: 'TLSv1.3',
+    sessionIdContext: 'kmipd',
+    ticketKeys,
+    // A renegotiation could bring another client certificate into a connection whose client is known.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+  } satisfies SecureContextOptions & { ticketKeys: Buffer }
+}

@@ -1,0 +1,101 @@
+import type { Answer } from '../ops/engine.ts'
+import type { Audit } from './audit.ts'
+import { auditLine } from './audit-record.ts'
+import type { Logger } from './log.ts'
+import type { Metrics } from './metrics.ts'
+
+/** Who gets an answer. */
+export interface Recipient {
+  /** Start of its audit records, made by `auditSubject`. */
+  readonly subject: string
+  deliver(bytes: Buffer, close: boolean): void
+  /** The answer may not leave. */
+  withhold(): void
+}
+
+export interface OutboxOptions {
+  readonly audit: Audit
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+/**
+ * Answers of one turn of the event loop leave together: first their audit records in one write, then each answer. So no answer leaves
+ * without its record, at the price of one write for each turn.
+ */
+export class Outbox {
+  /** The last write to the audit log failed. */
+  blocked = false
+  readonly #options: OutboxOptions
+  #recipients: Recipient[] = []
+  #answers: Answer[] = []
+  #time = 0
+  #timeText = ''
+
+  constructor(options: OutboxOptions) {
+    this.#options = options
+  }
+
+  add(recipient: Recipient, answer: Answer): void {
+    if (this.#recipients.push(recipient) === 1) setImmediate(this.#flush)
+    this.#answers.push(answer)
+  }
+
+  /** Try whether the audit log can be written again, where it could not. */
+  probe(): void {
+    if (this.blocked && this.#write(`{"type":"audit","time":"${this.#timestamp()}","event":"the audit log can be written again"}\n`))
+      this.#options.log.info('the audit log can be written again')
+  }
+
+  readonly #flush = (): void => {
+    const recipients = this.#recipients
+    const answers = this.#answers
+    this.#recipients = []
+    this.#answers = []
+    const { metrics, log } = this.#options
+    const time = this.#timestamp()
+    let lines = ''
+    for (let i = 0; i < answers.length; i++) {
+      const { entries } = answers[i]!
+      const { subject } = recipients[i]!
+      for (let j = 0; j < entries.length; j++) {
+        const entry = entries[j]!
+        lines += auditLine(time, subject, entry)
+        metrics.request(entry.operation, entry.status, entry.latencyMs)
+        if (entry.cause !== undefined)
+          log.error({ operation: entry.operation, object: entry.object, err: entry.cause }, 'an operation failed')
+      }
+    }
+    const written = lines === '' || this.#write(lines)
+    for (let i = 0; i < answers.length; i++) {
+      const { bytes, close } = answers[i]!
+      if (written) recipients[i]!.deliver(bytes, close)
+      else recipients[i]!.withhold()
+    }
+  }
+
+  #write(lines: string): boolean {
+    const { audit, metrics, log } = this.#options
+    try {
+      audit.write(lines)
+      this.blocked = false
+      return true
+    } catch (err) {
+      metrics.auditFailures++
+      if (!this.blocked) log.error({ err }, 'the audit log cannot be written: no answer leaves until it can; check its file and disk')
+      this.blocked = true
+      return false
+    }
+  }
+
+  #timestamp(): string {
+    const time = this.#options.now()
+    if (time !== this.#time) {
+      this.#time = time
+      this.#timeText = new Date(time).toISOString()
+    }
+    return this.#timeText
+  }
+}
