@@ -127,7 +127,10 @@ export class KmipClient {
     }
     for (const answer of answers) {
       const waiting = this.#waiting.shift()
-      if (waiting === undefined) return this.#fail(new ClientError('malformed', 'the server sent a message that nobody asked for'))
+      if (waiting === undefined) {
+        this.#fail(new ClientError('malformed', 'the server sent a message that nobody asked for'))
+        return
+      }
       waiting.resolve(answer)
     }
     if (this.#waiting.length === 0) this.#socket.setTimeout(0)
