@@ -1,0 +1,149 @@
+import { isAbsolute, resolve } from 'node:path'
+import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, parse as parseYaml, type Scalar, visit } from 'yaml'
+import type { z } from 'zod'
+import { settings } from './describe.ts'
+import { ConfigError, type Problem } from './error.ts'
+import { nearest } from './nearest.ts'
+import { expand, hasReference, type Sources, UnresolvedError } from './references.ts'
+import { Config } from './schema.ts'
+
+type Path = readonly (string | number)[]
+
+/**
+ * Read a configuration.
+ * @param text  YAML 1.2; empty: everything at its default
+ * @param file  its name: relative names in it stand in its directory, and errors begin with it
+ * @returns a configuration whose file names are absolute
+ * @throws ConfigError with all problems that were found, each with line and column
+ */
+export function parseConfig(text: string, file: string, sources: Sources): Config {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const problems: Problem[] = document.errors.map(error => ({ path: '', ...place(error.pos[0]), message: firstLine(error.message) }))
+  if (problems.length > 0) throw new ConfigError(file, problems)
+  if (document.contents !== null && !isMap(document.contents))
+    throw new ConfigError(file, [{ path: '', ...place(0), message: 'write settings as `key: value` lines' }])
+
+  resolveReferences(document)
+  if (problems.length > 0) throw new ConfigError(file, problems)
+  const { data, error } = Config.safeParse(document.toJS() ?? {})
+  if (error !== undefined)
+    throw new ConfigError(
+      file,
+      error.issues.flatMap(issue => explain(issue)),
+    )
+  return located(data, file)
+
+  function place(offset: number): { line: number; column: number } {
+    const { line, col } = lines.linePos(offset)
+    return { line, column: col }
+  }
+
+  function resolveReferences(document: Document): void {
+    const secrets = new Set(settings().flatMap(({ path, secret }) => (secret ? [path] : [])))
+    visit(document, {
+      Scalar(key, node, ancestors) {
+        if (key === 'key' || typeof node.value !== 'string') return
+        const path = pathOf(ancestors, node)
+        try {
+          if (hasReference(node.value)) node.value = retyped(node, expand(node.value, sources.env))
+          if (secrets.has(dotted(path).replace(/\[\d+\]/g, '[]'))) node.value = secretText(node.value, sources)
+        } catch (error) {
+          if (!(error instanceof UnresolvedError)) throw error
+          problems.push({ path: dotted(path), ...place(node.range?.[0] ?? 0), message: error.message })
+        }
+      },
+    })
+  }
+
+  function explain(issue: z.core.$ZodIssue): Problem[] {
+    const path = issue.path.filter(key => typeof key !== 'symbol')
+    if (issue.code !== 'unrecognized_keys') return [{ path: dotted(path), ...where(path), message: wording(issue, path) }]
+    const known = settings().map(setting => setting.path)
+    return issue.keys.map(key => {
+      const full = dotted([...path, key])
+      const message = `unknown setting; the nearest known one is ${nearest(full.replace(/\[\d+\]/g, '[]'), known)}`
+      return { path: full, ...where([...path, key], true), message }
+    })
+  }
+
+  function wording(issue: z.core.$ZodIssue, path: Path): string {
+    const missing = document.getIn(path) === undefined
+    if (issue.code === 'invalid_type') return missing ? 'is missing' : `must be ${article(issue.expected)}`
+    if (issue.code === 'invalid_value') return `must be ${missing ? 'there, and ' : ''}one of ${issue.values.join(', ')}`
+    if (issue.code === 'invalid_union') return `must be one of ${kindsAt(path).join(', ')}`
+    return issue.message
+  }
+
+  /** Where a setting stands, or the innermost section around it that is written. */
+  function where(path: Path, wantKey = false): { line: number; column: number } {
+    for (let depth = path.length; depth > 0; depth--) {
+      const parent = document.getIn(path.slice(0, depth - 1), true)
+      const key = path[depth - 1]
+      if (isMap(parent) && (wantKey || depth < path.length)) {
+        const pair = parent.items.find(({ key: written }) => isScalar(written) && written.value === key)
+        if (pair !== undefined) return place((pair.key as Scalar).range?.[0] ?? 0)
+      }
+      const node = document.getIn(path.slice(0, depth), true) as Node | undefined
+      if (node?.range) return place(node.range[0])
+    }
+    return { line: 0, column: 0 }
+  }
+}
+
+const firstLine = (text: string): string => text.split('\n', 1)[0]!
+
+const article = (type: string): string =>
+  ({ object: 'a section', array: 'a list', int: 'a whole number', number: 'a number', boolean: 'true or false', string: 'a text' })[type] ??
+  type
+
+/** Kinds that a section of several kinds can have, such as `sqlite` and `memory` at `store.kind`. */
+function kindsAt(path: Path): string[] {
+  const setting = settings().find(({ path: known }) => known === dotted(path).replace(/\[\d+\]/g, '[]'))
+  return (setting?.type ?? '').replaceAll('`', '').split(' | ')
+}
+
+function dotted(path: Path): string {
+  return path.reduce<string>((text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? key : `${text}.${key}`), '')
+}
+
+function pathOf(ancestors: readonly unknown[], node: unknown): Path {
+  const path: (string | number)[] = []
+  const chain = [...ancestors, node]
+  for (const [depth, one] of chain.entries()) {
+    const child = chain[depth + 1]
+    if (typeof one !== 'object' || one === null || child === undefined) continue
+    if ('key' in one && isScalar(one.key)) path.push(String(one.key.value))
+    else if ('items' in one && !isMap(one) && Array.isArray(one.items)) path.push(one.items.indexOf(child))
+  }
+  return path
+}
+
+/** A number or truth value that stood unquoted as a reference becomes one; anything else stays a text, whatever it looks like. */
+function retyped(node: Scalar, text: string): unknown {
+  if (node.type !== 'PLAIN' || !/^(true|false|-?\d+(\.\d+)?)$/.test(text)) return text
+  return parseYaml(text)
+}
+
+function secretText(value: unknown, sources: Sources): unknown {
+  if (typeof value !== 'string' || !value.startsWith('file:')) return value
+  try {
+    return sources.readFile(value.slice('file:'.length)).trim()
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable'
+    throw new UnresolvedError(`the file that it names cannot be read (${code})`, { cause })
+  }
+}
+
+/** The same configuration with absolute file names. */
+function located(config: Config, file: string): Config {
+  const dataDir = resolve(file, '..', config.dataDir)
+  const absolute = (name: string): string => (isAbsolute(name) ? name : resolve(dataDir, name))
+  return {
+    ...config,
+    dataDir,
+    store: config.store.kind === 'sqlite' ? { ...config.store, path: absolute(config.store.path) } : config.store,
+    seal: config.seal.map(entry => (entry.keyFile === undefined ? entry : { ...entry, keyFile: absolute(entry.keyFile) })),
+    audit: config.audit.file === '-' ? config.audit : { ...config.audit, file: absolute(config.audit.file) },
+  }
+}

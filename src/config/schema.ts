@@ -1,0 +1,128 @@
+import { z } from 'zod'
+import { address, addressOrOff, duration, file, hostname, ipAddress, timeout } from './value-types.ts'
+
+/** Sizes that each type of key may have, in bits. */
+export const KEY_SIZES = { ec: [256, 384, 521], rsa: [2048, 3072, 4096] } as const
+
+const fits = ({ keyType, keyBits }: { keyType: 'ec' | 'rsa'; keyBits: number }): boolean =>
+  (KEY_SIZES[keyType] as readonly number[]).includes(keyBits)
+const MISFIT = { path: ['keyBits'], error: 'ec keys have 256, 384 or 521 bits, rsa keys 2048, 3072 or 4096' }
+
+const kmip = z.strictObject({
+  listen: address.prefault('127.0.0.1:5696').describe('Address of the TLS listener. Port 0 takes any free port.'),
+  serverHostnames: z
+    .array(hostname)
+    .prefault(['localhost'])
+    .describe('Host names that clients use for this server; they stand in its certificate, the first one as its name.'),
+  serverIps: z
+    .array(ipAddress)
+    .prefault(['127.0.0.1', '::1'])
+    .describe('IP addresses that clients use for this server; they stand in its certificate.'),
+  tlsMinVersion: z.enum(['tls12', 'tls13']).prefault('tls12').describe('Oldest TLS version that is spoken.'),
+  maxMessage: z
+    .int()
+    .min(1024)
+    .max(1 << 30)
+    .prefault(1 << 20)
+    .describe('Bytes of a request. A longer one closes the connection before it is read.'),
+  maxBatch: z.int().min(1).prefault(100).describe('Items of one batch.'),
+  maxConnections: z.int().min(1).prefault(10_000).describe('Open connections. More are refused.'),
+  maxConnectionsPerIdentity: z.int().min(1).prefault(100).describe('Open connections of one client certificate.'),
+  handshake: timeout.prefault('10s').describe('Time for a TLS handshake.'),
+  partial: timeout.prefault('30s').describe('Time from the first byte of a message to its last.'),
+  idle: timeout.prefault('10m').describe('Silence after which a connection is closed.'),
+  drain: timeout.prefault('10s').describe('Time that open requests have to end when the server stops.'),
+  leaseTime: duration.prefault('0s').describe('Lease that objects are given out for; 0s gives no leases.'),
+  locatePage: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .prefault(1000)
+    .describe('Identifiers that one Locate answers at most; clients ask for more with Offset Items.'),
+})
+
+const ca = z
+  .strictObject({
+    keyType: z
+      .enum(['ec', 'rsa'])
+      .prefault('ec')
+      .describe('Type of the keys of the CA and of the server certificate. Read when the CA is made.'),
+    keyBits: z.int().prefault(256).describe('Bits of these keys: ec 256, 384 or 521, rsa 2048, 3072 or 4096. Read when the CA is made.'),
+  })
+  .refine(fits, MISFIT)
+
+const credentials = z
+  .strictObject({
+    keyType: z.enum(['ec', 'rsa']).prefault('ec').describe('Type of a client key that is made here, if its role does not say.'),
+    keyBits: z.int().prefault(256).describe('Bits of such a key: ec 256, 384 or 521, rsa 2048, 3072 or 4096.'),
+    ttl: duration.prefault('336h').describe('Time that a client certificate is valid for, if its role does not say.'),
+  })
+  .refine(fits, MISFIT)
+
+const store = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('sqlite').describe('One SQLite database.'),
+    path: file.prefault('kmipd.db').describe('The database file, relative to `dataDir`. Its `-wal` and `-shm` files stand beside it.'),
+  }),
+  z.strictObject({ kind: z.literal('memory').describe('Nothing is kept: for tests.') }),
+])
+
+const seal = z.discriminatedUnion('kind', [
+  z
+    .strictObject({
+      kind: z.literal('local').describe('A key-encryption key of 32 bytes that kmipd itself is given.'),
+      keyFile: file.optional().describe('File that holds the key in base64, mode 0600, relative to `dataDir`. `kmipd init` makes it.'),
+      key: z
+        .string()
+        .min(1)
+        .optional()
+        .meta({ secret: true })
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: what the user is to write
+        .describe('The key itself, in base64 or hex: `${NAME}` or `file:` instead of a text here.'),
+    })
+    .refine(({ keyFile, key }) => (keyFile === undefined) !== (key === undefined), 'set exactly one of keyFile and key'),
+])
+
+const audit = z.strictObject({
+  file: file
+    .prefault('audit.log')
+    .describe('File that gets a line for each batch item before its answer leaves, relative to `dataDir`; `-` is standard output.'),
+  fsync: z.boolean().prefault(false).describe('Wait for the disk at each write. Slower, and the log survives the loss of power.'),
+})
+
+const log = z.strictObject({
+  level: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .prefault('info')
+    .describe('Least severity that is logged to standard error.'),
+  format: z.enum(['auto', 'json', 'pretty']).prefault('auto').describe('`auto` is `pretty` on a terminal and `json` elsewhere.'),
+})
+
+const metrics = z.strictObject({
+  listen: addressOrOff.prefault('127.0.0.1:9696').describe('Address of `/metrics`, `/healthz` and `/readyz`, or `off`.'),
+})
+
+/**
+ * The configuration file, each setting with its default and its documentation; docs/configuration.md and docs/kmipd.schema.json are made
+ * from it. Once read, durations are milliseconds and addresses `{ host, port }`.
+ */
+export const Config = z.strictObject({
+  dataDir: z
+    .string()
+    .min(1)
+    .prefault('.')
+    .describe('Directory that relative file names stand in; if relative itself, to the directory of this file.'),
+  kmip: kmip.prefault({}).describe('The KMIP listener.'),
+  ca: ca.prefault({}).describe('The certificate authority that kmipd makes at its first start.'),
+  credentials: credentials.prefault({}).describe('Defaults of client certificates.'),
+  store: store.prefault({ kind: 'sqlite' }).describe('Where the sealed records are kept.'),
+  seal: z
+    .array(seal)
+    .min(1)
+    .prefault([{ kind: 'local', keyFile: 'root.key' }])
+    .describe('What the root key is sealed with. Each entry can open it alone.'),
+  audit: audit.prefault({}).describe('The audit log.'),
+  log: log.prefault({}).describe('The log of the server.'),
+  metrics: metrics.prefault({}).describe('Metrics and health.'),
+})
+export type Config = z.infer<typeof Config>

@@ -1,0 +1,150 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to the environment are the subject here
+import t from 'tap'
+import { jsonSchema, settings } from '../../src/config/describe.ts'
+import type { ConfigError } from '../../src/config/error.ts'
+import { nearest } from '../../src/config/nearest.ts'
+import { parseConfig } from '../../src/config/parse.ts'
+import { formatAddress, formatDuration, parseAddress, parseDuration } from '../../src/config/value-types.ts'
+
+const FILES: Record<string, string> = { '/run/key': 'c2VjcmV0\n' }
+const SOURCES = {
+  env: { HOST: '0.0.0.0', PORT: '7000', COUNT: '7', YES: 'true', LISTISH: '[1, 2]', QUOTED: "a'b" },
+  readFile(path: string): string {
+    const text = FILES[path]
+    if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
+    return text
+  },
+}
+const parse = (text: string) => parseConfig(text, '/etc/kmipd/kmipd.yaml', SOURCES)
+
+t.test('an empty file is everything at its default', async t => {
+  const config = parse('')
+  t.match(config, {
+    dataDir: '/etc/kmipd',
+    kmip: {
+      listen: { host: '127.0.0.1', port: 5696 },
+      serverHostnames: ['localhost'],
+      serverIps: ['127.0.0.1', '::1'],
+      tlsMinVersion: 'tls12',
+      maxMessage: 1_048_576,
+      maxBatch: 100,
+      maxConnections: 10_000,
+      maxConnectionsPerIdentity: 100,
+      handshake: 10_000,
+      partial: 30_000,
+      idle: 600_000,
+      leaseTime: 0,
+      locatePage: 1000,
+    },
+    ca: { keyType: 'ec', keyBits: 256 },
+    credentials: { keyType: 'ec', keyBits: 256, ttl: 336 * 3_600_000 },
+    store: { kind: 'sqlite', path: '/etc/kmipd/kmipd.db' },
+    seal: [{ kind: 'local', keyFile: '/etc/kmipd/root.key' }],
+    audit: { file: '/etc/kmipd/audit.log', fsync: false },
+    log: { level: 'info', format: 'auto' },
+    metrics: { listen: { host: '127.0.0.1', port: 9696 } },
+  })
+  t.same(parse('# only a comment\n'), config)
+})
+
+const GOOD: [name: string, text: string, expected: object][] = [
+  ['a section of its own', 'kmip:\n  idle: 1h\n', { kmip: { idle: 3_600_000, partial: 30_000 } }],
+  [
+    'files stand in dataDir',
+    'dataDir: /var/lib/kmipd\naudit: {file: /log/a}\n',
+    { store: { path: '/var/lib/kmipd/kmipd.db' }, audit: { file: '/log/a' } },
+  ],
+  [
+    'a relative dataDir stands beside the file',
+    'dataDir: data\n',
+    { dataDir: '/etc/kmipd/data', seal: [{ keyFile: '/etc/kmipd/data/root.key' }] },
+  ],
+  ['the audit log on standard output', 'audit: {file: "-"}\n', { audit: { file: '-' } }],
+  ['environment variables in a text', 'kmip: {listen: "${HOST}:${PORT}"}\n', { kmip: { listen: { host: '0.0.0.0', port: 7000 } } }],
+  ['an environment variable as a number', 'kmip:\n  maxBatch: ${COUNT}\n', { kmip: { maxBatch: 7 } }],
+  ['an environment variable as a truth value', 'audit:\n  fsync: ${YES}\n', { audit: { fsync: true } }],
+  ['a default for a variable', 'log:\n  level: ${LEVEL:-debug}\n', { log: { level: 'debug' } }],
+  ['a doubled dollar sign', 'audit: {file: "/log/$${HOST}"}\n', { audit: { file: '/log/${HOST}' } }],
+  ['what a variable holds is not YAML', 'audit:\n  file: /log/${LISTISH}\n', { audit: { file: '/log/[1, 2]' } }],
+  ['a secret from a file', 'seal:\n  - kind: local\n    key: file:/run/key\n', { seal: [{ kind: 'local', key: 'c2VjcmV0' }] }],
+  ['file: elsewhere is a text', 'audit: {file: "file:x"}\n', { audit: { file: '/etc/kmipd/file:x' } }],
+  ['memory', 'store: {kind: memory}\n', { store: { kind: 'memory' } }],
+  ['metrics off', 'metrics: {listen: off}\n', { metrics: { listen: undefined } }],
+  ['an rsa authority', 'ca: {keyType: rsa, keyBits: 3072}\n', { ca: { keyType: 'rsa', keyBits: 3072 } }],
+  ['IPv6', 'kmip: {listen: "[::]:5696"}\n', { kmip: { listen: { host: '::', port: 5696 } } }],
+]
+for (const [name, text, expected] of GOOD) t.test(`good: ${name}`, async t => t.match(parse(text), expected))
+
+const BAD: [name: string, text: string, problems: [path: string, line: number, column: number, message: RegExp][]][] = [
+  ['an unknown key names the nearest', 'kmip:\n  lisen: a:1\n', [['kmip.lisen', 2, 3, /nearest known one is kmip\.listen$/]]],
+  ['at the top', 'log: {level: info}\nkmp: {}\n', [['kmp', 2, 1, /nearest known one is kmip$/]]],
+  ['in the wrong section', 'maxBatch: 3\n', [['maxBatch', 1, 1, /nearest known one is kmip\.maxBatch$/]]],
+  [
+    'in a list',
+    'seal:\n  - kind: local\n    keyfile: x\n',
+    [
+      ['seal[0].keyfile', 3, 5, /nearest known one is seal\[\]\.keyFile$/],
+      ['seal[0]', 2, 5, /exactly one of/],
+    ],
+  ],
+  [
+    'all problems at once',
+    'kmip:\n  maxBatch: 0\n  idle: soon\n',
+    [
+      ['kmip.maxBatch', 2, 13, /./],
+      ['kmip.idle', 3, 9, /write a duration/],
+    ],
+  ],
+  ['a wrong type', 'kmip:\n  maxBatch: many\n', [['kmip.maxBatch', 2, 13, /must be a number/]]],
+  ['a list for a section', 'kmip: [1]\n', [['kmip', 1, 7, /must be a section/]]],
+  ['a wrong choice', 'log: {level: loud}\n', [['log.level', 1, 14, /must be one of fatal, error/]]],
+  ['an unknown kind', 'store:\n  kind: mysql\n', [['store.kind', 2, 9, /must be one of sqlite, memory/]]],
+  ['no kind', 'store:\n  path: x\n', [['store.kind', 1, 1, /must be one of sqlite, memory/]]],
+  ['bits that do not fit', 'ca:\n  keyType: rsa\n  keyBits: 256\n', [['ca.keyBits', 3, 12, /rsa keys 2048/]]],
+  ['an empty seal', 'seal: []\n', [['seal', 1, 7, /./]]],
+  ['two keys', 'seal: [{kind: local, key: a, keyFile: b}]\n', [['seal[0]', 1, 8, /exactly one of/]]],
+  ['a variable that is not set', 'kmip:\n  listen: ${NOWHERE}\n', [['kmip.listen', 2, 11, /variable NOWHERE is not set/]]],
+  ['an open reference', 'audit: {file: "${x"}\n', [['audit.file', 1, 15, /\$\$ for a dollar sign/]]],
+  ['a secret file that is not there', 'seal: [{kind: local, key: file:/no}]\n', [['seal[0].key', 1, 27, /cannot be read \(ENOENT\)/]]],
+  ['a timer of nothing', 'kmip: {idle: 0s}\n', [['kmip.idle', 1, 14, /longer than nothing/]]],
+  ['a timer that would overflow', 'kmip: {idle: 25d}\n', [['kmip.idle', 1, 14, /not be longer than 24d/]]],
+  ['no port', 'kmip: {listen: 127.0.0.1}\n', [['kmip.listen', 1, 16, /host:port/]]],
+  ['a host name with a space', 'kmip: {serverHostnames: [a, b c]}\n', [['kmip.serverHostnames[1]', 1, 29, /host name/]]],
+  ['broken YAML', 'kmip:\n  idle: "1h\n', [['', 3, 1, /./]]],
+  ['a key twice', 'kmip: {}\nkmip: {}\n', [['', 2, 1, /unique/]]],
+  ['no mapping', '- a\n', [['', 1, 1, /key: value/]]],
+]
+for (const [name, text, problems] of BAD)
+  t.test(`bad: ${name}`, async t => {
+    const error = t.throws(() => parse(text), { name: 'ConfigError', code: 'config_invalid' }) as unknown as ConfigError
+    t.equal(error.problems.length, problems.length, error.message)
+    for (const [index, [path, line, column, message]] of problems.entries())
+      t.match(error.problems[index], { path, line, column, message }, `problem ${index}`)
+    if (problems[0]![1] > 0) t.match(error.message, `/etc/kmipd/kmipd.yaml:${problems[0]![1]}:${problems[0]![2]}: `)
+  })
+
+t.test('the nearest key, by a swap, by case, by place', async t => {
+  t.equal(nearest('kmip.idel', ['kmip.listen', 'kmip.idle', 'log.level']), 'kmip.idle')
+  t.equal(nearest('kmip.LISTEN', ['metrics.listen', 'kmip.listen']), 'kmip.listen')
+  t.equal(nearest('metrics.lsten', ['kmip.listen', 'metrics.listen']), 'metrics.listen')
+})
+
+t.test('durations and addresses are written as they are read', async t => {
+  for (const text of ['0s', '1ms', '1500ms', '30s', '10m', '5h', '14d']) t.equal(formatDuration(parseDuration(text)), text)
+  t.equal(formatDuration(parseDuration('336h')), '14d')
+  for (const text of ['', '1', '-1s', '1.5h', '1w', '9999999999s']) t.throws(() => parseDuration(text), { name: 'RangeError' }, text)
+  for (const text of ['localhost:0', '127.0.0.1:5696', '[::1]:65535']) t.equal(formatAddress(parseAddress(text)), text)
+  for (const text of ['', ':1', 'a:', 'a:65536', '::1:5', '[a]:1', 'a b:1'])
+    t.throws(() => parseAddress(text), { name: 'RangeError' }, text)
+})
+
+t.test('each setting is documented, and has a default or needs none', async t => {
+  const all = settings()
+  for (const { path, text, type } of all) {
+    t.match(text, /[.:]/, `${path} says what it is`)
+    t.not(type, '', `${path} says what can be written`)
+  }
+  t.match(jsonSchema(), { title: String, additionalProperties: false, properties: { kmip: { additionalProperties: false } } })
+  const open = all.filter(setting => setting.default === undefined && setting.type !== 'section').map(setting => setting.path)
+  t.same(open, ['store.kind', 'seal[].kind', 'seal[].keyFile', 'seal[].key'])
+})
