@@ -24,6 +24,19 @@ export interface KeyComponents {
   readonly qString?: Uint8Array | undefined
 }
 
+export type KeyKind = 'private' | 'public'
+
+/** What is known of a key from its attributes: needed for Raw (algorithm or curve), and for an ECPrivateKey that does not name its curve. */
+export interface KeyHint {
+  readonly algorithm?: string | undefined
+  readonly curve?: string | undefined
+}
+
+export interface WriteOptions {
+  /** Key Compression Type of an elliptic-curve point, such as 'ECPublicKeyTypeX9_62CompressedPrime'; absent: uncompressed */
+  readonly compression?: string | undefined
+}
+
 /** All numbers of an RSA private key. */
 export interface RsaNumbers {
   readonly n: bigint
