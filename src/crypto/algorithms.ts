@@ -61,8 +61,7 @@ const block128 = (prefix: string, ...modes: string[]): Readonly<Record<string, s
   Object.fromEntries(modes.map(mode => [mode, `${prefix}-${mode === 'PCBC' ? 'ecb' : mode.toLowerCase()}`]))
 
 /** Two-key and single DES as three-key DES: K1 K2 K1, and K1 K1 K1. */
-const tripleDesKey = (key: Uint8Array): Uint8Array =>
-  key.length === 24 ? key : Buffer.concat([key, key, key]).subarray(0, 24)
+const tripleDesKey = (key: Uint8Array): Uint8Array => (key.length === 24 ? key : Buffer.concat([key, key, key]).subarray(0, 24))
 
 const DES3_NAMES = { ECB: 'des-ede3', CBC: 'des-ede3-cbc', PCBC: 'des-ede3', CFB: 'des-ede3-cfb', OFB: 'des-ede3-ofb', CTR: 'des-ede3' }
 
@@ -100,40 +99,41 @@ export const CIPHERS: Readonly<Record<string, CipherRow>> = {
  * Key lengths of symmetric algorithms: Cryptographic Length in bits to bytes of material, for all that can be made, also those whose
  * cipher is not here. A DES key is counted with or without its parity bits.
  */
-export const SYMMETRIC_KEYS: Readonly<Record<string, { readonly bits: Readonly<Record<number, number>> | 'any'; readonly parity?: true }>> = {
-  AES: { bits: { 128: 16, 192: 24, 256: 32, 512: 64 } },
-  DES: { bits: { 56: 7 + 1, 64: 8 }, parity: true },
-  DES3: { bits: { 56: 8, 64: 8, 112: 16, 128: 16, 168: 24, 192: 24 }, parity: true },
-  Camellia: { bits: { 128: 16, 192: 24, 256: 32 } },
-  ARIA: { bits: { 128: 16, 192: 24, 256: 32 } },
-  SM4: { bits: { 128: 16 } },
-  SEED: { bits: { 128: 16 } },
-  IDEA: { bits: { 128: 16 } },
-  MARS: { bits: { 128: 16, 192: 24, 256: 32 } },
-  Twofish: { bits: { 128: 16, 192: 24, 256: 32 } },
-  SKIPJACK: { bits: { 80: 10 } },
-  GOST28147_89: { bits: { 256: 32 } },
-  GOSTR34_13_2015: { bits: { 256: 32 } },
-  ChaCha20: { bits: { 128: 16, 256: 32 } },
-  ChaCha20Poly1305: { bits: { 256: 32 } },
-  Poly1305: { bits: { 256: 32 } },
-  Blowfish: { bits: 'any' },
-  CAST5: { bits: 'any' },
-  RC2: { bits: 'any' },
-  RC4: { bits: 'any' },
-  RC5: { bits: 'any' },
-  OneTimePad: { bits: 'any' },
-  HMAC_MD5: { bits: 'any' },
-  HMAC_SHA1: { bits: 'any' },
-  HMAC_SHA224: { bits: 'any' },
-  HMAC_SHA256: { bits: 'any' },
-  HMAC_SHA384: { bits: 'any' },
-  HMAC_SHA512: { bits: 'any' },
-  HMAC_SHA3_224: { bits: 'any' },
-  HMAC_SHA3_256: { bits: 'any' },
-  HMAC_SHA3_384: { bits: 'any' },
-  HMAC_SHA3_512: { bits: 'any' },
-}
+export const SYMMETRIC_KEYS: Readonly<Record<string, { readonly bits: Readonly<Record<number, number>> | 'any'; readonly parity?: true }>> =
+  {
+    AES: { bits: { 128: 16, 192: 24, 256: 32, 512: 64 } },
+    DES: { bits: { 56: 7 + 1, 64: 8 }, parity: true },
+    DES3: { bits: { 56: 8, 64: 8, 112: 16, 128: 16, 168: 24, 192: 24 }, parity: true },
+    Camellia: { bits: { 128: 16, 192: 24, 256: 32 } },
+    ARIA: { bits: { 128: 16, 192: 24, 256: 32 } },
+    SM4: { bits: { 128: 16 } },
+    SEED: { bits: { 128: 16 } },
+    IDEA: { bits: { 128: 16 } },
+    MARS: { bits: { 128: 16, 192: 24, 256: 32 } },
+    Twofish: { bits: { 128: 16, 192: 24, 256: 32 } },
+    SKIPJACK: { bits: { 80: 10 } },
+    GOST28147_89: { bits: { 256: 32 } },
+    GOSTR34_13_2015: { bits: { 256: 32 } },
+    ChaCha20: { bits: { 128: 16, 256: 32 } },
+    ChaCha20Poly1305: { bits: { 256: 32 } },
+    Poly1305: { bits: { 256: 32 } },
+    Blowfish: { bits: 'any' },
+    CAST5: { bits: 'any' },
+    RC2: { bits: 'any' },
+    RC4: { bits: 'any' },
+    RC5: { bits: 'any' },
+    OneTimePad: { bits: 'any' },
+    HMAC_MD5: { bits: 'any' },
+    HMAC_SHA1: { bits: 'any' },
+    HMAC_SHA224: { bits: 'any' },
+    HMAC_SHA256: { bits: 'any' },
+    HMAC_SHA384: { bits: 'any' },
+    HMAC_SHA512: { bits: 'any' },
+    HMAC_SHA3_224: { bits: 'any' },
+    HMAC_SHA3_256: { bits: 'any' },
+    HMAC_SHA3_384: { bits: 'any' },
+    HMAC_SHA3_512: { bits: 'any' },
+  }
 
 /** A hash: OpenSSL's name, digest bytes, and the DER in front of a digest in a PKCS #1 v1.5 signature (hex). */
 export interface HashRow {

@@ -98,7 +98,8 @@ function ivOf({ cipher, mode, modeName }: Suite, p: CryptographicParameters, giv
 /** OpenSSL wants counter and nonce, little-endian, in 16 bytes: 4 + 12 (RFC 8439) or 8 + 8 (Bernstein's original), which KMIP gives apart. */
 function chachaIv(nonce: Uint8Array, start: bigint): Buffer {
   if (nonce.length === 16) return Buffer.from(nonce)
-  if (nonce.length !== 8 && nonce.length !== 12) throw new CryptoError('invalid', `a nonce of ${nonce.length} bytes does not fit ChaCha20: 8, 12 or 16`)
+  if (nonce.length !== 8 && nonce.length !== 12)
+    throw new CryptoError('invalid', `a nonce of ${nonce.length} bytes does not fit ChaCha20: 8, 12 or 16`)
   const counter = Buffer.alloc(8)
   counter.writeBigUInt64LE(start)
   return Buffer.concat([counter.subarray(0, 16 - nonce.length), nonce])
@@ -177,7 +178,13 @@ interface Aead {
 function aeadOf(s: Suite, p: CryptographicParameters, key: Uint8Array, input: CipherInput): Aead {
   const tagLength = tagBytes(s, p)
   const { bytes, bits } = keyOf(s, key)
-  return { name: s.openssl.replace('#', String(bits)), key: bytes, iv: ivOf(s, p, input.iv) ?? NO_BYTES, tagLength, aad: input.aad ?? NO_BYTES }
+  return {
+    name: s.openssl.replace('#', String(bits)),
+    key: bytes,
+    iv: ivOf(s, p, input.iv) ?? NO_BYTES,
+    tagLength,
+    aad: input.aad ?? NO_BYTES,
+  }
 }
 
 // The types of node:crypto tell GCM, CCM and ChaCha20-Poly1305 apart by literal names; all have the methods of GCM's.

@@ -77,7 +77,11 @@ function fromPrimes(c: KeyComponents): RsaNumbers {
   const [p, q] = [component(c, 'p'), component(c, 'q')]
   if (p < 3n || q < 3n) throw inconsistent()
   const lambda = ((p - 1n) * (q - 1n)) / gcd(p - 1n, q - 1n)
-  const d = c.privateExponent ? toBigInt(c.privateExponent) : c.publicExponent ? inverse(toBigInt(c.publicExponent), lambda) : joined(c, p, q, lambda)
+  const d = c.privateExponent
+    ? toBigInt(c.privateExponent)
+    : c.publicExponent
+      ? inverse(toBigInt(c.publicExponent), lambda)
+      : joined(c, p, q, lambda)
   const e = c.publicExponent ? toBigInt(c.publicExponent) : d === undefined ? undefined : inverse(d, lambda)
   if (d === undefined || e === undefined) throw inconsistent()
   return { n: p * q, e, d, p, q }

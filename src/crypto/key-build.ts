@@ -95,7 +95,8 @@ export function ecPublicKey(c: KeyComponents, hint: KeyHint): KeyObject {
 export function ecNumbers(key: KeyObject, options: WriteOptions): KeyComponents {
   const { curve, algorithm } = keyFacts(key)
   const recommendedCurve = curve ?? (algorithm === 'Ed448' ? 'CURVE448' : 'CURVE25519')
-  if (key.asymmetricKeyType !== 'ec') return key.type === 'private' ? { recommendedCurve, d: okpRaw(key) } : { recommendedCurve, qString: okpRaw(key) }
+  if (key.asymmetricKeyType !== 'ec')
+    return key.type === 'private' ? { recommendedCurve, d: okpRaw(key) } : { recommendedCurve, qString: okpRaw(key) }
   if (key.type === 'private') return { recommendedCurve, d: Buffer.from(der.body(der.fields(inner(key)), 1, der.TAG.OCTETS)) }
   const form = lookup(POINT_FORMS, options.compression ?? 'ECPublicKeyTypeUncompressed', 'Key Compression Type')
   return { recommendedCurve, qString: point(curveRow(curve), inner(key), form) }
@@ -134,13 +135,15 @@ export function dhKey(kind: KeyKind, c: KeyComponents): KeyObject {
 /** Components of a DSA or DH key: the domain, with x or with y. */
 export function dsaOrDhNumbers(key: KeyObject): KeyComponents {
   const [first, second, third, fourth] = domainOf(key)
-  const domain = key.asymmetricKeyType === 'dsa' ? { p: first, q: second, g: third } : { p: first, g: second, ...(third && hasQ(key) && { q: third, ...(fourth && { j: fourth }) }) }
+  const domain =
+    key.asymmetricKeyType === 'dsa'
+      ? { p: first, q: second, g: third }
+      : { p: first, g: second, ...(third && hasQ(key) && { q: third, ...(fourth && { j: fourth }) }) }
   const value = der.unsigned(der.read(inner(key)), 0)
   return key.type === 'private' ? { ...domain, x: value } : { ...domain, y: value }
 }
 
 // The third number of a PKCS #3 key is the length of x, not q.
-const hasQ = (key: KeyObject): boolean =>
-  publicKeyDer(key).includes(der.oid(OID.x942))
+const hasQ = (key: KeyObject): boolean => publicKeyDer(key).includes(der.oid(OID.x942))
 
 const publicKeyDer = (key: KeyObject): Buffer => (key.type === 'private' ? publicKeyOf(key) : key).export({ format: 'der', type: 'spki' })

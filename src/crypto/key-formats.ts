@@ -54,7 +54,12 @@ function encoded(kinds: readonly KeyKind[], types: readonly string[], type: 'pkc
 }
 
 /** A format of components. */
-function transparent(kind: KeyKind, types: readonly string[], read: (c: KeyComponents, hint: KeyHint) => KeyObject, write: (key: KeyObject, o: WriteOptions) => KeyComponents): Format {
+function transparent(
+  kind: KeyKind,
+  types: readonly string[],
+  read: (c: KeyComponents, hint: KeyHint) => KeyObject,
+  write: (key: KeyObject, o: WriteOptions) => KeyComponents,
+): Format {
   return { kinds: [kind], types, read: (_kind, material, hint) => read(asComponents(material), hint), write }
 }
 
@@ -92,8 +97,18 @@ const FORMATS: Readonly<Record<string, Format>> = {
     read: (_kind, material, hint) => sec1(asBytes(material), hint.curve),
     write: key => key.export({ format: 'der', type: 'sec1' }),
   },
-  Raw: { kinds: ['private', 'public'], types: OKP_TYPES, read: (kind, material, hint) => okpKey(kind, hint.algorithm, hint.curve, asBytes(material)), write: okpRaw },
-  TransparentRSAPrivateKey: transparent('private', ['rsa'], c => createPrivateKey({ key: rsaJwk(completeRsa(c)), format: 'jwk' }), rsaNumbers),
+  Raw: {
+    kinds: ['private', 'public'],
+    types: OKP_TYPES,
+    read: (kind, material, hint) => okpKey(kind, hint.algorithm, hint.curve, asBytes(material)),
+    write: okpRaw,
+  },
+  TransparentRSAPrivateKey: transparent(
+    'private',
+    ['rsa'],
+    c => createPrivateKey({ key: rsaJwk(completeRsa(c)), format: 'jwk' }),
+    rsaNumbers,
+  ),
   TransparentRSAPublicKey: transparent('public', ['rsa'], rsaPublic, rsaNumbers),
   TransparentDSAPrivateKey: transparent('private', ['dsa'], c => dsaKey('private', c), dsaOrDhNumbers),
   TransparentDSAPublicKey: transparent('public', ['dsa'], c => dsaKey('public', c), dsaOrDhNumbers),

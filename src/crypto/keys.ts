@@ -36,10 +36,21 @@ const make = promisify(generate) as (type: string, options: object) => Promise<K
 const RSA_BITS = { least: 1024, most: 8192 }
 const DSA_Q_BITS: Readonly<Record<number, readonly number[]>> = { 1024: [160], 2048: [256, 224], 3072: [256] }
 // RFC 3526, and RFC 2409 for the first: safe primes known to all, as making one takes minutes.
-const DH_GROUPS: Readonly<Record<number, string>> = { 1024: 'modp2', 1536: 'modp5', 2048: 'modp14', 3072: 'modp15', 4096: 'modp16', 6144: 'modp17', 8192: 'modp18' }
+const DH_GROUPS: Readonly<Record<number, string>> = {
+  1024: 'modp2',
+  1536: 'modp5',
+  2048: 'modp14',
+  3072: 'modp15',
+  4096: 'modp16',
+  6144: 'modp17',
+  8192: 'modp18',
+}
 
 const badLength = (algorithm: string, length: number | undefined): CryptoError =>
-  new CryptoError('invalid', length === undefined ? `${algorithm} needs a Cryptographic Length` : `${algorithm} has no keys of ${length} bits`)
+  new CryptoError(
+    'invalid',
+    length === undefined ? `${algorithm} needs a Cryptographic Length` : `${algorithm} has no keys of ${length} bits`,
+  )
 
 function rsa({ length = 0, publicExponent = 65537 }: KeyPairOptions): Promise<KeyPair> {
   if (length < RSA_BITS.least || length > RSA_BITS.most || length % 8 !== 0) throw badLength('RSA', length || undefined)
@@ -139,7 +150,10 @@ function okpFacts(type: string | undefined): Pick<KeyFacts, 'algorithm' | 'lengt
  * @throws CryptoError `invalid`
  */
 export function domainOf(key: KeyObject): Buffer[] {
-  const parts = key.type === 'private' ? der.fields(key.export({ format: 'der', type: 'pkcs8' })).slice(1) : der.fields(key.export({ format: 'der', type: 'spki' }))
+  const parts =
+    key.type === 'private'
+      ? der.fields(key.export({ format: 'der', type: 'pkcs8' })).slice(1)
+      : der.fields(key.export({ format: 'der', type: 'spki' }))
   const algorithm = der.read(der.body(parts, 0, der.TAG.SEQUENCE))
   const domain = der.read(der.body(algorithm, 1, der.TAG.SEQUENCE))
   return domain.filter(({ tag }) => tag === der.TAG.INTEGER).map(({ body }) => der.stripZeros(body))
@@ -150,7 +164,8 @@ export function domainOf(key: KeyObject): Buffer[] {
  * @throws CryptoError `invalid` when the two do not belong to one group, `unsupported` for keys that cannot agree
  */
 export function agree(privateKey: KeyObject, publicKey: KeyObject): Buffer {
-  if (privateKey.type !== 'private' || publicKey.type !== 'public') throw new CryptoError('invalid', 'agreement needs a private and a public key')
+  if (privateKey.type !== 'private' || publicKey.type !== 'public')
+    throw new CryptoError('invalid', 'agreement needs a private and a public key')
   if (!['ec', 'dh', 'x25519', 'x448'].includes(privateKey.asymmetricKeyType ?? ''))
     throw new CryptoError('unsupported', `keys of type ${privateKey.asymmetricKeyType} cannot agree on a secret`)
   try {

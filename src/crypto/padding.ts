@@ -18,7 +18,8 @@ const missing = (length: number, block: number): number => block - (length % blo
 function counted(last: Buffer, block: number, wrong: (byte: number, count: number, fromEnd: number) => number): number {
   const count = last[block - 1] ?? 0
   let bad = Number(count === 0) | Number(count > block)
-  for (let fromEnd = 0; fromEnd < block; fromEnd++) bad |= Number(fromEnd < count) & Number(wrong(last[block - 1 - fromEnd] ?? 0, count, fromEnd) !== 0)
+  for (let fromEnd = 0; fromEnd < block; fromEnd++)
+    bad |= Number(fromEnd < count) & Number(wrong(last[block - 1 - fromEnd] ?? 0, count, fromEnd) !== 0)
   if (bad !== 0) throw failure()
   return block - count
 }

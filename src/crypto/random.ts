@@ -23,7 +23,11 @@ export function random(length: number): Buffer {
 export function symmetricKeyBytes(algorithm: string, lengthBits: number): number {
   const row = lookup(SYMMETRIC_KEYS, algorithm, 'Cryptographic Algorithm')
   const bytes =
-    row.bits !== 'any' ? row.bits[lengthBits] : lengthBits > 0 && lengthBits <= MAX_KEY_BITS && lengthBits % 8 === 0 ? lengthBits / 8 : undefined
+    row.bits !== 'any'
+      ? row.bits[lengthBits]
+      : lengthBits > 0 && lengthBits <= MAX_KEY_BITS && lengthBits % 8 === 0
+        ? lengthBits / 8
+        : undefined
   if (bytes === undefined) throw new CryptoError('invalid', `${algorithm} has no keys of ${lengthBits} bits`)
   return bytes
 }
@@ -53,4 +57,5 @@ export function withOddParity(key: Buffer): Buffer {
 
 // Two equal neighbours turn triple DES into single DES (SP 800-67 section 3.2).
 const degenerate = (key: Buffer): boolean =>
-  (key.length >= 16 && key.subarray(0, 8).equals(key.subarray(8, 16))) || (key.length === 24 && key.subarray(8, 16).equals(key.subarray(16)))
+  (key.length >= 16 && key.subarray(0, 8).equals(key.subarray(8, 16))) ||
+  (key.length === 24 && key.subarray(8, 16).equals(key.subarray(16)))

@@ -4,8 +4,8 @@
  * Source: RFC 8017 sections 7.1, 7.2, 9.1, appendix B.2.1; implicit rejection: draft-irtf-cfrg-rsa-guidance.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { hash, hashRow } from './hash.ts'
 import { CryptoError, failure } from './errors.ts'
+import { hash, hashRow } from './hash.ts'
 
 /** MGF1: `length` bytes of mask from `seed`. */
 export function mgf1(seed: Uint8Array, length: number, algorithm: string): Buffer {

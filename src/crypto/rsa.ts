@@ -49,7 +49,8 @@ function rawDecrypt(key: KeyObject, ciphertext: Uint8Array): Buffer {
  */
 export function rsaEncrypt(key: KeyObject, data: Uint8Array, p: CryptographicParameters): Buffer {
   const k = modulusBytes(key, 'public')
-  if (paddingOf(p) === 'OAEP') return publicEncrypt({ key, padding: RSA_NO_PADDING }, encodeOaep(data, k, oaepHashes(p), p.pSource ?? NO_LABEL))
+  if (paddingOf(p) === 'OAEP')
+    return publicEncrypt({ key, padding: RSA_NO_PADDING }, encodeOaep(data, k, oaepHashes(p), p.pSource ?? NO_LABEL))
   if (data.length > k - 11) throw new CryptoError('too-long', `PKCS #1 v1.5 with this key takes at most ${k - 11} bytes`)
   return publicEncrypt({ key, padding: RSA_PKCS1_PADDING }, data)
 }

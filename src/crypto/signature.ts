@@ -45,15 +45,22 @@ interface Scheme {
 }
 
 const signAsync = promisify(signOnce) as (algorithm: string | null, data: Uint8Array, key: object) => Promise<Buffer>
-const verifyAsync = promisify(verifyOnce) as (algorithm: string | null, data: Uint8Array, key: object, signature: Uint8Array) => Promise<boolean>
+const verifyAsync = promisify(verifyOnce) as (
+  algorithm: string | null,
+  data: Uint8Array,
+  key: object,
+  signature: Uint8Array,
+) => Promise<boolean>
 const { RSA_PKCS1_PADDING, RSA_NO_PADDING } = constants
 const DSA_HASHES: Readonly<Record<number, string>> = { 160: 'SHA_1', 224: 'SHA_224', 256: 'SHA_256' }
 
 function schemeOf(key: KeyObject, p: CryptographicParameters): Scheme {
   const facts = keyFacts(key)
   if (facts.algorithm === 'Ed25519' || facts.algorithm === 'Ed448') return { kind: 'EdDSA', hash: '', facts, masks: [] }
-  const row = p.digitalSignatureAlgorithm === undefined ? undefined : lookup(SIGNATURES, p.digitalSignatureAlgorithm, 'Digital Signature Algorithm')
-  if (row && row.key !== facts.algorithm) throw new CryptoError('invalid', `${p.digitalSignatureAlgorithm} does not fit a key of algorithm ${facts.algorithm}`)
+  const row =
+    p.digitalSignatureAlgorithm === undefined ? undefined : lookup(SIGNATURES, p.digitalSignatureAlgorithm, 'Digital Signature Algorithm')
+  if (row && row.key !== facts.algorithm)
+    throw new CryptoError('invalid', `${p.digitalSignatureAlgorithm} does not fit a key of algorithm ${facts.algorithm}`)
   if (row?.hash && p.hashingAlgorithm && p.hashingAlgorithm !== row.hash)
     throw new CryptoError('invalid', `${p.digitalSignatureAlgorithm} and Hashing Algorithm ${p.hashingAlgorithm} contradict each other`)
   const name = row?.hash ?? p.hashingAlgorithm ?? defaultHash(facts)
@@ -79,13 +86,15 @@ function rsaScheme(facts: KeyFacts, name: string, p: CryptographicParameters, pa
   if ((p.maskGenerator ?? 'MGF1') !== 'MGF1') throw new CryptoError('unsupported', `Mask Generator ${p.maskGenerator} is not supported`)
   if ((p.trailerField ?? 1) !== 1) throw new CryptoError('unsupported', 'PSS has the one-byte trailer only: Trailer Field 1')
   const { saltLength, maskGeneratorHashingAlgorithm: mask } = p
-  if (saltLength !== undefined && (!Number.isSafeInteger(saltLength) || saltLength < 0)) throw new CryptoError('invalid', `Salt Length ${saltLength} is not a length`)
+  if (saltLength !== undefined && (!Number.isSafeInteger(saltLength) || saltLength < 0))
+    throw new CryptoError('invalid', `Salt Length ${saltLength} is not a length`)
   const masks = mask === undefined ? [...new Set([name, 'SHA_1'])] : [mask]
   for (const each of masks) hashRow(each)
   return { kind: 'PSS', hash: name, facts, masks, ...(saltLength !== undefined && { saltLength }) }
 }
 
-const digestOf = (scheme: Scheme, message: Message): Uint8Array => ('digest' in message ? checkedDigest(scheme, message.digest) : hash(message.data, scheme.hash))
+const digestOf = (scheme: Scheme, message: Message): Uint8Array =>
+  'digest' in message ? checkedDigest(scheme, message.digest) : hash(message.data, scheme.hash)
 
 function checkedDigest(scheme: Scheme, digest: Uint8Array): Uint8Array {
   const { bytes } = hashRow(scheme.hash)
@@ -104,8 +113,10 @@ export async function sign(key: KeyObject, message: Message, p: CryptographicPar
   if (key.type !== 'private') throw new CryptoError('invalid', 'signing needs a private key')
   const scheme = schemeOf(key, p)
   if (scheme.kind === 'PSS') return signPss(key, scheme, digestOf(scheme, message))
-  if ('data' in message) return refusing(() => signAsync(scheme.hash === '' ? null : hashRow(scheme.hash).name, message.data, { key, dsaEncoding: 'der' }))
-  if (scheme.kind === 'PKCS1V1_5') return refusing(async () => privateEncrypt({ key, padding: RSA_PKCS1_PADDING }, digestInfo(scheme, message)))
+  if ('data' in message)
+    return refusing(() => signAsync(scheme.hash === '' ? null : hashRow(scheme.hash).name, message.data, { key, dsaEncoding: 'der' }))
+  if (scheme.kind === 'PKCS1V1_5')
+    return refusing(async () => privateEncrypt({ key, padding: RSA_PKCS1_PADDING }, digestInfo(scheme, message)))
   if (scheme.kind !== 'ECDSA') throw noDigest(scheme)
   return signDigestOnCurve(key, checkedDigest(scheme, message.digest), scheme.facts.curve)
 }
@@ -123,7 +134,8 @@ export async function verify(key: KeyObject, message: Message, signature: Uint8A
     const recovered = recover(key, signature, RSA_PKCS1_PADDING)
     return recovered?.equals(digestInfo(scheme, message)) ?? false
   }
-  if ('data' in message) return verifyAsync(scheme.hash === '' ? null : hashRow(scheme.hash).name, message.data, { key, dsaEncoding: 'der' }, signature)
+  if ('data' in message)
+    return verifyAsync(scheme.hash === '' ? null : hashRow(scheme.hash).name, message.data, { key, dsaEncoding: 'der' }, signature)
   if (scheme.kind !== 'ECDSA') throw noDigest(scheme)
   return verifyDigestOnCurve(key, checkedDigest(scheme, message.digest), signature, scheme.facts.curve)
 }
@@ -137,7 +149,8 @@ async function refusing<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-const digestInfo = (scheme: Scheme, message: Message): Buffer => Buffer.concat([Buffer.from(hashRow(scheme.hash).digestInfo, 'hex'), digestOf(scheme, message)])
+const digestInfo = (scheme: Scheme, message: Message): Buffer =>
+  Buffer.concat([Buffer.from(hashRow(scheme.hash).digestInfo, 'hex'), digestOf(scheme, message)])
 
 /** The bare RSA function with the public key, and with PKCS #1 v1.5 what is behind the padding; undefined when it does not check. */
 function recover(key: KeyObject, signature: Uint8Array, padding: number): Buffer | undefined {
@@ -193,7 +206,8 @@ export function createVerifyStream(key: KeyObject, p: CryptographicParameters): 
   if (key.type !== 'public') throw new CryptoError('invalid', 'verification needs a public key')
   const scheme = schemeOf(key, p)
   if (scheme.kind === 'EdDSA') return collecting((data, signature: Uint8Array) => verify(key, { data }, signature, p))
-  if (scheme.kind === 'PSS' || scheme.kind === 'PKCS1V1_5') return digesting(scheme, (digest, signature: Uint8Array) => verify(key, { digest }, signature, p))
+  if (scheme.kind === 'PSS' || scheme.kind === 'PKCS1V1_5')
+    return digesting(scheme, (digest, signature: Uint8Array) => verify(key, { digest }, signature, p))
   const state = createVerify(hashRow(scheme.hash).name)
   return { update: data => void state.update(data), final: async signature => state.verify({ key, dsaEncoding: 'der' }, signature) }
 }
