@@ -1,0 +1,145 @@
+import { createHmac, hkdfSync, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
+import { type Store, StoreError } from '../store/store.ts'
+import { frame } from './aead.ts'
+import { SealError } from './error.ts'
+import type { KeyProvider } from './provider.ts'
+
+/** Where the header is. It is not sealed, since it is what one needs to unseal; a MAC with a child of the root key protects it. */
+export const SEAL_PARTITION = 'kmipd.seal'
+const HEADER_ID = 'header'
+const FORMAT = 1
+
+export interface Entry {
+  /** Kind of the provider. */
+  readonly provider: string
+  readonly key: string
+  readonly wrapped: string
+}
+
+export interface Header {
+  readonly format: number
+  /** Of this store, random: bound into each wrapped root key. */
+  readonly store: string
+  readonly entries: readonly Entry[]
+  readonly mac: string
+}
+
+/** @returns nothing if the store was never sealed. @throws SealError `damaged` */
+export async function readHeader(store: Store): Promise<{ header: Header; revision: number } | undefined> {
+  const record = await store.get(SEAL_PARTITION, HEADER_ID)
+  if (!record) return undefined
+  const header = parse(record.body)
+  if (header.format !== FORMAT)
+    throw new SealError('sealed', `the seal has format ${header.format}, and this kmipd knows ${FORMAT}: use a newer kmipd`)
+  return { header, revision: record.revision }
+}
+
+function parse(body: Buffer): Header {
+  let value: unknown
+  try {
+    value = JSON.parse(body.toString())
+  } catch (cause) {
+    throw new SealError('damaged', 'the header of the seal is not readable: restore a backup', { cause })
+  }
+  if (!isHeader(value)) throw new SealError('damaged', 'the header of the seal has not its form: restore a backup')
+  return value
+}
+
+const isRow = (value: unknown): value is { readonly [key: string]: unknown } => typeof value === 'object' && value !== null
+const isEntry = (value: unknown): value is Entry =>
+  isRow(value) && [value.provider, value.key, value.wrapped].every(field => typeof field === 'string')
+const isHeader = (value: unknown): value is Header =>
+  isRow(value) &&
+  typeof value.format === 'number' &&
+  typeof value.store === 'string' &&
+  typeof value.mac === 'string' &&
+  Array.isArray(value.entries) &&
+  value.entries.every(isEntry)
+
+/** @param revision the one that is stored, 0: none. @throws StoreError `conflict`: another process was faster */
+export async function writeHeader(store: Store, rootKey: Buffer, revision: number, content: Omit<Header, 'format' | 'mac'>): Promise<void> {
+  const unsigned = { format: FORMAT, store: content.store, entries: content.entries }
+  const header: Header = { ...unsigned, mac: macOf(rootKey, unsigned).toString('base64') }
+  await store.commit([{ partition: SEAL_PARTITION, id: HEADER_ID, expect: revision, body: Buffer.from(JSON.stringify(header)) }])
+}
+
+function macOf(rootKey: Buffer, { format, store, entries }: Omit<Header, 'mac'>): Buffer {
+  const key = childKey(rootKey, 'header')
+  const mac = createHmac('sha256', key)
+    .update(frame(`${format}`, store, ...entries.flatMap(({ provider, key, wrapped }) => [provider, key, wrapped])))
+    .digest()
+  key.fill(0)
+  return mac
+}
+
+/** A key of 32 bytes for one purpose. */
+export const childKey = (rootKey: Buffer, purpose: string): Buffer => Buffer.from(hkdfSync('sha256', rootKey, '', `kmipd ${purpose}`, 32))
+
+/** What a provider binds to the wrapped root key: a wrapped key of another store does not open here. */
+const contextOf = (store: string): Buffer => frame('kmipd root key', store)
+
+export async function wrapWith(provider: KeyProvider, rootKey: Buffer, store: string): Promise<Entry> {
+  return { provider: provider.kind, key: provider.key, wrapped: await provider.wrap(rootKey, contextOf(store)) }
+}
+
+/**
+ * The root key of the store, made at first use and wrapped by all of `providers`.
+ * @returns 32 bytes, for the caller to zero
+ * @throws SealError
+ */
+export async function rootKeyOf(store: Store, providers: readonly KeyProvider[]): Promise<Buffer> {
+  const found = await readHeader(store)
+  return found ? openHeader(found.header, providers) : create(store, providers)
+}
+
+async function create(store: Store, providers: readonly KeyProvider[]): Promise<Buffer> {
+  if (providers.length === 0) throw new SealError('sealed', 'no key is configured to seal the store with')
+  const rootKey = randomBytes(32)
+  try {
+    const id = randomUUID()
+    const entries = await Promise.all(providers.map(provider => wrapWith(provider, rootKey, id)))
+    await writeHeader(store, rootKey, 0, { store: id, entries })
+    return rootKey
+  } catch (e) {
+    rootKey.fill(0)
+    if (e instanceof StoreError && e.code === 'conflict') return rootKeyOf(store, providers)
+    throw e
+  }
+}
+
+/** @throws SealError */
+export async function openHeader(header: Header, providers: readonly KeyProvider[]): Promise<Buffer> {
+  const causes: unknown[] = []
+  for (const provider of providers) {
+    for (const entry of header.entries.filter(({ provider: kind, key }) => kind === provider.kind && key === provider.key)) {
+      try {
+        return verified(header, await provider.unwrap(entry.wrapped, contextOf(header.store)))
+      } catch (e) {
+        causes.push(e)
+      }
+    }
+  }
+  throw refusal(header, providers, causes)
+}
+
+function verified({ mac, ...unsigned }: Header, rootKey: Buffer): Buffer {
+  const expected = macOf(rootKey, unsigned)
+  const given = Buffer.from(mac, 'base64')
+  if (given.length === expected.length && timingSafeEqual(given, expected)) return rootKey
+  rootKey.fill(0)
+  throw new SealError('damaged', 'the header of the seal was changed by somebody who has not its key: restore a backup')
+}
+
+/** Why nothing opened: what went wrong with the right key says more than a wrong key, and that more than none. */
+function refusal({ entries }: Header, providers: readonly KeyProvider[], causes: readonly unknown[]): SealError {
+  const [cause] = causes
+  if (cause instanceof SealError && causes.length === 1) return cause
+  if (cause !== undefined) return new SealError('sealed', 'no provider could open the root key', { cause: new AggregateError(causes) })
+  const sealedBy = list(entries.map(({ provider, key }) => `${provider} key ${key}`))
+  const configured = list(providers.map(({ kind, key }) => `${kind} key ${key}`))
+  if (providers.some(({ kind }) => entries.some(({ provider }) => provider === kind)))
+    return new SealError('wrong-key', `the store was sealed with ${sealedBy}, and ${configured} is configured: give the key that sealed it`)
+  return new SealError('sealed', `the store is sealed by ${sealedBy}; configured: ${configured}`)
+}
+
+const list = (texts: readonly string[]): string => texts.join(', ') || 'nothing'

@@ -1,0 +1,93 @@
+import type { Page } from '../store/store.ts'
+import { type Change, type Store, StoreError } from '../store/store.ts'
+import { type BlindedKind, Blinder } from './blinder.ts'
+import { SealError } from './error.ts'
+import { childKey, rootKeyOf, SEAL_PARTITION } from './header.ts'
+import type { KeyProvider } from './provider.ts'
+import { RecordCipher } from './record-cipher.ts'
+import type { FoundRecord, Record, RecordChange, Records } from './records.ts'
+
+/**
+ * Open the seal of a store, and seal it if it never was: then a new root key is made, and each of `providers` wraps it.
+ * @param store closed by the result's `close`
+ * @param providers those that may open the root key; one is enough
+ * @throws SealError `sealed`, `wrong-key`, `damaged`
+ * @throws StoreError
+ */
+export async function openRecords({ store, providers }: { store: Store; providers: readonly KeyProvider[] }): Promise<Records> {
+  const rootKey = await rootKeyOf(store, providers)
+  const records = new SealedRecords(store, new RecordCipher(childKey(rootKey, 'records')), new Blinder(childKey(rootKey, 'terms')))
+  rootKey.fill(0)
+  return records
+}
+
+class SealedRecords implements Records {
+  readonly #store: Store
+  readonly #cipher: RecordCipher
+  readonly #blinder: Blinder
+  #isClosed = false
+
+  constructor(store: Store, cipher: RecordCipher, blinder: Blinder) {
+    this.#store = store
+    this.#cipher = cipher
+    this.#blinder = blinder
+  }
+
+  async get(partition: string, id: string): Promise<Record | undefined> {
+    this.#check(partition)
+    const sealed = await this.#store.get(partition, id)
+    if (!sealed) return undefined
+    this.#check(partition)
+    const body = this.#cipher.open(partition, id, sealed.body)
+    if (!body)
+      throw new SealError('damaged', `record ${id} of ${partition} was changed, moved or cut in the store: restore it from a backup`)
+    return { revision: sealed.revision, body }
+  }
+
+  async revision(partition: string, id: string): Promise<number> {
+    return this.#store.revision(partition, id)
+  }
+
+  async find(partition: string, terms: readonly string[], page: Page): Promise<FoundRecord[]> {
+    this.#check(partition)
+    return this.#store.find(partition, this.#blind('term', partition, terms), page)
+  }
+
+  async commit(changes: readonly RecordChange[]): Promise<void> {
+    await this.#store.commit(changes.map(change => this.#sealed(change)))
+  }
+
+  version(): number {
+    return this.#store.version()
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cipher.close()
+    this.#blinder.close()
+    await this.#store.close()
+  }
+
+  #sealed({ partition, id, expect, body, terms = [], claims = [] }: RecordChange): Change {
+    this.#check(partition)
+    if (!body) return { partition, id, expect }
+    return {
+      partition,
+      id,
+      expect,
+      body: this.#cipher.seal(partition, id, body),
+      terms: this.#blind('term', partition, terms),
+      claims: this.#blind('claim', partition, claims),
+    }
+  }
+
+  #blind(kind: BlindedKind, partition: string, values: readonly string[]): Buffer[] {
+    return values.map(value => this.#blinder.blind(kind, partition, value))
+  }
+
+  /** After `close` the keys are zero, and nothing may be sealed with them. */
+  #check(partition: string): void {
+    if (this.#isClosed) throw new StoreError('closed', 'the store is closed')
+    if (partition === SEAL_PARTITION) throw new RangeError(`the partition ${SEAL_PARTITION} is the seal's own`)
+  }
+}

@@ -1,0 +1,96 @@
+import { Worker } from 'node:worker_threads'
+import { type FromWriter, packUnits, type ToWriter } from './sqlite-message.ts'
+import { type Change, StoreError } from './store.ts'
+
+/** Where the commits of a store go. */
+export interface Writer {
+  /** @throws StoreError */
+  commit(changes: readonly Change[]): Promise<void>
+  /** Finish what waits, then end. */
+  close(): Promise<void>
+}
+
+interface Waiting {
+  readonly changes: readonly Change[]
+  readonly resolve: () => void
+  readonly reject: (error: StoreError) => void
+}
+
+/** As source under a loader the thread's code is TypeScript too, in the package it is JavaScript. */
+const CODE = new URL(import.meta.url.endsWith('.ts') ? './sqlite-writer.ts' : './sqlite-writer.js', import.meta.url)
+
+/** The writer thread as its owner sees it. Units of one turn of the event loop travel in one message, and so do their verdicts. */
+export class WriterThread implements Writer {
+  readonly #worker: Worker
+  readonly #ended: Promise<void>
+  /** Not sent yet. */
+  #collected: Waiting[] = []
+  /** Sent, oldest first. */
+  #sent: Waiting[] = []
+  #isClosing = false
+  #failure: StoreError | undefined
+
+  /** @param path the database, migrated already */
+  constructor(path: string, code: URL = CODE) {
+    this.#worker = new Worker(code, { workerData: { path }, name: 'kmipd store' })
+    this.#worker.on('message', (verdicts: FromWriter) => this.#settle(verdicts))
+    this.#worker.on('error', cause => this.#fail(cause))
+    this.#ended = new Promise(resolve => {
+      this.#worker.once('exit', code => {
+        this.#fail(new Error(`the thread ended with code ${code}`))
+        resolve()
+      })
+    })
+    // An idle store does not keep the process alive.
+    this.#worker.unref()
+  }
+
+  commit(changes: readonly Change[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure) return reject(this.#failure)
+      if (this.#isClosing) return reject(new StoreError('closed', 'the store is closed'))
+      if (this.#collected.length === 0) setImmediate(() => this.#send())
+      this.#collected.push({ changes, resolve, reject })
+    })
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isClosing) {
+      this.#isClosing = true
+      this.#send()
+      this.#worker.ref()
+      this.#worker.postMessage('close' satisfies ToWriter)
+    }
+    await this.#ended
+  }
+
+  #send(): void {
+    if (this.#collected.length === 0 || this.#failure) return
+    const message = packUnits(this.#collected.map(({ changes }) => changes))
+    this.#worker.ref()
+    this.#worker.postMessage(message satisfies ToWriter, [message.bytes.buffer])
+    this.#sent.push(...this.#collected)
+    this.#collected = []
+  }
+
+  #settle(verdicts: FromWriter): void {
+    const units = this.#sent.splice(0, verdicts.length)
+    if (this.#sent.length === 0 && !this.#isClosing) this.#worker.unref()
+    units.forEach(({ resolve, reject }, i) => {
+      const verdict = verdicts[i]
+      if (verdict) reject(new StoreError(verdict.code, verdict.message))
+      else resolve()
+    })
+  }
+
+  /** What was sent may be stored or not: nobody knows, so nobody is told that it is. */
+  #fail(cause: unknown): void {
+    this.#failure ??= this.#isClosing
+      ? new StoreError('closed', 'the store is closed')
+      : new StoreError('unavailable', 'the writer of the store has ended: restart kmipd', { cause })
+    const units = [...this.#sent, ...this.#collected]
+    this.#sent = []
+    this.#collected = []
+    for (const { reject } of units) reject(this.#failure)
+  }
+}

@@ -1,0 +1,187 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Statement } from 'better-sqlite3'
+import { type Connection, connectReader, connectWriter, guarded, storeError } from './sqlite-connection.ts'
+import { lockServer } from './sqlite-lock.ts'
+import { MIGRATIONS, migrate } from './sqlite-schema.ts'
+import { UnitWriter } from './sqlite-units.ts'
+import { type Writer, WriterThread } from './sqlite-writer-thread.ts'
+import { type Change, type Found, type Page, type Sealed, type Store, StoreError } from './store.ts'
+
+export interface SqliteOptions {
+  /** The database file; made if it is not there (0600, in a folder 0700). */
+  readonly path: string
+  /**
+   * Write on the calling thread, one transaction a commit: for a short-lived process that may run beside a server. Without it the
+   * store is a server's: it has a writer thread of its own, and no second one may be open on the file.
+   */
+  readonly directWriter?: boolean
+}
+
+/**
+ * Open the store in a SQLite file, and bring its schema up to date.
+ * @throws StoreError `unavailable`: in use by another server, written by a newer kmipd, not accessible; `damaged`: not our database
+ */
+export async function openSqlite({ path, directWriter = false }: SqliteOptions): Promise<Store> {
+  return guarded(() => {
+    createFile(path)
+    const lock = directWriter ? undefined : lockServer(path)
+    let db: Connection | undefined
+    try {
+      db = connectWriter(path)
+      migrate(db, MIGRATIONS, () => {
+        if (!lock) lockServer(path).close()
+      })
+      const reader = connectReader(path)
+      if (directWriter) return new SqliteStore(reader, new DirectWriter(db), lock)
+      db.close()
+      return new SqliteStore(reader, new WriterThread(path), lock)
+    } catch (e) {
+      db?.close()
+      lock?.close()
+      throw e
+    }
+  })
+}
+
+/** SQLite would make the file readable for everybody; its -wal and -shm get the same permissions as the file. */
+function createFile(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    closeSync(openSync(path, 'a', 0o600))
+    closeSync(openSync(`${path}-lock`, 'a', 0o600))
+  } catch (e) {
+    const reason = e instanceof Error && 'code' in e ? e.code : 'failed'
+    throw new StoreError('unavailable', `cannot create or open ${path} (${reason}): check owner and permissions of file and folder`, {
+      cause: e,
+    })
+  }
+}
+
+class DirectWriter implements Writer {
+  readonly #db: Connection
+  readonly #units: UnitWriter
+
+  constructor(db: Connection) {
+    this.#db = db
+    this.#units = new UnitWriter(db)
+  }
+
+  async commit(changes: readonly Change[]): Promise<void> {
+    const [verdict] = this.#units.commit([changes])
+    if (verdict) throw new StoreError(verdict.code, verdict.message)
+  }
+
+  async close(): Promise<void> {
+    this.#db.close()
+  }
+}
+
+type Row = Statement<[partition: number, id: string], { revision: number; body: Buffer }>
+type Values = (number | Buffer | string)[]
+
+class SqliteStore implements Store {
+  readonly #db: Connection
+  readonly #writer: Writer
+  readonly #lock: { close(): void } | undefined
+  readonly #version: Statement<[], number>
+  readonly #numberOf: Statement<[string], number>
+  readonly #row: Row
+  readonly #revision: Statement<[number, string], number>
+  readonly #findAll: Statement<[partition: number, before: number, limit: number], Found>
+  /** By count of conditions. */
+  readonly #finds: Statement<Values, Found>[] = []
+  /** Numbers of partitions by name; a number is never given again. */
+  readonly #numbers = new Map<string, number>()
+  #isClosed = false
+
+  constructor(db: Connection, writer: Writer, lock: { close(): void } | undefined) {
+    this.#db = db
+    this.#writer = writer
+    this.#lock = lock
+    this.#version = db.prepare<[], number>('pragma data_version').pluck()
+    this.#numberOf = db.prepare<[string], number>('select number from partition where name = ?').pluck()
+    this.#findAll = db.prepare('select sequence, id from record where partition = ? and sequence < ? order by sequence desc limit ?')
+    this.#row = db.prepare('select revision, body from record where partition = ? and id = ?')
+    this.#revision = db.prepare<[number, string], number>('select revision from record where partition = ? and id = ?').pluck()
+  }
+
+  async get(partition: string, id: string): Promise<Sealed | undefined> {
+    return this.#read(partition, number => this.#row.get(number, id))
+  }
+
+  async revision(partition: string, id: string): Promise<number> {
+    return this.#read(partition, number => this.#revision.get(number, id)) ?? 0
+  }
+
+  async find(partition: string, terms: readonly Buffer[], { before = Number.MAX_SAFE_INTEGER, limit }: Page): Promise<Found[]> {
+    const found = this.#read(partition, number => {
+      const [first, ...others] = terms
+      if (!first) return this.#findAll.all(number, before, limit)
+      const conditions: (Buffer | string)[] = others.slice(0, MAX_SINGLE)
+      if (others.length > MAX_SINGLE) conditions.push(JSON.stringify(others.slice(MAX_SINGLE).map(term => term.toString('hex'))))
+      return this.#finding(conditions.length).all(number, first, before, ...conditions.flatMap(value => [value, number]), limit)
+    })
+    return found ?? []
+  }
+
+  async commit(changes: readonly Change[]): Promise<void> {
+    this.#checkOpen()
+    await this.#writer.commit(changes)
+  }
+
+  version(): number {
+    this.#checkOpen()
+    return guarded(() => this.#version.get()!)
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await this.#writer.close()
+    this.#db.close()
+    this.#lock?.close()
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new StoreError('closed', 'the store is closed')
+  }
+
+  /** @returns nothing if the partition was never used */
+  #read<T>(partition: string, f: (number: number) => T): T | undefined {
+    this.#checkOpen()
+    try {
+      const number = this.#numbers.get(partition) ?? this.#numberOf.get(partition)
+      if (number === undefined) return undefined
+      this.#numbers.set(partition, number)
+      return f(number)
+    } catch (e) {
+      throw storeError(e)
+    }
+  }
+
+  #finding(conditions: number): Statement<Values, Found> {
+    this.#finds[conditions] ??= this.#db.prepare<Values, Found>(findStatement(conditions))
+    return this.#finds[conditions]
+  }
+}
+
+/** So many terms after the first have a condition each; those beyond, which no sane request has, share one. SQLite limits an expression's depth. */
+const MAX_SINGLE = 16
+
+/**
+ * The first term leads, newest record first; the others are looked up for each of its entries. All of that happens in the key of
+ * `term`, and only records that are found are read, for their identifier.
+ */
+function findStatement(conditions: number): string {
+  const others = Array.from({ length: conditions }, (_, i) =>
+    i < MAX_SINGLE ? CARRIES : `not exists (select 1 from json_each(?) as other where not ${CARRIES.replace('?', 'unhex(other.value)')})`,
+  )
+  return `
+    select first.sequence, record.id from term as first cross join record on record.sequence = first.sequence
+    where first.partition = ? and first.term = ? and first.sequence < ? ${others.map(condition => `and ${condition}`).join(' ')}
+    order by first.sequence desc limit ?`
+}
+
+/** Parameters: term, partition. */
+const CARRIES = 'exists (select 1 from term where term = ? and partition = ? and sequence = first.sequence)'
