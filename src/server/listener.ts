@@ -200,8 +200,10 @@ export class Listener {
       const peer = identity.version === identities.version() ? identity.peer : await identity.check(identities)
       if (peer === undefined)
         session.refuse('unknown_identity', 'a client is unknown: its certificate is revoked, or its role or scope is gone')
-      else if (this.#stopping) session.drain()
-      else session.start(peer)
+      else {
+        if (this.#stopping) session.drain()
+        session.start(peer)
+      }
     } catch (err) {
       log.error({ err }, 'a client could not be looked up, so it is refused')
       session.refuse('unknown_identity', 'a client was refused because it could not be looked up')
@@ -215,6 +217,8 @@ export class Listener {
       { refusal: kind, address: socket.remoteAddress, cause: socket.authorizationError ?? error.code ?? error.message },
       'a TLS handshake failed',
     )
+    // Node leaves the socket open after a handshake that took too long.
+    socket.destroy()
   }
 
   #refuse(socket: TLSSocket, kind: Refusal, message: string): void {
