@@ -112,6 +112,11 @@ export class KmipClient {
     })
   }
 
+  /** Nothing can be sent any more. */
+  get closed(): boolean {
+    return this.#failure !== undefined
+  }
+
   /** Close the connection; requests without an answer fail. */
   close(): void {
     this.#fail(new ClientError('closed', 'the client closed the connection'))

@@ -29,7 +29,12 @@ const PKCS_11_FUNCTIONS =
 const TAG_OF_TITLE = new Map(Object.values(TAG).map(tag => [tagTitle(tag), tag]))
 const TAG_BY_NAME: Readonly<Record<string, number>> = { __proto__: null as never, ...TAG }
 const TYPE_BY_NAME: Readonly<Record<string, number>> = { __proto__: null as never, ...TYPE }
-const ALIASES = new Map(ENUM_ALIASES.map(([enumeration, alias, name]) => [`${enumeration}/${alias}`, name]))
+const ALIASES = new Map([
+  ...ENUM_ALIASES.map(([enumeration, alias, name]): [string, string] => [`${enumeration}/${alias}`, name]),
+  // Spellings that published messages use beside the tables'.
+  ['ResultReason/NotAuthorized', 'NotAuthorised'],
+])
+const MASK_ALIASES = { ContentCommitment: MASK.CryptographicUsageMask.ContentCommitmentNonRepudiation }
 
 /** Tag number of an XML name or of `0x` and six digits. */
 export function tagOf(name: string): number | undefined {
@@ -133,7 +138,7 @@ function integerOf(text: string): number | undefined {
 function maskOf(text: string, subject: number): number | undefined {
   const mask = MASK_OF_TAG.get(subject)
   if (mask === undefined) return undefined
-  const bits: Readonly<Record<string, number>> = { __proto__: null as never, ...MASK[mask] }
+  const bits: Readonly<Record<string, number>> = { __proto__: null as never, ...MASK_ALIASES, ...MASK[mask] }
   let value = 0
   for (const part of text.trim().split(/\s*\|\s*|\s+/)) {
     const bit = /^0x[0-9a-f]{1,8}$/i.test(part) ? Number(part) : bits[part]

@@ -1,0 +1,107 @@
+import { TYPE } from '../ttlv/item.ts'
+import { TAG } from '../ttlv/tags.ts'
+import { fieldOf, type Pattern, valueAt } from './pattern.ts'
+
+/** What to do about a slip in a published case. */
+export interface Defect {
+  readonly cases: RegExp
+  readonly reason: string
+  /** Values to read in place of others. */
+  readonly replace?: ReadonlyMap<string, string>
+  /** Mend a message. */
+  readonly repair?: (message: Pattern) => Pattern
+  /** Fields of which only the length is compared. */
+  readonly lengthOnly?: ReadonlySet<number>
+  /** Fields whose content, and whose presence, is not compared. */
+  readonly free?: ReadonlySet<number>
+  /** The cases contradict each other: one that passes is enough for all of a version. */
+  readonly contradiction?: boolean
+  /** Every Get Attributes may be sent again until its response comes, although the case does not say so. */
+  readonly repeat?: boolean
+  /** The header of a response shows the version of the request, whatever the case says. */
+  readonly echoVersion?: boolean
+}
+
+/** Every slip that is known, with the reason. */
+export const DEFECTS: readonly Defect[] = [
+  {
+    cases: /^CS-AC-M-(3|8)-12$/,
+    reason: 'the second Register has an Attribute without a name; it is the Cryptographic Parameters',
+    repair: nameAttributes,
+  },
+  {
+    cases: /^CS-BC-M-6-1[23]$/,
+    reason: 'cipher text and plain text were made with another key than the one registered',
+    lengthOnly: new Set([TAG.Data]),
+  },
+  {
+    cases: /^TC-RNG-ATTR-2-13$/,
+    reason: 'the response binds one identifier and the requests use another for the same object',
+    replace: new Map([['$UNIQUE_IDENTIFIER_1', '$UNIQUE_IDENTIFIER_0']]),
+  },
+  { cases: /^OMOS-O-1-14$/, reason: 'the last response shows another protocol version than its request', echoVersion: true },
+  {
+    cases: /^TC-92-10$/,
+    reason: 'the dates are those of a run in 2010, and one differs between request and response; later versions say now and in two minutes',
+    repeat: true,
+    replace: new Map([
+      ['2009-02-11T13:01:59+00:00', '$NOW'],
+      ['2010-02-11T13:03:59+00:00', '$NOW+120'],
+      ['2070-02-11T13:03:59+00:00', '$NOW+120'],
+    ]),
+  },
+  {
+    cases: /^CS-RNG-O-[1-4]-\d\d$/,
+    reason: 'four server policies are shown for one request: all of the seed is used, part, none, or it is refused; any is right',
+    contradiction: true,
+  },
+  {
+    cases: /^TC-OTP-[34]-\d\d$/,
+    reason: 'the same Get succeeds in one case and is refused in the other',
+    contradiction: true,
+  },
+  {
+    cases: /^TC-Q-(RNGS|VAL)-\d-\d\d$/,
+    reason: 'one request, answered by different imaginary servers',
+    free: new Set([TAG.RNGParameters, TAG.ValidationInformation]),
+  },
+  { cases: /^PKCS11-M-1-\d\d$/, reason: 'shows the strings of one vendor', lengthOnly: new Set([TAG.PKCS_11OutputParameters]) },
+]
+
+/** All that is known of a case, in one. */
+export function defectOf(name: string): Defect | undefined {
+  const known = DEFECTS.filter(defect => defect.cases.test(name))
+  return known.length === 0 ? undefined : (Object.assign({}, ...known) as Defect)
+}
+
+/** Cases that need the objects of others: those run first, and all are cleaned up together. */
+const SETUP: readonly (readonly [cases: RegExp, setup: readonly string[]])[] = [
+  [/^TL-M-3$/, ['TL-M-2']],
+  [/^SASED-M-3$/, ['SASED-M-2']],
+  [/^TC-OTP-[12]$/, ['TC-OTP-SETUP-1']],
+  [/^TC-OTP-[345]$/, ['TC-OTP-SETUP-2']],
+  [/^TC-OTP-CLEANUP-1$/, ['TC-OTP-SETUP-1']],
+  [/^TC-CREG-[23]$/, ['TC-CREG-1']],
+]
+
+/** Stems of the cases that must run before one with this stem. */
+export const setupOf = (stem: string): readonly string[] => SETUP.find(([cases]) => cases.test(stem))?.[1] ?? []
+
+/** Stems of cases that wait for minutes. */
+export const isSlow = (stem: string): boolean => stem === 'TC-92'
+
+function nameAttributes(message: Pattern): Pattern {
+  if (message.kind !== 'structure') return message
+  const fields = message.fields.map(nameAttributes)
+  const isNameless =
+    message.tag === TAG.Attribute &&
+    valueAt(message, TAG.AttributeName) === undefined &&
+    fieldOf(message, TAG.AttributeValue)?.kind === 'structure'
+  if (!isNameless) return { ...message, fields }
+  const name: Pattern = {
+    kind: 'value',
+    tag: TAG.AttributeName,
+    item: { tag: TAG.AttributeName, type: TYPE.TextString, value: 'Cryptographic Parameters' },
+  }
+  return { ...message, fields: [name, ...fields] }
+}
