@@ -73,7 +73,7 @@ export function parseName(block: BaseBlock): Name {
       if (!value) throw new PkiError('malformed', `attribute ${id} of a name has no value`)
       const text = textOf(value)
       const hex = `#${der.raw(value).toString('hex')}`
-      if (name) (values[name] ??= []).push(text ?? hex)
+      if (name) values[name] = [...(values[name] ?? []), text ?? hex]
       pieces.push(`${name ?? id}=${text === undefined ? hex : escaped(text)}`)
     }
     parts.unshift(pieces.join('+'))

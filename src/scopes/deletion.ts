@@ -1,0 +1,76 @@
+import type { RecordChange } from '../seal/records.ts'
+import { StoreError } from '../store/store.ts'
+import { ScopeError } from './error.ts'
+import type { Registry, Update } from './registry.ts'
+import { PLACE, type ScopeRow } from './rows.ts'
+
+/** Changes in one commit: a commit holds up the others for as long as it takes. */
+const BATCH = 200
+
+const state = (row: ScopeRow, state: ScopeRow['state']): Update => ({ place: PLACE.scope(row.id), row: { ...row, state } })
+
+const hasObjects = async (registry: Registry, scope: string): Promise<boolean> =>
+  (await registry.records.find(scope, [], { limit: 1 })).length > 0
+
+const refused = (name: string): ScopeError =>
+  new ScopeError('not-empty', `scope ${name} has managed objects; delete them first, or delete the scope with force`)
+
+/**
+ * Delete a scope. The first commit shuts its clients out; the others remove what it held, and can be resumed when they are cut short.
+ * @throws ScopeError `not-found`, `not-empty`
+ */
+export async function removeScope(registry: Registry, findScope: () => ScopeRow, force: boolean): Promise<void> {
+  const row = await registry.change(async () => {
+    const scope = findScope()
+    if (!force && !scope.force && (await hasObjects(registry, scope.id))) throw refused(scope.name)
+    const deleting = { ...scope, force: scope.force || force }
+    return { updates: [state(deleting, 'deleting')], result: deleting }
+  })
+  const kept = await finish(registry, row)
+  if (kept) throw refused(kept)
+}
+
+/** Finish what `removeScope` had begun when its process ended. */
+export async function resumeRemovals(registry: Registry): Promise<void> {
+  await registry.refresh()
+  for (const row of registry.rows('scope')) if (row.state === 'deleting') await finish(registry, row)
+}
+
+/** @returns the name of the scope if it is kept after all: an object came while it was being shut, and nobody said that it may go */
+async function finish(registry: Registry, row: ScopeRow): Promise<string | undefined> {
+  if (!row.force && (await hasObjects(registry, row.id)))
+    return registry.change(() => {
+      const name = registry.scopeNamed(row.name) ? `${row.name}-${row.id}` : row.name
+      return { updates: [state({ ...row, name }, 'live')], result: name }
+    })
+  const held = (): string[] => [
+    ...registry.rows('credential').flatMap(({ scope, serial }) => (scope === row.id ? [PLACE.credential(serial)] : [])),
+    ...registry.rows('role').flatMap(({ scope, id }) => (scope === row.id ? [PLACE.role(scope, id)] : [])),
+  ]
+  const removeSome = () => ({
+    updates: held()
+      .slice(0, BATCH)
+      .map(place => ({ place })),
+    result: undefined,
+  })
+  while (held().length > 0) await registry.change(removeSome)
+  if (row.force) await removeObjects(registry, row.id)
+  await registry.change(() => ({ updates: [state(row, 'deleted')], result: undefined }))
+  return undefined
+}
+
+async function removeObjects(registry: Registry, partition: string): Promise<void> {
+  const { records } = registry
+  for (;;) {
+    const page = await records.find(partition, [], { limit: BATCH })
+    if (page.length === 0) return
+    const changes: RecordChange[] = []
+    for (const { id } of page) changes.push({ partition, id, expect: await records.revision(partition, id) })
+    try {
+      await records.commit(changes.filter(({ expect }) => expect > 0))
+    } catch (error) {
+      // A message that was under way changed one of them: look again.
+      if (!(error instanceof StoreError) || error.code !== 'conflict') throw error
+    }
+  }
+}

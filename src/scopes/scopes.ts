@@ -1,0 +1,294 @@
+import { randomInt } from 'node:crypto'
+import type { Records } from '../seal/records.ts'
+import { type Client, type Identity, identify, type Presented, peerOf, type Refusal } from './access.ts'
+import {
+  authorityMaker,
+  authorityUpdates,
+  configurationOf,
+  ensureAuthority,
+  type ServerCertificate,
+  type Signer,
+  serverCertificate,
+  signerOf,
+} from './authorities.ts'
+import { type Configuration, mergeConfiguration } from './configuration.ts'
+import {
+  type CredentialAnswer,
+  type CredentialInfo,
+  credentialsOf,
+  formatOf,
+  generateCredential,
+  lookupCredential,
+  revokeCredential,
+  signRequest,
+} from './credentials.ts'
+import { removeScope, resumeRemovals } from './deletion.ts'
+import { ScopeError } from './error.ts'
+import { NO_GRANTS } from './permissions.ts'
+import { Registry } from './registry.ts'
+import { mergeRole, type RoleAnswer, readRole } from './roles.ts'
+import { PLACE, type RoleRow, type ScopeRow } from './rows.ts'
+import { nameOf } from './values.ts'
+
+const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+const randomId = (): string => Array.from({ length: 5 }, () => BASE62[randomInt(62)]).join('')
+
+export interface ScopesOptions {
+  readonly records: Records
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  /** Makes five base62 characters; random ones by default. */
+  readonly id?: () => string
+}
+
+/** A scope with the count of what it holds, objects apart. */
+export interface ScopeAnswer {
+  /** The OU of its certificates, and the partition of its objects. */
+  readonly id: string
+  readonly name: string
+  readonly createdMs: number
+  readonly force: boolean
+  readonly roles: number
+  readonly credentials: number
+}
+
+/** A credential with the names it belongs to. */
+export interface CredentialEntry extends CredentialInfo {
+  readonly scope: string
+  readonly role: string
+}
+
+/**
+ * Who may use kmipd, and as what: configuration, CA, scopes, roles and client certificates, with Vault's rules. Several processes may do
+ * this on the same records at once; each sees what the others committed. Names in, Vault's answer shapes out. All functions reject with
+ * ScopeError when they cannot do what was asked, and with StoreError or SealError when the records cannot be had.
+ */
+export class Scopes {
+  readonly #registry: Registry
+  readonly #now: () => number
+  readonly #id: () => string
+
+  constructor({ records, now, id = randomId }: ScopesOptions) {
+    this.#registry = new Registry(records)
+    this.#now = now
+    this.#id = id
+  }
+
+  /** See everything that was committed; each function here does this first. */
+  refresh(): Promise<void> {
+    return this.#registry.refresh()
+  }
+
+  /** The configuration, whole, with defaults for what was never written. */
+  async configuration(): Promise<Configuration> {
+    await this.#registry.refresh()
+    return configurationOf(this.#registry)
+  }
+
+  /** Whether a configuration was ever written. */
+  async isConfigured(): Promise<boolean> {
+    await this.#registry.refresh()
+    return this.#registry.row('configuration', PLACE.configuration) !== undefined
+  }
+
+  /** Write some fields and keep the others. Another kind of CA key makes a new CA; the old one's clients are still let in. */
+  writeConfiguration(fields: { readonly [field: string]: unknown }): Promise<Configuration> {
+    const make = authorityMaker(this.#now())
+    return this.#registry.change(async () => {
+      const values = mergeConfiguration(configurationOf(this.#registry), fields)
+      const more = await authorityUpdates(this.#registry, values, make)
+      return { updates: [{ place: PLACE.configuration, row: { kind: 'configuration', values } }, ...more], result: values }
+    })
+  }
+
+  /** PEM of the CA's certificates, intermediate first, then root, without a line end after the last. Makes the CA if there is none. */
+  async caChain(): Promise<readonly [intermediate: string, root: string]> {
+    await ensureAuthority(this.#registry, this.#now())
+    const { intermediate, root } = this.#registry.row('authority', PLACE.authority)!
+    return [intermediate, root]
+  }
+
+  /** PEM of each CA certificate whose clients a listener lets in: the chain, and CAs of earlier configurations. */
+  async trusted(): Promise<readonly string[]> {
+    const chain = await this.caChain()
+    return [...chain, ...(this.#registry.row('authority', PLACE.authority)?.former ?? [])]
+  }
+
+  /** The listener's certificate; another one when a third of its life is left or its names or the CA changed. Ask now and then. */
+  serverCertificate(): Promise<ServerCertificate> {
+    return serverCertificate(this.#registry, this.#now)
+  }
+
+  /** Our intermediate, to sign certificates that clients ask for by Certify. */
+  async signer(): Promise<Signer> {
+    await ensureAuthority(this.#registry, this.#now())
+    return signerOf(this.#registry)
+  }
+
+  /** @throws ScopeError `exists` */
+  async createScope(name: string, { force = false }: { readonly force?: boolean } = {}): Promise<ScopeAnswer> {
+    nameOf('scope', name)
+    return this.#registry.change(() => {
+      if (this.#registry.scopeNamed(name)) throw new ScopeError('exists', `scope ${name} exists already`)
+      const id = this.#freeId(candidate => this.#registry.row('scope', PLACE.scope(candidate)) !== undefined)
+      const row: ScopeRow = { kind: 'scope', id, name, createdMs: this.#now(), force, state: 'live' }
+      return { updates: [{ place: PLACE.scope(id), row }], result: this.#scopeAnswer(row) }
+    })
+  }
+
+  /** Names of all scopes, sorted. */
+  async listScopes(): Promise<readonly string[]> {
+    await this.#registry.refresh()
+    const live = this.#registry.rows('scope').filter(row => row.state === 'live')
+    return live.map(row => row.name).sort()
+  }
+
+  async readScope(name: string): Promise<ScopeAnswer> {
+    await this.#registry.refresh()
+    return this.#scopeAnswer(this.#scope(name))
+  }
+
+  /**
+   * Delete a scope with its roles and credentials, at once for its clients; and with its objects if forced here or when it was made.
+   * @throws ScopeError `not-found`; `not-empty` while it has objects and nobody forces
+   */
+  deleteScope(name: string, { force = false }: { readonly force?: boolean } = {}): Promise<void> {
+    return removeScope(this.#registry, () => this.#scope(name), force)
+  }
+
+  /** Finish deletions of scopes that were cut short. To be called at start. */
+  resume(): Promise<void> {
+    return resumeRemovals(this.#registry)
+  }
+
+  /** Make a role, or write some fields of one and keep the others. @throws ScopeError `not-found` when there is no such scope */
+  async writeRole(scope: string, name: string, fields: { readonly [field: string]: unknown }): Promise<RoleAnswer> {
+    nameOf('role', name)
+    return this.#registry.change(() => {
+      const { id: scopeId } = this.#scope(scope)
+      const stored = this.#registry.roleNamed(scopeId, name) ?? this.#newRole(scopeId, name)
+      const row = mergeRole(stored, fields, configurationOf(this.#registry))
+      return { updates: [{ place: PLACE.role(scopeId, row.id), row }], result: readRole(row) }
+    })
+  }
+
+  async readRole(scope: string, name: string): Promise<RoleAnswer> {
+    await this.#registry.refresh()
+    return readRole(this.#role(scope, name))
+  }
+
+  /** Names of a scope's roles, sorted. */
+  async listRoles(scope: string): Promise<readonly string[]> {
+    await this.#registry.refresh()
+    const { id } = this.#scope(scope)
+    const roles = this.#registry.rows('role').filter(row => row.scope === id)
+    return roles.map(row => row.name).sort()
+  }
+
+  /** Delete a role with its credentials. @throws ScopeError `not-found` */
+  deleteRole(scope: string, name: string): Promise<void> {
+    return this.#registry.change(() => {
+      const role = this.#role(scope, name)
+      const credentials = credentialsOf(this.#registry, role).map(row => ({ place: PLACE.credential(row.serial) }))
+      return { updates: [{ place: PLACE.role(role.scope, role.id) }, ...credentials], result: undefined }
+    })
+  }
+
+  /** @param options  `format`: `pem`, `pem_bundle` (also when absent) or `der` */
+  async generateCredential(scope: string, role: string, options: { readonly format?: unknown } = {}): Promise<CredentialAnswer> {
+    const format = formatOf(options.format)
+    return generateCredential(this.#registry, () => this.#role(scope, role), format, this.#now())
+  }
+
+  /** Sign a PKCS#10 request (PEM); subject and extensions in it are not taken over. */
+  async signRequest(scope: string, role: string, options: { readonly csr: string; readonly format?: unknown }): Promise<CredentialAnswer> {
+    const format = formatOf(options.format)
+    return signRequest(this.#registry, () => this.#role(scope, role), options.csr, format, this.#now())
+  }
+
+  /** The credentials of a role, oldest first. */
+  async listCredentials(scope: string, role: string): Promise<readonly CredentialInfo[]> {
+    await this.#registry.refresh()
+    return credentialsOf(this.#registry, this.#role(scope, role)).map(row => ({
+      serial_number: row.serial,
+      createdMs: row.createdMs,
+      notAfterMs: row.notAfterMs,
+    }))
+  }
+
+  /** All credentials, for metrics and warnings before they end. */
+  async credentials(): Promise<readonly CredentialEntry[]> {
+    await this.#registry.refresh()
+    return this.#registry.rows('credential').flatMap(row => {
+      const scope = this.#registry.row('scope', PLACE.scope(row.scope))
+      const role = this.#registry.row('role', PLACE.role(row.scope, row.role))
+      const { serial: serial_number, createdMs, notAfterMs } = row
+      return scope?.state === 'live' && role ? [{ scope: scope.name, role: role.name, serial_number, createdMs, notAfterMs }] : []
+    })
+  }
+
+  /** @throws ScopeError `not-found` */
+  async lookupCredential(
+    scope: string,
+    role: string,
+    by: { readonly serial_number: string; readonly format?: unknown },
+  ): Promise<CredentialAnswer> {
+    await this.#registry.refresh()
+    return lookupCredential(this.#registry, this.#role(scope, role), by.serial_number, formatOf(by.format))
+  }
+
+  /** Revoke a credential, found by exactly one of serial number and certificate (PEM): from now on no message of it is answered. */
+  async revokeCredential(
+    scope: string,
+    role: string,
+    by: { readonly serial_number?: string | undefined; readonly certificate?: string | undefined },
+  ): Promise<void> {
+    await revokeCredential(this.#registry, () => this.#role(scope, role), by)
+  }
+
+  /** Who a client certificate belongs to; once for each connection. */
+  identify(certificate: Buffer | Presented): Promise<Identity | Refusal> {
+    return identify(this.#registry, certificate, this.#now())
+  }
+
+  /** What an identity is and may do at this moment; before each message, on open connections too. */
+  peerOf(identity: Identity): Promise<Client | Refusal> {
+    return peerOf(this.#registry, identity, this.#now())
+  }
+
+  #scope(name: string): ScopeRow {
+    const row = this.#registry.scopeNamed(name)
+    if (!row) throw new ScopeError('not-found', `there is no scope ${name}`)
+    return row
+  }
+
+  #role(scope: string, name: string): RoleRow {
+    const row = this.#registry.roleNamed(this.#scope(scope).id, name)
+    if (!row) throw new ScopeError('not-found', `scope ${scope} has no role ${name}`)
+    return row
+  }
+
+  #newRole(scope: string, name: string): RoleRow {
+    const id = this.#freeId(candidate => this.#registry.row('role', PLACE.role(scope, candidate)) !== undefined)
+    return { kind: 'role', scope, id, name, createdMs: this.#now(), grants: NO_GRANTS, keyType: '', keyBits: 0, ttlSeconds: 0 }
+  }
+
+  #freeId(taken: (id: string) => boolean): string {
+    for (;;) {
+      const id = this.#id()
+      if (!taken(id)) return id
+    }
+  }
+
+  #scopeAnswer({ id, name, createdMs, force }: ScopeRow): ScopeAnswer {
+    const count = (kind: 'role' | 'credential'): number => this.#registry.rows(kind).filter(row => row.scope === id).length
+    return { id, name, createdMs, force, roles: count('role'), credentials: count('credential') }
+  }
+}
+
+/** Open the administration on these records. Nothing is written before a function that writes is called, and a first CA when it is needed. */
+export async function openScopes(options: ScopesOptions): Promise<Scopes> {
+  const scopes = new Scopes(options)
+  await scopes.refresh()
+  return scopes
+}

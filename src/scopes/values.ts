@@ -1,0 +1,58 @@
+import { ScopeError } from './error.ts'
+
+// Command lines send every value as text, and HTTP clients send JSON types: both are taken, as Vault does.
+
+const wrong = (field: string, value: unknown, wanted: string): ScopeError =>
+  new ScopeError('invalid', `error converting input for field "${field}": ${JSON.stringify(value)} is not ${wanted}`)
+
+const BOOLEANS: ReadonlyMap<unknown, boolean> = new Map<unknown, boolean>([
+  ...['true', 'TRUE', 'True', 't', 'T', '1', 1, true].map(value => [value, true] as const),
+  ...['false', 'FALSE', 'False', 'f', 'F', '0', '', 0, false].map(value => [value, false] as const),
+])
+
+/** @throws ScopeError `invalid`, as each function here */
+export function booleanOf(field: string, value: unknown): boolean {
+  const read = BOOLEANS.get(value)
+  if (read === undefined) throw wrong(field, value, 'true or false')
+  return read
+}
+
+export function integerOf(field: string, value: unknown): number {
+  const read = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value
+  if (typeof read !== 'number' || !Number.isSafeInteger(read) || read < 0) throw wrong(field, value, 'a whole number')
+  return read
+}
+
+export function textOf(field: string, value: unknown): string {
+  if (typeof value !== 'string') throw wrong(field, value, 'text')
+  return value.trim()
+}
+
+/** A list, or text with commas between its items. */
+export function listOf(field: string, value: unknown): readonly string[] {
+  const items: readonly unknown[] = Array.isArray(value) ? value : typeof value === 'string' ? value.split(',') : [undefined]
+  return items.flatMap(item => {
+    if (typeof item !== 'string') throw wrong(field, value, 'a list of texts')
+    return item.trim() === '' ? [] : [item.trim()]
+  })
+}
+
+const SECONDS: { readonly [unit: string]: number } = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
+
+/** A duration in seconds: a number of them, or text such as `300`, `336h`, `1h30m` or `14d`. */
+export function secondsOf(field: string, value: unknown): number {
+  if (typeof value === 'string' && /^(\d{1,9}(\.\d{1,9})?(ms|s|m|h|d|w))+$/.test(value)) {
+    const parts = [...value.matchAll(/([\d.]+)([a-z]+)/g)]
+    return Math.round(parts.reduce((sum, [, count, unit]) => sum + Number(count) * SECONDS[unit!]!, 0))
+  }
+  const read = typeof value === 'string' && /^\d{1,12}$/.test(value) ? Number(value) : value
+  if (typeof read !== 'number' || !Number.isSafeInteger(read) || read < 0) throw wrong(field, value, 'a duration such as 300 or 336h')
+  return read
+}
+
+/** @throws ScopeError `invalid` unless it is letters, digits, `_`, `.` and `-`, and begins and ends with a letter, digit or `_` */
+export function nameOf(what: 'scope' | 'role', value: string): string {
+  if (!/^\w([\w.-]{0,126}\w)?$/.test(value))
+    throw new ScopeError('invalid', `${JSON.stringify(value)} cannot name a ${what}: use at most 128 letters, digits, "_", "." and "-"`)
+  return value
+}
