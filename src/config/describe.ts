@@ -27,7 +27,16 @@ interface Node {
 }
 
 /** JSON Schema (2020-12) of the configuration file, for editors. */
-export const jsonSchema = (): object => ({ title: 'Configuration of kmipd', ...z.toJSONSchema(Config, { io: 'input' }) })
+export const jsonSchema = (): object => ({
+  title: 'Configuration of kmipd',
+  ...z.toJSONSchema(Config, { io: 'input', override: nameDefault }),
+})
+
+function nameDefault({ jsonSchema }: { readonly jsonSchema: { [key: string]: unknown } }): void {
+  if (jsonSchema.usual === undefined) return
+  jsonSchema.default = jsonSchema.usual
+  delete jsonSchema.usual
+}
 
 /** All settings in the order of the schema. */
 export function settings(): Setting[] {

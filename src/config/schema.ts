@@ -4,21 +4,28 @@ import { address, addressOrOff, duration, file, hostname, ipAddress, timeout } f
 /** Sizes that each type of key may have, in bits. */
 export const KEY_SIZES = { ec: [256, 384, 521], rsa: [2048, 3072, 4096] } as const
 
-const fits = ({ keyType, keyBits }: { keyType: 'ec' | 'rsa'; keyBits: number }): boolean =>
-  (KEY_SIZES[keyType] as readonly number[]).includes(keyBits)
+interface Key {
+  readonly keyType?: 'ec' | 'rsa' | undefined
+  readonly keyBits?: number | undefined
+}
+const fits = ({ keyType, keyBits }: Key): boolean =>
+  keyBits === undefined ||
+  (keyType === undefined ? Object.values(KEY_SIZES).flat() : [...KEY_SIZES[keyType]]).some(size => size === keyBits)
 const MISFIT = { path: ['keyBits'], error: 'ec keys have 256, 384 or 521 bits, rsa keys 2048, 3072 or 4096' }
 
 const kmip = z.strictObject({
-  listen: address.prefault('127.0.0.1:5696').describe('Address of the TLS listener. Port 0 takes any free port.'),
+  listen: address.optional().meta({ usual: '127.0.0.1:5696' }).describe('Address of the TLS listener. Port 0 takes any free port.'),
   serverHostnames: z
     .array(hostname)
-    .prefault(['localhost'])
+    .optional()
+    .meta({ usual: ['localhost'] })
     .describe('Host names that clients use for this server; they stand in its certificate, the first one as its name.'),
   serverIps: z
     .array(ipAddress)
-    .prefault(['127.0.0.1', '::1'])
+    .optional()
+    .meta({ usual: ['127.0.0.1', '::1'] })
     .describe('IP addresses that clients use for this server; they stand in its certificate.'),
-  tlsMinVersion: z.enum(['tls12', 'tls13']).prefault('tls12').describe('Oldest TLS version that is spoken.'),
+  tlsMinVersion: z.enum(['tls12', 'tls13']).optional().meta({ usual: 'tls12' }).describe('Oldest TLS version that is spoken.'),
   maxMessage: z
     .int()
     .min(1024)
@@ -45,17 +52,26 @@ const ca = z
   .strictObject({
     keyType: z
       .enum(['ec', 'rsa'])
-      .prefault('ec')
+      .optional()
+      .meta({ usual: 'ec' })
       .describe('Type of the keys of the CA and of the server certificate. Read when the CA is made.'),
-    keyBits: z.int().prefault(256).describe('Bits of these keys: ec 256, 384 or 521, rsa 2048, 3072 or 4096. Read when the CA is made.'),
+    keyBits: z
+      .int()
+      .optional()
+      .meta({ usual: 256 })
+      .describe('Bits of these keys: ec 256, 384 or 521, rsa 2048, 3072 or 4096. Read when the CA is made.'),
   })
   .refine(fits, MISFIT)
 
 const credentials = z
   .strictObject({
-    keyType: z.enum(['ec', 'rsa']).prefault('ec').describe('Type of a client key that is made here, if its role does not say.'),
-    keyBits: z.int().prefault(256).describe('Bits of such a key: ec 256, 384 or 521, rsa 2048, 3072 or 4096.'),
-    ttl: duration.prefault('336h').describe('Time that a client certificate is valid for, if its role does not say.'),
+    keyType: z
+      .enum(['ec', 'rsa'])
+      .optional()
+      .meta({ usual: 'ec' })
+      .describe('Type of a client key that is made here, if its role does not say.'),
+    keyBits: z.int().optional().meta({ usual: 256 }).describe('Bits of such a key: ec 256, 384 or 521, rsa 2048, 3072 or 4096.'),
+    ttl: duration.optional().meta({ usual: '336h' }).describe('Time that a client certificate is valid for, if its role does not say.'),
   })
   .refine(fits, MISFIT)
 
@@ -70,15 +86,15 @@ const store = z.discriminatedUnion('kind', [
 const seal = z.discriminatedUnion('kind', [
   z
     .strictObject({
-      kind: z.literal('local').describe('A key-encryption key of 32 bytes that kmipd itself is given.'),
-      keyFile: file.optional().describe('File that holds the key in base64, mode 0600, relative to `dataDir`. `kmipd init` makes it.'),
+      kind: z.literal('local').describe('A key of 32 bytes that kmipd itself is given, written `hsm:aes256:` and base64.'),
+      keyFile: file.optional().describe('File that holds the key, mode 0600, relative to `dataDir`; made at the first start.'),
       key: z
         .string()
         .min(1)
         .optional()
         .meta({ secret: true })
         // biome-ignore lint/suspicious/noTemplateCurlyInString: what the user is to write
-        .describe('The key itself, in base64 or hex: `${NAME}` or `file:` instead of a text here.'),
+        .describe('The key itself, as a key file holds it: write `${NAME}` or `file:NAME` rather than the text.'),
     })
     .refine(({ keyFile, key }) => (keyFile === undefined) !== (key === undefined), 'set exactly one of keyFile and key'),
 ])
@@ -104,7 +120,8 @@ const metrics = z.strictObject({
 
 /**
  * The configuration file, each setting with its default and its documentation; docs/configuration.md and docs/kmipd.schema.json are made
- * from it. Once read, durations are milliseconds and addresses `{ host, port }`.
+ * from it. Once read, durations are milliseconds and addresses `{ host, port }`. Settings without a value here (`optional`, documented with
+ * their `usual` one) are also kept in the store, where `kmipd listener write` puts them; what the file says goes before that.
  */
 export const Config = z.strictObject({
   dataDir: z

@@ -22,10 +22,6 @@ t.test('an empty file is everything at its default', async t => {
   t.match(config, {
     dataDir: '/etc/kmipd',
     kmip: {
-      listen: { host: '127.0.0.1', port: 5696 },
-      serverHostnames: ['localhost'],
-      serverIps: ['127.0.0.1', '::1'],
-      tlsMinVersion: 'tls12',
       maxMessage: 1_048_576,
       maxBatch: 100,
       maxConnections: 10_000,
@@ -36,14 +32,13 @@ t.test('an empty file is everything at its default', async t => {
       leaseTime: 0,
       locatePage: 1000,
     },
-    ca: { keyType: 'ec', keyBits: 256 },
-    credentials: { keyType: 'ec', keyBits: 256, ttl: 336 * 3_600_000 },
     store: { kind: 'sqlite', path: '/etc/kmipd/kmipd.db' },
     seal: [{ kind: 'local', keyFile: '/etc/kmipd/root.key' }],
     audit: { file: '/etc/kmipd/audit.log', fsync: false },
     log: { level: 'info', format: 'auto' },
     metrics: { listen: { host: '127.0.0.1', port: 9696 } },
   })
+  t.same([config.kmip.listen, config.ca, config.credentials], [undefined, {}, {}], 'what the store may say is left open')
   t.same(parse('# only a comment\n'), config)
 })
 
@@ -69,6 +64,7 @@ const GOOD: [name: string, text: string, expected: object][] = [
   ['a secret from a file', 'seal:\n  - kind: local\n    key: file:/run/key\n', { seal: [{ kind: 'local', key: 'c2VjcmV0' }] }],
   ['file: elsewhere is a text', 'audit: {file: "file:x"}\n', { audit: { file: '/etc/kmipd/file:x' } }],
   ['memory', 'store: {kind: memory}\n', { store: { kind: 'memory' } }],
+  ['client certificates', 'credentials: {ttl: 1h, keyType: rsa}\n', { credentials: { ttl: 3_600_000, keyType: 'rsa' } }],
   ['metrics off', 'metrics: {listen: off}\n', { metrics: { listen: undefined } }],
   ['an rsa authority', 'ca: {keyType: rsa, keyBits: 3072}\n', { ca: { keyType: 'rsa', keyBits: 3072 } }],
   ['IPv6', 'kmip: {listen: "[::]:5696"}\n', { kmip: { listen: { host: '::', port: 5696 } } }],

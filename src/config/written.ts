@@ -1,0 +1,23 @@
+import type { Config } from './schema.ts'
+import { formatAddress, formatDuration } from './value-types.ts'
+
+const SECRET = '(hidden)'
+
+/** A configuration as it would be written in a file: durations and addresses as texts, secrets hidden. */
+export function written({ kmip, credentials, seal, metrics, ...rest }: Config) {
+  return {
+    ...rest,
+    kmip: {
+      ...kmip,
+      ...(kmip.listen && { listen: formatAddress(kmip.listen) }),
+      handshake: formatDuration(kmip.handshake),
+      partial: formatDuration(kmip.partial),
+      idle: formatDuration(kmip.idle),
+      drain: formatDuration(kmip.drain),
+      leaseTime: formatDuration(kmip.leaseTime),
+    },
+    credentials: { ...credentials, ...(credentials.ttl !== undefined && { ttl: formatDuration(credentials.ttl) }) },
+    seal: seal.map(({ key, ...entry }) => ({ ...entry, ...(key === undefined ? {} : { key: SECRET }) })),
+    metrics: { listen: metrics.listen === undefined ? 'off' : formatAddress(metrics.listen) },
+  }
+}
