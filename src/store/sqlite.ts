@@ -2,6 +2,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Statement } from 'better-sqlite3'
 import { type Connection, connectReader, connectWriter, guarded, storeError } from './sqlite-connection.ts'
+import { conditionValues, FIND_ALL, findStatement } from './sqlite-find.ts'
 import { lockServer } from './sqlite-lock.ts'
 import { MIGRATIONS, migrate } from './sqlite-schema.ts'
 import { UnitWriter } from './sqlite-units.ts'
@@ -101,7 +102,7 @@ class SqliteStore implements Store {
     this.#lock = lock
     this.#version = db.prepare<[], number>('pragma data_version').pluck()
     this.#numberOf = db.prepare<[string], number>('select number from partition where name = ?').pluck()
-    this.#findAll = db.prepare('select sequence, id from record where partition = ? and sequence < ? order by sequence desc limit ?')
+    this.#findAll = db.prepare(FIND_ALL)
     this.#row = db.prepare('select revision, body from record where partition = ? and id = ?')
     this.#revision = db.prepare<[number, string], number>('select revision from record where partition = ? and id = ?').pluck()
   }
@@ -118,9 +119,8 @@ class SqliteStore implements Store {
     const found = this.#read(partition, number => {
       const [first, ...others] = terms
       if (!first) return this.#findAll.all(number, before, limit)
-      const conditions: (Buffer | string)[] = others.slice(0, MAX_SINGLE)
-      if (others.length > MAX_SINGLE) conditions.push(JSON.stringify(others.slice(MAX_SINGLE).map(term => term.toString('hex'))))
-      return this.#finding(conditions.length).all(number, first, before, ...conditions.flatMap(value => [value, number]), limit)
+      const values = conditionValues(others)
+      return this.#finding(values.length).all(number, first, before, ...values.flatMap(value => [value, number]), limit)
     })
     return found ?? []
   }
@@ -165,23 +165,3 @@ class SqliteStore implements Store {
     return this.#finds[conditions]
   }
 }
-
-/** So many terms after the first have a condition each; those beyond, which no sane request has, share one. SQLite limits an expression's depth. */
-const MAX_SINGLE = 16
-
-/**
- * The first term leads, newest record first; the others are looked up for each of its entries. All of that happens in the key of
- * `term`, and only records that are found are read, for their identifier.
- */
-function findStatement(conditions: number): string {
-  const others = Array.from({ length: conditions }, (_, i) =>
-    i < MAX_SINGLE ? CARRIES : `not exists (select 1 from json_each(?) as other where not ${CARRIES.replace('?', 'unhex(other.value)')})`,
-  )
-  return `
-    select first.sequence, record.id from term as first cross join record on record.sequence = first.sequence
-    where first.partition = ? and first.term = ? and first.sequence < ? ${others.map(condition => `and ${condition}`).join(' ')}
-    order by first.sequence desc limit ?`
-}
-
-/** Parameters: term, partition. */
-const CARRIES = 'exists (select 1 from term where term = ? and partition = ? and sequence = first.sequence)'

@@ -1,0 +1,29 @@
+/** Records of a partition, newest first. Parameters: partition, before, limit. */
+export const FIND_ALL = 'select sequence, id from record where partition = ? and sequence < ? order by sequence desc limit ?'
+
+/** So many terms after the first have a condition each; those beyond, which no sane request has, share one: SQLite limits an expression's depth. */
+const MAX_SINGLE = 16
+
+/** Parameters: term, partition. */
+const CARRIES = 'exists (select 1 from term where term = ? and partition = ? and sequence = first.sequence)'
+const CARRIES_EACH = `not exists (select 1 from json_each(?) as other where not ${CARRIES.replace('?', 'unhex(other.value)')})`
+
+/** One value for each condition of the statement: a term, or a JSON text of all terms that have no condition of their own. */
+export function conditionValues(others: readonly Buffer[]): (Buffer | string)[] {
+  const single = others.slice(0, MAX_SINGLE)
+  if (others.length <= MAX_SINGLE) return single
+  return [...single, JSON.stringify(others.slice(MAX_SINGLE).map(term => term.toString('hex')))]
+}
+
+/**
+ * The first term leads, newest record first; the others are looked up for each of its entries. All of that happens in the key of
+ * `term`, and only records that are found are read, for their identifier.
+ * Parameters: partition, first term, before, then condition value and partition for each condition, limit.
+ */
+export function findStatement(conditions: number): string {
+  const others = Array.from({ length: conditions }, (_, i) => `and ${i < MAX_SINGLE ? CARRIES : CARRIES_EACH}`)
+  return `
+    select first.sequence, record.id from term as first cross join record on record.sequence = first.sequence
+    where first.partition = ? and first.term = ? and first.sequence < ? ${others.join(' ')}
+    order by first.sequence desc limit ?`
+}

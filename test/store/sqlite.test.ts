@@ -1,0 +1,261 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import Database from 'better-sqlite3'
+import t, { type Test } from 'tap'
+import { openSqlite } from '../../src/store/sqlite.ts'
+import { connectReader, connectWriter, storeError } from '../../src/store/sqlite-connection.ts'
+import { FIND_ALL, findStatement } from '../../src/store/sqlite-find.ts'
+import { lockServer } from '../../src/store/sqlite-lock.ts'
+import { MIGRATIONS, migrate, schemaVersion } from '../../src/store/sqlite-schema.ts'
+import { UnitWriter } from '../../src/store/sqlite-units.ts'
+import { WriterThread } from '../../src/store/sqlite-writer-thread.ts'
+import type { Change, Store } from '../../src/store/store.ts'
+import { compile } from './compiled.ts'
+
+const file = (t: Test): string => join(t.testdir(), 'folder', 'store.db')
+const record = (id: string, over: Partial<Change> = {}): Change => ({
+  partition: 's',
+  id,
+  expect: 0,
+  body: Buffer.from(`body of ${id}`),
+  ...over,
+})
+const ids = async (store: Store): Promise<string[]> => (await store.find('s', [], { limit: 100 })).map(({ id }) => id)
+const UNAVAILABLE = { name: 'StoreError', code: 'unavailable' }
+
+const compiled = compile(t.testdir(), ['src/store', 'test/store'])
+const { openSqlite: openServer }: { openSqlite: typeof openSqlite } = await import(compiled('src/store/sqlite.ts').href)
+const startProcess = (mode: 'load' | 'once', path: string): ChildProcess =>
+  spawn(process.execPath, [fileURLToPath(compiled('test/store/writing-process.ts')), mode, path], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_OPTIONS: '' },
+  })
+
+t.test('the writer thread runs from source too; what it wrote is there after reopening', async t => {
+  const path = file(t)
+  const store = await openSqlite({ path })
+  await Promise.all([
+    store.commit([record('a')]),
+    store.commit([record('b'), record('c')]),
+    t.rejects(store.commit([record('a')]), { code: 'conflict' }),
+  ])
+  await store.close()
+  const again = await openSqlite({ path, directWriter: true })
+  t.same(await ids(again), ['c', 'b', 'a'])
+  t.same((await again.get('s', 'b'))?.body, Buffer.from('body of b'))
+  await again.close()
+})
+
+t.test('files are for their owner alone', async t => {
+  const path = file(t)
+  const store = await openSqlite({ path, directWriter: true })
+  await store.commit([record('a')])
+  for (const suffix of ['', '-wal', '-shm', '-lock']) t.equal(statSync(path + suffix).mode & 0o777, 0o600, `store.db${suffix}`)
+  t.equal(statSync(join(path, '..')).mode & 0o777, 0o700)
+  await store.close()
+})
+
+t.test('every connection is durable, also after its first write', async t => {
+  const path = file(t)
+  await (await openSqlite({ path, directWriter: true })).close()
+  const writer = connectWriter(path)
+  new UnitWriter(writer).commit([[record('a')]])
+  t.equal(writer.pragma('synchronous', { simple: true }), 2)
+  t.equal(writer.pragma('secure_delete', { simple: true }), 1)
+  writer.close()
+  const reader = connectReader(path)
+  t.equal(reader.pragma('synchronous', { simple: true }), 2)
+  t.throws(() => reader.exec('delete from record'), { code: 'SQLITE_READONLY' })
+  reader.close()
+})
+
+t.test('find walks indexes, whatever there is', async t => {
+  const path = file(t)
+  await (await openSqlite({ path, directWriter: true })).close()
+  const db = connectReader(path)
+  const plans: [name: string, sql: string, parameters: number][] = [
+    ['no terms', FIND_ALL, 3],
+    ['one term', findStatement(0), 4],
+    ['three terms', findStatement(2), 8],
+    ['forty terms', findStatement(17), 38],
+  ]
+  for (const [name, sql, parameters] of plans) {
+    const plan = db
+      .prepare<unknown[], { detail: string }>(`explain query plan ${sql}`)
+      .all(...Array(parameters).fill(1))
+      .map(({ detail }) => detail)
+    t.notOk(
+      plan.some(line => /^SCAN (?!other)/.test(line) || line.includes('TEMP B-TREE')),
+      `${name}: ${plan.join('; ')}`,
+    )
+  }
+  db.close()
+})
+
+t.test('an older schema is brought forward, a newer one refused', async t => {
+  const path = file(t)
+  const store = await openSqlite({ path, directWriter: true })
+  await store.commit([record('a')])
+  await store.close()
+  const newer = [...MIGRATIONS, 'alter table record add column extra text; update record set extra = id']
+  const db = connectWriter(path)
+  const server = lockServer(path)
+  t.throws(() => migrate(db, newer, () => lockServer(path)), UNAVAILABLE, 'not while a server uses the file')
+  t.equal(schemaVersion(db), MIGRATIONS.length)
+  server.close()
+  t.throws(() => migrate(db, [...newer, 'create table record (x)'], () => {}), { code: 'SQLITE_ERROR' })
+  t.equal(schemaVersion(db), MIGRATIONS.length, 'a step that fails leaves nothing behind')
+  migrate(db, newer, () => lockServer(path).close())
+  t.equal(schemaVersion(db), MIGRATIONS.length + 1)
+  t.equal(db.prepare('select extra from record').pluck().get(), 'a')
+  db.close()
+  await t.rejects(openSqlite({ path, directWriter: true }), { ...UNAVAILABLE, message: /written by a newer kmipd/ })
+})
+
+t.test('what is not our database is refused and left alone', async t => {
+  const path = join(t.testdir({ 'garbage.db': 'x'.repeat(8192), 'folder.db': {} }), 'other.db')
+  const other = new Database(path)
+  other.exec('create table theirs (x)')
+  other.close()
+  await t.rejects(openSqlite({ path, directWriter: true }), { code: 'damaged', message: /another program/ })
+  await t.rejects(openSqlite({ path: path.replace('other', 'garbage'), directWriter: true }), {
+    code: 'damaged',
+    message: /not a database/,
+  })
+  await t.rejects(openSqlite({ path: path.replace('other', 'folder'), directWriter: true }), { ...UNAVAILABLE, message: /EISDIR/ })
+})
+
+t.test("trouble is told in the operator's words", async t => {
+  const cases: [error: object, message: RegExp][] = [
+    [{ code: 'SQLITE_FULL' }, /disk of the store is full/],
+    [{ code: 'SQLITE_IOERR_WRITE' }, /disk of the store reports an error/],
+    [{ code: 'SQLITE_BUSY_SNAPSHOT' }, /another process/],
+    [{ code: 'SQLITE_CORRUPT_INDEX' }, /restore a backup/],
+    [{ code: 'ERR_DLOPEN_FAILED' }, /npm rebuild better-sqlite3/],
+    [{ message: 'Could not locate the bindings file. Tried: …' }, /npm rebuild better-sqlite3/],
+    [{ code: 'SQLITE_ERROR', message: 'near "secret": syntax error' }, /^the store failed$/],
+  ]
+  for (const [fields, message] of cases)
+    t.match(storeError(Object.assign(new Error('x'), fields)), { name: 'StoreError', message }, String(message))
+})
+
+t.test('a full disk: nothing of the transaction is stored, and writing goes on when there is space', async t => {
+  const path = file(t)
+  await (await openSqlite({ path, directWriter: true })).close()
+  const db = connectWriter(path)
+  const writer = new UnitWriter(db)
+  db.pragma(`max_page_count = ${Number(db.pragma('page_count', { simple: true })) + 4}`)
+  t.throws(() => writer.commit([[record('a')], [record('big', { body: Buffer.alloc(100_000) })]]), { ...UNAVAILABLE, message: /disk/ })
+  t.notOk(db.inTransaction)
+  db.pragma('max_page_count = 10000')
+  t.same(writer.commit([[record('a')], [record('a')], [record('big', { body: Buffer.alloc(100_000) })]]), [
+    undefined,
+    { code: 'conflict', message: 'record a is at revision 1, not 0' },
+    undefined,
+  ])
+  db.close()
+})
+
+t.test('a writer thread that ends takes all commits with it, and says so', async t => {
+  const folder = t.testdir({
+    'ends.mjs': `import { parentPort } from 'node:worker_threads'; parentPort.once('message', () => process.exit(3))`,
+    'throws.mjs': `import { parentPort } from 'node:worker_threads'; parentPort.once('message', () => { throw new Error('broken') })`,
+  })
+  for (const name of ['ends', 'throws']) {
+    const writer = new WriterThread(join(folder, 'none.db'), pathToFileURL(join(folder, `${name}.mjs`)))
+    await Promise.all(['a', 'b'].map(id => t.rejects(writer.commit([record(id)]), { ...UNAVAILABLE, message: /restart kmipd/ }, name)))
+    await t.rejects(writer.commit([record('c')]), UNAVAILABLE, `${name}, later`)
+    await writer.close()
+  }
+})
+
+t.test('commits of other instances and other processes change the version, and nothing else does', async t => {
+  const path = file(t)
+  const store = await openServer({ path })
+  const before = store.version()
+  const other = await openSqlite({ path, directWriter: true })
+  const opened = store.version()
+  await other.commit([record('a')])
+  const seen = [before, store.version()]
+  t.equal(opened, before, 'opening the file changes nothing')
+  await t.rejects(other.commit([record('a')]), { code: 'conflict' })
+  t.equal(store.version(), seen[1], 'nor does a commit that failed')
+  await other.close()
+  await once(startProcess('once', path), 'exit')
+  seen.push(store.version())
+  t.equal(new Set(seen).size, 3)
+  t.same((await store.get('s', 'once'))?.body, Buffer.from('from another process'))
+  await store.commit([record('b')])
+  t.same(await ids(store), ['b', 'once', 'a'])
+  await store.close()
+})
+
+t.test('two commands and a server that write at once wait for each other', async t => {
+  const path = file(t)
+  const stores = await Promise.all([
+    openServer({ path }),
+    openServer({ path, directWriter: true }),
+    openServer({ path, directWriter: true }),
+  ])
+  await Promise.all(stores.flatMap((store, i) => Array.from({ length: 20 }, (_, j) => store.commit([record(`${i}-${j}`)]))))
+  t.equal((await ids(stores[0]!)).length, 60)
+  for (const store of stores) await store.close()
+})
+
+t.test('a second server on the same file is refused, until the first is gone', async t => {
+  const path = file(t)
+  const store = await openServer({ path })
+  await t.rejects(openServer({ path }), { ...UNAVAILABLE, message: /another kmipd server uses/ })
+  await store.close()
+  const child = startProcess('load', path)
+  await once(createInterface(child.stdout!), 'line')
+  await t.rejects(openServer({ path }), { ...UNAVAILABLE, message: /another kmipd server uses/ }, 'of another process')
+  child.kill('SIGKILL')
+  await once(child, 'close')
+  await (await openServer({ path })).close()
+})
+
+// The lines that a process printed before it was killed are promises.
+t.test('a server that is killed under load loses nothing and leaves nothing half-done', async t => {
+  const path = file(t)
+  let counted = new Map<string, number>()
+  let newest = 0
+  for (let kill = 0; kill < 50; kill++) {
+    const acknowledged = await killAfter(path, 1 + Math.floor(Math.random() * 150))
+    const store = await openSqlite({ path, directWriter: true })
+    const counts = new Map<string, number>()
+    const expected = new Set<string>()
+    for (const [lane, last] of acknowledged) {
+      const count = Number((await store.get('s', `counter-${lane}`))?.body ?? 0)
+      counts.set(lane, count)
+      if (count < last) t.fail(`lane ${lane} lost a unit: it counts ${count} of ${last}`)
+      for (let i = (counted.get(lane) ?? 0) + 1; i <= count; i++) expected.add(`${lane}-${i}-a`).add(`${lane}-${i}-b`)
+    }
+    const all = await store.find('s', [Buffer.from('unit')], { limit: 1_000_000 })
+    const found = all.filter(({ sequence }) => sequence > newest)
+    t.same(new Set(found.map(({ id }) => id)), expected, `${expected.size / 2} units`)
+    for (const { id } of found) if ((await store.get('s', id))?.body.length !== 500) t.fail(`${id} has no body`)
+    newest = all[0]?.sequence ?? 0
+    counted = counts
+    await store.close()
+  }
+})
+
+/** Start a process that writes, kill it after so many acknowledgements. @returns the last acknowledged unit of each lane */
+async function killAfter(path: string, lines: number): Promise<Map<string, number>> {
+  const child = startProcess('load', path)
+  const closed = once(child, 'close')
+  const last = new Map(Array.from({ length: 8 }, (_, lane) => [`${lane}`, 0]))
+  let seen = 0
+  for await (const line of createInterface(child.stdout!)) {
+    const [lane, count] = line.split(' ')
+    if (count) last.set(lane!, Number(count))
+    if (++seen === lines) child.kill('SIGKILL')
+  }
+  await closed
+  return last
+}
