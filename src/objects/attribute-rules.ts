@@ -2,7 +2,7 @@ import { type AttributeRow, attributeOfTag, VENDOR_ATTRIBUTE } from '../ttlv/att
 import { ENUM } from '../ttlv/enumerations.ts'
 import { child, type Item, TYPE, typeName } from '../ttlv/item.ts'
 import { CryptographicParameters, UsageLimits } from '../ttlv/payloads/structures.ts'
-import { enumeration, type Fields, integer, item as anyItem, MessageError, optional, read, text, type Value } from '../ttlv/spec.ts'
+import { item as anyItem, enumeration, type Fields, integer, MessageError, optional, read, text, type Value } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
 import { type AttributeKey, type AttributeSet, keyOf, titleOf } from './attribute-set.ts'
 import { KmipError } from './errors.ts'
@@ -14,21 +14,31 @@ const { State } = ENUM
 const STRUCTURES: Readonly<Record<number, Fields>> = {
   [TAG.Name]: { nameValue: text(TAG.NameValue), nameType: enumeration(TAG.NameType) },
   [TAG.CryptographicParameters]: CryptographicParameters,
-  [TAG.CryptographicDomainParameters]: { qlength: optional(integer(TAG.Qlength)), recommendedCurve: optional(enumeration(TAG.RecommendedCurve)) },
+  [TAG.CryptographicDomainParameters]: {
+    qlength: optional(integer(TAG.Qlength)),
+    recommendedCurve: optional(enumeration(TAG.RecommendedCurve)),
+  },
   [TAG.UsageLimits]: UsageLimits,
   [TAG.Link]: { linkType: enumeration(TAG.LinkType), linkedObjectIdentifier: text(TAG.LinkedObjectIdentifier) },
   [TAG.ApplicationSpecificInformation]: {
     applicationNamespace: text(TAG.ApplicationNamespace),
     applicationData: optional(text(TAG.ApplicationData)),
   },
-  [TAG.AlternativeName]: { alternativeNameValue: text(TAG.AlternativeNameValue), alternativeNameType: enumeration(TAG.AlternativeNameType) },
+  [TAG.AlternativeName]: {
+    alternativeNameValue: text(TAG.AlternativeNameValue),
+    alternativeNameType: enumeration(TAG.AlternativeNameType),
+  },
   [TAG.KeyValueLocation]: {
     keyValueLocationValue: text(TAG.KeyValueLocationValue),
     keyValueLocationType: enumeration(TAG.KeyValueLocationType),
   },
   [TAG.RotateName]: { rotateNameValue: text(TAG.RotateNameValue), rotateNameType: enumeration(TAG.RotateNameType) },
 }
-const VENDOR_FIELDS = { vendor: text(TAG.VendorIdentification), name: text(TAG.AttributeName), value: anyItem(TAG.AttributeValue) } as const satisfies Fields
+const VENDOR_FIELDS = {
+  vendor: text(TAG.VendorIdentification),
+  name: text(TAG.AttributeName),
+  value: anyItem(TAG.AttributeValue),
+} as const satisfies Fields
 
 const MAX_INSTANCES = 1000
 /** Text and byte strings of a vendor attribute; the tape library profile asks for 256 characters. */
@@ -160,7 +170,8 @@ export function checkAdd(object: ManagedObject, item: Item, now: bigint): void {
   const row = checkAttribute(item)
   const key = keyOf(item)
   if (row.setBy !== 'client' || isServerVendor(item)) throw readOnly(key)
-  if (!row.multi && object.attributes.has(key)) throw new KmipError('AttributeSingleValued', `${row.title} is set already; modify it instead`)
+  if (!row.multi && object.attributes.has(key))
+    throw new KmipError('AttributeSingleValued', `${row.title} is set already; modify it instead`)
   // What the specification lets a client set only when the object is made cannot come later.
   if (!row.modify && !LATE_ADDITIONS.has(item.tag) && typeof key === 'number') throw readOnly(key)
   if (object.attributes.all(key).length >= MAX_INSTANCES)

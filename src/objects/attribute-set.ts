@@ -1,7 +1,7 @@
 import { attributeOfTag } from '../ttlv/attributes.ts'
 import { encode } from '../ttlv/binary.ts'
 import { indexMark } from '../ttlv/dialect.ts'
-import { child, type Item, structure, type Structure, TYPE } from '../ttlv/item.ts'
+import { child, type Item, type Structure, structure, TYPE } from '../ttlv/item.ts'
 import { TAG } from '../ttlv/tags.ts'
 
 /** What names an attribute: its tag, or vendor and name of a vendor attribute. */
@@ -33,9 +33,11 @@ export function referenceOf(key: AttributeKey): Item {
 }
 
 /** Name of an attribute for people. */
-export const titleOf = (key: AttributeKey): string => (typeof key === 'number' ? (attributeOfTag(key)?.title ?? `tag ${key.toString(16)}`) : key.replace('\0', '-'))
+export const titleOf = (key: AttributeKey): string =>
+  typeof key === 'number' ? (attributeOfTag(key)?.title ?? `tag ${key.toString(16)}`) : key.replace('\0', '-')
 
-export const sameItem = (a: Item, b: Item): boolean => a.type === b.type && (a.type === TYPE.Structure || a.value === b.value || Buffer.isBuffer(a.value)) && encode(a).equals(encode(b))
+export const sameItem = (a: Item, b: Item): boolean =>
+  a.type === b.type && (a.type === TYPE.Structure || a.value === b.value || Buffer.isBuffer(a.value)) && encode(a).equals(encode(b))
 
 /** The attributes of one object, in the order in which they were set. */
 export class AttributeSet {

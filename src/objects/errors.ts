@@ -1,4 +1,5 @@
 import { ENUM } from '../ttlv/enumerations.ts'
+import type { Item } from '../ttlv/item.ts'
 import type { Version } from '../ttlv/spec.ts'
 
 const R = ENUM.ResultReason
@@ -89,10 +90,13 @@ export class KmipError extends Error {
   override readonly name = 'KmipError'
   readonly reason: Reason
   readonly v1: Reason | undefined
-  constructor(reason: Reason, message: string, options?: { cause?: unknown; v1?: Reason }) {
+  /** Fields that go with the failure, as the failed Check's. */
+  readonly payload: readonly Item[] | undefined
+  constructor(reason: Reason, message: string, options?: { cause?: unknown; v1?: Reason; payload?: readonly Item[] }) {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause })
     this.reason = reason
     this.v1 = options?.v1
+    this.payload = options?.payload
   }
 }
 

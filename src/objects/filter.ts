@@ -33,7 +33,8 @@ export function matches(filters: readonly Filter[], instances: readonly Instance
   return filters.every(({ key, wanted }) => {
     const values = instances.filter(instance => instance.key === key).map(instance => instance.item)
     const [first, second] = wanted
-    if (first?.type === TYPE.DateTime && second?.type === TYPE.DateTime && wanted.length === 2) return inRange(values, first.value, second.value)
+    if (first?.type === TYPE.DateTime && second?.type === TYPE.DateTime && wanted.length === 2)
+      return inRange(values, first.value, second.value)
     return wanted.every(item => (isNotSet(item) ? values.length === 0 : values.some(value => fits(value, item))))
   })
 }
@@ -46,10 +47,13 @@ function inRange(values: readonly Item[], one: bigint, other: bigint): boolean {
 }
 
 function fits(value: Item, wanted: Item): boolean {
-  if (SUPERSET.has(wanted.tag) && value.type === TYPE.Integer && wanted.type === TYPE.Integer) return (value.value & wanted.value) === wanted.value
+  if (SUPERSET.has(wanted.tag) && value.type === TYPE.Integer && wanted.type === TYPE.Integer)
+    return (value.value & wanted.value) === wanted.value
   if (wanted.tag === TAG.UsageLimits) return hasUsage(value, wanted)
   if (value.type === TYPE.Structure && wanted.type === TYPE.Structure)
-    return wanted.value.every(field => value.value.some(own => own.tag === field.tag && (sameItem(own, field) || encode(own).equals(encode(field)))))
+    return wanted.value.every(field =>
+      value.value.some(own => own.tag === field.tag && (sameItem(own, field) || encode(own).equals(encode(field)))),
+    )
   return sameItem(value, wanted)
 }
 
@@ -61,5 +65,9 @@ function hasUsage(value: Item, wanted: Item): boolean {
     return asked === undefined || (typeof asked === 'bigint' && typeof own === 'bigint' && own >= asked)
   }
   const unit = child(wanted, TAG.UsageLimitsUnit)?.value
-  return atLeast(TAG.UsageLimitsTotal) && atLeast(TAG.UsageLimitsCount) && (unit === undefined || unit === child(value, TAG.UsageLimitsUnit)?.value)
+  return (
+    atLeast(TAG.UsageLimitsTotal) &&
+    atLeast(TAG.UsageLimitsCount) &&
+    (unit === undefined || unit === child(value, TAG.UsageLimitsUnit)?.value)
+  )
 }

@@ -17,7 +17,10 @@ function termsOf(item: Item): string[] {
   return item.value.map(field => `${item.tag}/${field.tag}=${valueText(field)}`)
 }
 
-const valueText = (item: Item): string => (item.type === TYPE.Structure ? encode(item).toString('base64') : `${item.type}:${Buffer.isBuffer(item.value) ? item.value.toString('base64') : item.value}`)
+const valueText = (item: Item): string =>
+  item.type === TYPE.Structure
+    ? encode(item).toString('base64')
+    : `${item.type}:${Buffer.isBuffer(item.value) ? item.value.toString('base64') : item.value}`
 
 /** Fields that tell objects apart, rarest first: by them a Locate starts. Type fields are shared by nearly all objects. */
 const COMMON_FIELDS: ReadonlySet<number> = new Set<number>([

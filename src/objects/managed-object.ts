@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto'
 import { decode, encode } from '../ttlv/binary.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
-import { bytes, child, dateTime, enumeration, integer, type Item, structure, text, TYPE } from '../ttlv/item.ts'
+import { child, dateTime, enumeration, type Item, integer, structure, TYPE, text } from '../ttlv/item.ts'
 import { TAG } from '../ttlv/tags.ts'
 import { AttributeSet, type Instance } from './attribute-set.ts'
 
@@ -85,7 +84,6 @@ export class ManagedObject {
     }
     if (this.hasState) derive(enumeration(TAG.State, this.state(now)))
     if (leaseTime > 0) derive({ tag: TAG.LeaseTime, type: TYPE.Interval, value: leaseTime })
-    derive(bytes(TAG.ShortUniqueIdentifier, createHash('sha256').update(this.id).digest()))
     return instances
   }
 

@@ -1,4 +1,4 @@
-import type { Records, RecordChange } from '../seal/records.ts'
+import type { RecordChange, Records } from '../seal/records.ts'
 import type { Item } from '../ttlv/item.ts'
 import { KmipError } from './errors.ts'
 import { claimsOf, indexTerms, nameTerms } from './index-terms.ts'
@@ -48,6 +48,7 @@ export class UnitOfWork {
   }
 
   add(object: ManagedObject): void {
+    this.#removed.delete(object.id)
     this.#changed.set(object.id, object)
   }
 

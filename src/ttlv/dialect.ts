@@ -1,6 +1,6 @@
 import { ATTRIBUTES, attributeOfTag, attributeOfTitle } from './attributes.ts'
 import { ENUM } from './enumerations.ts'
-import { child, enumeration, type Item, integer, retag, structure, text, TYPE, tagTitle } from './item.ts'
+import { child, enumeration, type Item, integer, retag, structure, TYPE, tagTitle, text } from './item.ts'
 import { MANAGED_OBJECTS } from './payloads/structures.ts'
 import { MessageError, type Version } from './spec.ts'
 import { TAG } from './tags.ts'
@@ -126,7 +126,8 @@ export function requestFromV1(operation: number, payload: Item): Item {
 
 /** The fields of a response payload as `version` writes them, attributes that it does not have left out. */
 export function responseTo(version: Version, fields: readonly Item[]): readonly Item[] {
-  if (!fields.some(field => field.tag === TAG.Attributes || field.tag === TAG.AttributeReference || OBJECT_TAGS.has(field.tag))) return fields
+  if (!fields.some(field => field.tag === TAG.Attributes || field.tag === TAG.AttributeReference || OBJECT_TAGS.has(field.tag)))
+    return fields
   if (version >= 20) return fields.flatMap(field => fieldToV2(field, version))
   return fields.flatMap(field => {
     if (field.tag === TAG.Attributes) return attributesToV1(field, version)
@@ -135,9 +136,17 @@ export function responseTo(version: Version, fields: readonly Item[]): readonly 
   })
 }
 
+/** A structure that holds Attributes, such as a Key Value, as `version` writes it. */
+export const structureTo = (version: Version, structure: Item): Item => (version < 20 ? objectToV1(structure, version) : structure)
+
 function fieldToV2(field: Item, version: Version): Item[] {
   if (field.tag === TAG.Attributes && field.type === TYPE.Structure)
-    return [structure(TAG.Attributes, field.value.filter(item => item.tag !== TAG.AttributeIndex && isOf(item.tag, version)))]
+    return [
+      structure(
+        TAG.Attributes,
+        field.value.filter(item => item.tag !== TAG.AttributeIndex && isOf(item.tag, version)),
+      ),
+    ]
   if (field.tag === TAG.AttributeReference && field.type === TYPE.Enumeration) return isOf(field.value, version) ? [field] : []
   return [field]
 }
@@ -188,7 +197,10 @@ function valueTo(item: Item, version: Version): Item {
   if (item.type !== TYPE.Structure) return item
   const since = LATER_FIELDS.get(item.tag)
   if (!since) return item
-  return structure(item.tag, item.value.filter(field => version >= (since.get(field.tag) ?? 10)))
+  return structure(
+    item.tag,
+    item.value.filter(field => version >= (since.get(field.tag) ?? 10)),
+  )
 }
 
 const LATER_FIELDS: ReadonlyMap<number, ReadonlyMap<number, Version>> = new Map([
@@ -207,7 +219,9 @@ const LATER_FIELDS: ReadonlyMap<number, ReadonlyMap<number, Version>> = new Map(
         TAG.CounterLength,
         TAG.InitialCounterValue,
       ].map(tag => [tag, 12] as const),
-      ...[TAG.SaltLength, TAG.MaskGenerator, TAG.MaskGeneratorHashingAlgorithm, TAG.PSource, TAG.TrailerField].map(tag => [tag, 14] as const),
+      ...[TAG.SaltLength, TAG.MaskGenerator, TAG.MaskGeneratorHashingAlgorithm, TAG.PSource, TAG.TrailerField].map(
+        tag => [tag, 14] as const,
+      ),
     ]),
   ],
 ])

@@ -91,9 +91,16 @@ export const struct = <F extends Fields>(tag: number, fields: F, span?: Span): R
   repeated: false,
   ...span,
 })
-export const optional = <K extends Kind, V, M extends boolean>(row: Row<K, V, boolean, M>): Row<K, V, false, M> => ({ ...row, required: false })
+export const optional = <K extends Kind, V, M extends boolean>(row: Row<K, V, boolean, M>): Row<K, V, false, M> => ({
+  ...row,
+  required: false,
+})
 /** Any number of them, none too. */
-export const repeated = <K extends Kind, V>(row: Row<K, V, boolean, false>): Row<K, V, true, true> => ({ ...row, required: true, repeated: true })
+export const repeated = <K extends Kind, V>(row: Row<K, V, boolean, false>): Row<K, V, true, true> => ({
+  ...row,
+  required: true,
+  repeated: true,
+})
 
 const TYPE_OF_KIND: Readonly<Record<Exclude<Kind, 'item' | 'oneOf'>, number>> = {
   text: TYPE.TextString,
@@ -171,7 +178,8 @@ export function write<F extends Fields>(value: Value<F>, fields: F, version: Ver
   for (const name in fields) {
     const row = fields[name]!
     const field = values[name]
-    if (field === undefined || (row.since !== undefined && version < row.since) || (row.until !== undefined && version > row.until)) continue
+    if (field === undefined || (row.since !== undefined && version < row.since) || (row.until !== undefined && version > row.until))
+      continue
     if (row.repeated) for (const one of field as unknown[]) items.push(writeOne(one, row, version))
     else items.push(writeOne(field, row, version))
   }

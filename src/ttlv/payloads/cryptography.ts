@@ -30,10 +30,22 @@ export const EncryptResponse = {
   correlationValue,
   authenticatedEncryptionTag: optional(bytes(TAG.AuthenticatedEncryptionTag)),
 } as const satisfies Fields
-export const DecryptRequest = { ...EncryptRequest, authenticatedEncryptionTag: optional(bytes(TAG.AuthenticatedEncryptionTag)) } as const satisfies Fields
-export const DecryptResponse = { uniqueIdentifier: text(TAG.UniqueIdentifier), data: optional(bytes(TAG.Data)), correlationValue } as const satisfies Fields
+export const DecryptRequest = {
+  ...EncryptRequest,
+  authenticatedEncryptionTag: optional(bytes(TAG.AuthenticatedEncryptionTag)),
+} as const satisfies Fields
+export const DecryptResponse = {
+  uniqueIdentifier: text(TAG.UniqueIdentifier),
+  data: optional(bytes(TAG.Data)),
+  correlationValue,
+} as const satisfies Fields
 
-export const SignRequest = { ...key, data: optional(bytes(TAG.Data)), digestedData: optional(bytes(TAG.DigestedData)), ...stream } as const satisfies Fields
+export const SignRequest = {
+  ...key,
+  data: optional(bytes(TAG.Data)),
+  digestedData: optional(bytes(TAG.DigestedData)),
+  ...stream,
+} as const satisfies Fields
 export const SignResponse = {
   uniqueIdentifier: text(TAG.UniqueIdentifier),
   signatureData: optional(bytes(TAG.SignatureData)),
@@ -54,8 +66,17 @@ export const SignatureVerifyResponse = {
 } as const satisfies Fields
 
 export const MacRequest = { ...key, data: optional(bytes(TAG.Data)), ...stream } as const satisfies Fields
-export const MacResponse = { uniqueIdentifier: text(TAG.UniqueIdentifier), macData: optional(bytes(TAG.MACData)), correlationValue } as const satisfies Fields
-export const MacVerifyRequest = { ...key, data: optional(bytes(TAG.Data)), macData: optional(bytes(TAG.MACData)), ...stream } as const satisfies Fields
+export const MacResponse = {
+  uniqueIdentifier: text(TAG.UniqueIdentifier),
+  macData: optional(bytes(TAG.MACData)),
+  correlationValue,
+} as const satisfies Fields
+export const MacVerifyRequest = {
+  ...key,
+  data: optional(bytes(TAG.Data)),
+  macData: optional(bytes(TAG.MACData)),
+  ...stream,
+} as const satisfies Fields
 export const MacVerifyResponse = {
   uniqueIdentifier: text(TAG.UniqueIdentifier),
   validityIndicator: optional(enumeration(TAG.ValidityIndicator)),

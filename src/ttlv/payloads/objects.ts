@@ -1,18 +1,4 @@
-import {
-  boolean,
-  date,
-  enumeration,
-  type Fields,
-  integer,
-  interval,
-  item,
-  long,
-  oneOf,
-  optional,
-  repeated,
-  struct,
-  text,
-} from '../spec.ts'
+import { boolean, date, enumeration, type Fields, integer, interval, item, long, oneOf, optional, repeated, struct, text } from '../spec.ts'
 import { TAG } from '../tags.ts'
 import { attributes, DerivationParameters, KeyWrappingSpecification, MANAGED_OBJECTS, RevocationReason } from './structures.ts'
 
@@ -29,7 +15,10 @@ export const CreateRequest = {
   attributes: optional(attributes(TAG.Attributes)),
   protectionStorageMasks: protectionStorageMasks(TAG.ProtectionStorageMasks),
 } as const satisfies Fields
-export const CreateResponse = { objectType: enumeration(TAG.ObjectType), uniqueIdentifier: text(TAG.UniqueIdentifier) } as const satisfies Fields
+export const CreateResponse = {
+  objectType: enumeration(TAG.ObjectType),
+  uniqueIdentifier: text(TAG.UniqueIdentifier),
+} as const satisfies Fields
 
 // Spec: KMIP 1.4 section 4.2, 2.1 section 6.1.9
 const pairAttributes = {
@@ -134,7 +123,10 @@ export const GetAttributesRequest = {
   uniqueIdentifier: optional(text(TAG.UniqueIdentifier)),
   attributeReference: repeated(item(TAG.AttributeReference)),
 } as const satisfies Fields
-export const GetAttributesResponse = { uniqueIdentifier: text(TAG.UniqueIdentifier), attributes: attributes(TAG.Attributes) } as const satisfies Fields
+export const GetAttributesResponse = {
+  uniqueIdentifier: text(TAG.UniqueIdentifier),
+  attributes: attributes(TAG.Attributes),
+} as const satisfies Fields
 export const GetAttributeListResponse = {
   uniqueIdentifier: text(TAG.UniqueIdentifier),
   attributeReference: repeated(item(TAG.AttributeReference)),

@@ -40,7 +40,10 @@ export const ProfileInformation = {
   serverPort: optional(integer(TAG.ServerPort)),
 } as const satisfies Fields
 
-export const QueryRequest = { queryFunction: repeated(enumeration(TAG.QueryFunction)), objectGroups: optional(item(TAG.ObjectGroups)) } as const satisfies Fields
+export const QueryRequest = {
+  queryFunction: repeated(enumeration(TAG.QueryFunction)),
+  objectGroups: optional(item(TAG.ObjectGroups)),
+} as const satisfies Fields
 export const QueryResponse = {
   operation: repeated(enumeration(TAG.Operation)),
   objectType: repeated(enumeration(TAG.ObjectType)),

@@ -1,5 +1,19 @@
+import {
+  big,
+  boolean,
+  bytes,
+  enumeration,
+  type Fields,
+  integer,
+  item,
+  long,
+  optional,
+  repeated,
+  struct,
+  text,
+  type Value,
+} from '../spec.ts'
 import { TAG } from '../tags.ts'
-import { big, boolean, bytes, enumeration, type Fields, integer, item, long, optional, repeated, struct, text, type Value } from '../spec.ts'
 
 // Structures that several payloads share. Spec: KMIP 1.4 section 2 and 3, 2.1 section 3 to 7
 
@@ -78,12 +92,18 @@ export const KEY_OBJECTS = {
   [TAG.PGPKey]: { pgpKeyVersion: integer(TAG.PGPKeyVersion), keyBlock: struct(TAG.KeyBlock, KeyBlock) },
 } as const satisfies Record<number, Fields>
 
-export const Certificate = { certificateType: enumeration(TAG.CertificateType), certificateValue: bytes(TAG.CertificateValue) } as const satisfies Fields
+export const Certificate = {
+  certificateType: enumeration(TAG.CertificateType),
+  certificateValue: bytes(TAG.CertificateValue),
+} as const satisfies Fields
 export const CertificateRequest = {
   certificateRequestType: enumeration(TAG.CertificateRequestType),
   certificateRequestValue: bytes(TAG.CertificateRequestValue),
 } as const satisfies Fields
-export const OpaqueObject = { opaqueDataType: enumeration(TAG.OpaqueDataType), opaqueDataValue: bytes(TAG.OpaqueDataValue) } as const satisfies Fields
+export const OpaqueObject = {
+  opaqueDataType: enumeration(TAG.OpaqueDataType),
+  opaqueDataValue: bytes(TAG.OpaqueDataValue),
+} as const satisfies Fields
 
 /** Tags of the managed objects that a request or response can carry whole. */
 export const MANAGED_OBJECTS: readonly number[] = [
@@ -110,7 +130,10 @@ export const RevocationReason = {
   revocationMessage: optional(text(TAG.RevocationMessage)),
 } as const satisfies Fields
 
-export const ProtocolVersion = { major: integer(TAG.ProtocolVersionMajor), minor: integer(TAG.ProtocolVersionMinor) } as const satisfies Fields
+export const ProtocolVersion = {
+  major: integer(TAG.ProtocolVersionMajor),
+  minor: integer(TAG.ProtocolVersionMinor),
+} as const satisfies Fields
 
 export const DerivationParameters = {
   cryptographicParameters: optional(struct(TAG.CryptographicParameters, CryptographicParameters)),

@@ -1,0 +1,216 @@
+import { KmipError, reasonFor } from '../objects/errors.ts'
+import type { ObjectCache } from '../objects/object-cache.ts'
+import { UnitOfWork } from '../objects/unit-of-work.ts'
+import type { Records } from '../seal/records.ts'
+import { StoreError } from '../store/store.ts'
+import { sizeOf } from '../ttlv/binary.ts'
+import { requestFromV1, responseTo } from '../ttlv/dialect.ts'
+import { ENUM } from '../ttlv/enumerations.ts'
+import { child, type Item, type Structure, structure } from '../ttlv/item.ts'
+import { MessageError, read, type Version, write } from '../ttlv/spec.ts'
+import { TAG } from '../ttlv/tags.ts'
+import { Batch, Context, type Environment } from './context.ts'
+import type { AuditEntry, Peer } from './engine.ts'
+import { isFailure, type Request, type RequestItem, type ResponseItem, responseItem, responseMessage } from './message.ts'
+import type { Operation } from './operation.ts'
+import { remember, resolveReferences } from './references.ts'
+import { rulesOf } from './rules.ts'
+
+const { ResultStatus, BatchErrorContinuationOption } = ENUM
+
+/** How often work is done again because another client changed the same object meanwhile. */
+const ATTEMPTS = 50
+
+interface Outcome {
+  readonly response: ResponseItem
+  readonly entry: AuditEntry
+}
+
+/** Runs the items of a request in order, each as one unit of work, or all as one under Undo. Spec: KMIP 1.4 section 4 and 6.13 */
+export class BatchRunner {
+  readonly #environment: Environment
+  readonly #records: Records
+  readonly #cache: ObjectCache
+  readonly #operations: ReadonlyMap<number, Operation>
+
+  constructor(environment: Environment, records: Records, cache: ObjectCache) {
+    this.#environment = environment
+    this.#records = records
+    this.#cache = cache
+    this.#operations = new Map(environment.operations.map(operation => [operation.code, operation]))
+  }
+
+  async run(request: Request, peer: Peer): Promise<{ items: Structure[]; entries: AuditEntry[] }> {
+    const option = request.header.batchErrorContinuationOption ?? BatchErrorContinuationOption.Stop
+    const undo = option === BatchErrorContinuationOption.Undo && request.items.length > 1
+    const budget = new Budget(request, this.#environment.now())
+    const outcomes = undo
+      ? await this.#runAsOne(request, peer, budget)
+      : await this.#runEach(request, peer, budget, option === BatchErrorContinuationOption.Continue)
+    const items = outcomes.map(outcome => responseItem(outcome.response))
+    const entries = outcomes.map(outcome => outcome.entry)
+    if (budget.fits(items)) return { items, entries }
+    const { code, name } = reasonFor(tooLarge(budget.limit), request.version)
+    const item = responseItem({ status: ResultStatus.OperationFailed, reason: code, message: tooLarge(budget.limit).message })
+    return { items: [item], entries: [...entries, { operation: '-', status: 'OperationFailed', reason: name, latencyMs: 0 }] }
+  }
+
+  async #runEach(request: Request, peer: Peer, budget: Budget, goOn: boolean): Promise<Outcome[]> {
+    const batch = new Batch()
+    const outcomes: Outcome[] = []
+    for (const item of request.items) {
+      const outcome = await this.#runAlone(item, request.version, peer, batch, budget)
+      outcomes.push(outcome)
+      budget.spend(responseItem(outcome.response))
+      if (isFailure(outcome.response) && !goOn) break
+    }
+    return outcomes
+  }
+
+  /** One item, in a unit of work of its own that is durable before the answer is given. */
+  async #runAlone(item: RequestItem, version: Version, peer: Peer, batch: Batch, budget: Budget): Promise<Outcome> {
+    const { placeholder } = batch
+    for (let attempt = 1; ; attempt++) {
+      const unit = new UnitOfWork(this.#records, this.#cache, peer.scope)
+      batch.placeholder = placeholder
+      const outcome = await this.#runItem(item, version, peer, batch, unit)
+      if (isFailure(outcome.response) || !unit.isChanged) return budget.check(item, outcome, version)
+      const checked = budget.check(item, outcome, version)
+      if (isFailure(checked.response)) return checked
+      try {
+        await unit.commit()
+        return outcome
+      } catch (error) {
+        if (!isConflict(error) || attempt >= ATTEMPTS) return failed(item, error, version, outcome.entry)
+      }
+    }
+  }
+
+  /** All items in one unit of work: when one fails, none happened. Spec: KMIP 1.4 section 11.43, BL-M-2 of the 2.1 profiles */
+  async #runAsOne(request: Request, peer: Peer, budget: Budget): Promise<Outcome[]> {
+    for (let attempt = 1; ; attempt++) {
+      const unit = new UnitOfWork(this.#records, this.#cache, peer.scope)
+      const batch = new Batch()
+      const outcomes: Outcome[] = []
+      for (const item of request.items) {
+        const outcome = budget.check(item, await this.#runItem(item, request.version, peer, batch, unit), request.version)
+        outcomes.push(outcome)
+        if (isFailure(outcome.response)) return [...outcomes.slice(0, -1).map(undone), outcome]
+      }
+      if (!budget.fits(outcomes.map(outcome => responseItem(outcome.response)))) return outcomes.map(undone)
+      try {
+        await unit.commit()
+        return outcomes
+      } catch (error) {
+        if (isConflict(error) && attempt < ATTEMPTS) continue
+        const last = outcomes.at(-1)!
+        return [...outcomes.slice(0, -1).map(undone), failed(request.items.at(-1)!, error, request.version, last.entry)]
+      }
+    }
+  }
+
+  async #runItem(item: RequestItem, version: Version, peer: Peer, batch: Batch, unit: UnitOfWork): Promise<Outcome> {
+    const started = performance.now()
+    const operation = this.#operations.get(item.operation)
+    const name = operation?.name ?? `0x${item.operation.toString(16)}`
+    const context = new Context(this.#environment, peer, batch, unit, version)
+    const entry = (status: string, more?: { reason?: string; cause?: unknown }): AuditEntry => ({
+      operation: name,
+      ...(context.subject === undefined ? {} : { object: context.subject }),
+      status,
+      ...more,
+      latencyMs: performance.now() - started,
+    })
+    try {
+      if (!operation || version < operation.since || version > operation.until)
+        throw new KmipError('OperationNotSupported', 'this operation is not supported in this version of the protocol')
+      if (!peer.may(name)) throw new KmipError('PermissionDenied', `the role may not do ${name}`)
+      checkExtensions(item)
+      const canonical = version < 20 ? requestFromV1(item.operation, item.requestPayload) : item.requestPayload
+      const payload = await operation.run(read(resolveReferences(canonical, batch), operation.request), context)
+      const fields = write(payload, operation.response, version)
+      remember(operation, fields, batch)
+      return {
+        response: {
+          operation: item.operation,
+          uniqueBatchItemId: item.uniqueBatchItemId,
+          status: ResultStatus.Success,
+          payload: responseTo(version, item.ephemeral ? fields.filter(field => field.tag !== TAG.Data) : fields),
+        },
+        entry: entry('Success'),
+      }
+    } catch (error) {
+      return failed(item, error, version, entry('OperationFailed'))
+    }
+  }
+}
+
+const isConflict = (error: unknown): boolean => error instanceof StoreError && error.code === 'conflict'
+const tooLarge = (limit: number): KmipError =>
+  new KmipError('ResponseTooLarge', `the response would be longer than the ${limit} bytes that the request allows; ask for less`)
+
+/** What we did not throw on purpose says nothing about itself to the client. */
+function failed(item: RequestItem, error: unknown, version: Version, entry: AuditEntry): Outcome {
+  const known =
+    error instanceof KmipError
+      ? error
+      : error instanceof MessageError
+        ? new KmipError(error.reason, error.message)
+        : new KmipError('GeneralFailure', 'internal error; the server\u2019s log says more', { cause: error })
+  const { code, name } = reasonFor(known, version)
+  const cause = known.cause
+  return {
+    response: {
+      operation: item.operation,
+      uniqueBatchItemId: item.uniqueBatchItemId,
+      status: ResultStatus.OperationFailed,
+      reason: code,
+      message: known.message,
+      ...(known.payload ? { payload: responseTo(version, known.payload) } : {}),
+    },
+    entry: { ...entry, status: 'OperationFailed', reason: name, ...(cause === undefined ? {} : { cause }) },
+  }
+}
+
+const undone = ({ response, entry }: Outcome): Outcome => ({
+  response: { ...response, status: ResultStatus.OperationUndone },
+  entry: { ...entry, status: 'OperationUndone' },
+})
+
+/** Spec: KMIP 1.4 section 6.16 */
+function checkExtensions(item: RequestItem): void {
+  for (const extension of item.messageExtension)
+    if (child(extension, TAG.CriticalityIndicator)?.value === true)
+      throw new KmipError('FeatureNotSupported', 'the request has a critical Message Extension, and no extension is known here')
+}
+
+/** Watches Maximum Response Size, so that an answer that would not fit fails before its effect is stored. Spec: KMIP 1.4 section 6.3 */
+class Budget {
+  readonly limit: number
+  #left: number
+  readonly #header: number
+
+  constructor(request: Request, now: bigint) {
+    this.limit = request.header.maximumResponseSize ?? Number.POSITIVE_INFINITY
+    const { major, minor } = request.header.protocolVersion
+    const { clientCorrelationValue } = request.header
+    this.#header = Number.isFinite(this.limit) ? sizeOf(responseMessage({ major, minor, timeStamp: now, clientCorrelationValue }, [])) : 0
+    this.#left = this.limit - this.#header
+  }
+
+  check(item: RequestItem, outcome: Outcome, version: Version): Outcome {
+    if (!Number.isFinite(this.limit) || sizeOf(responseItem(outcome.response)) <= this.#left) return outcome
+    return failed(item, tooLarge(this.limit), version, outcome.entry)
+  }
+
+  spend(item: Item): void {
+    if (Number.isFinite(this.limit)) this.#left -= sizeOf(item)
+  }
+
+  fits(items: readonly Structure[]): boolean {
+    return !Number.isFinite(this.limit) || this.#header + sizeOf(structure(TAG.ResponseMessage, items)) - 8 <= this.limit
+  }
+}
+
+/** Kept next to the runner that obeys it. */
+export const isOrdered = (request: Request): boolean => request.header.batchOrderOption ?? rulesOf(request.version).batchesAreOrdered

@@ -1,0 +1,107 @@
+import { KmipError } from '../objects/errors.ts'
+import type { ManagedObject } from '../objects/managed-object.ts'
+import type { UnitOfWork } from '../objects/unit-of-work.ts'
+import { structureTo } from '../ttlv/dialect.ts'
+import type { Item } from '../ttlv/item.ts'
+import type { Version } from '../ttlv/spec.ts'
+import type { Peer } from './engine.ts'
+import type { Operation } from './operation.ts'
+import { type Rules, rulesOf } from './rules.ts'
+import type { Streams } from './streams.ts'
+
+/** What an operator can set about the operations. */
+export interface Settings {
+  /** Maximum lease, in seconds; 0: no leases. Spec: KMIP 1.4 section 3.20 */
+  readonly leaseTime: number
+  /** Identifiers that one Locate returns at most. */
+  readonly locatePage: number
+  /** Items of one batch at most. */
+  readonly maxBatch: number
+  /** Iterations of PBKDF2 at most; more would let one request hold up all others. */
+  readonly maxIterations: number
+  /** Bytes that RNG Retrieve gives at most. */
+  readonly maxRandom: number
+  readonly productName: string
+  readonly productVersion: string
+  readonly serverName: string
+}
+
+/** What lives as long as the server and that operations may ask for. */
+export interface Environment {
+  readonly settings: Settings
+  /** Seconds since 1970. */
+  now(): bigint
+  randomBytes(size: number): Buffer
+  newId(): string
+  readonly streams: Streams
+  readonly operations: readonly Operation[]
+}
+
+/** What the items of one batch share: the ID Placeholder and the identifiers of earlier answers. Spec: KMIP 1.4 section 4 */
+export class Batch {
+  placeholder: string | undefined
+  /** Identifiers by the operation that answered them, and all of them in order: what 2.x requests can refer to. */
+  readonly named = new Map<string, string>()
+  readonly identifiers: string[] = []
+}
+
+/** All that an operation may touch. */
+export class Context {
+  readonly unit: UnitOfWork
+  readonly peer: Peer
+  readonly batch: Batch
+  readonly environment: Environment
+  readonly rules: Rules
+  readonly version: Version
+  /** The object that the item is about, for the audit log. */
+  subject: string | undefined
+
+  constructor(environment: Environment, peer: Peer, batch: Batch, unit: UnitOfWork, version: Version) {
+    this.environment = environment
+    this.peer = peer
+    this.batch = batch
+    this.unit = unit
+    this.version = version
+    this.rules = rulesOf(version)
+  }
+
+  get settings(): Settings {
+    return this.environment.settings
+  }
+
+  now(): bigint {
+    return this.environment.now()
+  }
+
+  /** The identifier that a request gives, or the ID Placeholder. @throws KmipError if there is neither */
+  id(given: string | undefined): string {
+    const id = given ?? this.batch.placeholder
+    if (id === undefined) throw new KmipError('InvalidMessage', 'no Unique Identifier is given, and the ID Placeholder is empty')
+    this.subject = id
+    return id
+  }
+
+  /** The object that a request is about, to read. @throws KmipError Object Not Found, Object Archived */
+  async read(given: string | undefined): Promise<ManagedObject> {
+    const object = await this.unit.read(this.id(given))
+    if (object.archived) throw new KmipError('ObjectArchived', 'the object is archived; recover it first')
+    return object
+  }
+
+  /** The object that a request is about, to change. @throws KmipError as `read` */
+  async edit(given: string | undefined): Promise<ManagedObject> {
+    const { id } = await this.read(given)
+    return this.unit.edit(id)
+  }
+
+  /** A structure with attributes as the client's version writes it, for what is encoded inside a wrapped key. */
+  inDialect(structure: Item): Item {
+    return structureTo(this.version, structure)
+  }
+
+  /** Make this identifier the ID Placeholder of the items that follow. */
+  place(id: string): void {
+    this.batch.placeholder = id
+    this.subject = id
+  }
+}

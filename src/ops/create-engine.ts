@@ -1,0 +1,126 @@
+import { KmipError, reasonFor } from '../objects/errors.ts'
+import { ObjectCache } from '../objects/object-cache.ts'
+import type { Records } from '../seal/records.ts'
+import { decode, encode, TtlvError } from '../ttlv/binary.ts'
+import { ENUM } from '../ttlv/enumerations.ts'
+import type { Item, Structure } from '../ttlv/item.ts'
+import { MessageError } from '../ttlv/spec.ts'
+import { BatchRunner } from './batch-runner.ts'
+import type { Environment, Settings } from './context.ts'
+import type { Answer, AuditEntry, Engine, Peer } from './engine.ts'
+import { OPERATIONS } from './index.ts'
+import { type Request, readRequest, responseItem, responseMessage, versionOf } from './message.ts'
+import { Streams } from './streams.ts'
+import { SUPPORTED_VERSIONS } from './versions.ts'
+
+export const DEFAULT_SETTINGS: Settings = {
+  leaseTime: 0,
+  locatePage: 1000,
+  maxBatch: 100,
+  maxIterations: 10_000_000,
+  maxRandom: 65_536,
+  productName: 'kmipd',
+  productVersion: '0.1.0',
+  serverName: 'kmipd',
+}
+
+export interface EngineOptions {
+  readonly records: Records
+  readonly settings?: Partial<Settings>
+  /** Seconds since 1970. */
+  now(): bigint
+  randomBytes(size: number): Buffer
+  newId(): string
+}
+
+/** The part of kmipd between the socket and the store: a message in, a message out. */
+export function createEngine(options: EngineOptions): Engine {
+  const { records, now, randomBytes, newId } = options
+  const environment: Environment = {
+    settings: { ...DEFAULT_SETTINGS, ...options.settings },
+    now,
+    randomBytes,
+    newId,
+    streams: new Streams(),
+    operations: OPERATIONS,
+  }
+  const runner = new BatchRunner(environment, records, new ObjectCache(records))
+  return {
+    answer: (request, peer) =>
+      answer(request, peer, environment, runner).catch((cause: unknown) =>
+        refuse(
+          new KmipError('GeneralFailure', 'internal error; the server’s log says more', { cause }),
+          undefined,
+          environment,
+          performance.now(),
+        ),
+      ),
+  }
+}
+
+async function answer(bytes: Buffer, peer: Peer, environment: Environment, runner: BatchRunner): Promise<Answer> {
+  const started = performance.now()
+  let message: Item
+  try {
+    message = decode(bytes)
+  } catch (error) {
+    if (!(error instanceof TtlvError)) throw error
+    return refuse(new KmipError('CodecError', error.message), versionInBytes(bytes), environment, started)
+  }
+  const asked = versionOf(message)
+  if (!asked) return refuse(new KmipError('InvalidMessage', 'the message has no protocol version'), undefined, environment, started)
+  if (!SUPPORTED_VERSIONS.some(([major, minor]) => major === asked.major && minor === asked.minor)) {
+    const text = `KMIP ${asked.major}.${asked.minor} is not spoken here; ask Discover Versions`
+    return refuse(new KmipError('UnsupportedProtocolVersion', text), asked, environment, started)
+  }
+  let request: Request
+  try {
+    request = readRequest(message)
+  } catch (error) {
+    if (!(error instanceof MessageError)) throw error
+    return refuse(new KmipError(error.reason, error.message), asked, environment, started)
+  }
+  if (request.items.length > environment.settings.maxBatch) {
+    const text = `a batch may hold ${environment.settings.maxBatch} items; this one has ${request.items.length}`
+    return refuse(new KmipError('ServerLimitExceeded', text, { v1: 'InvalidMessage' }), asked, environment, started)
+  }
+  const { items, entries } = await runner.run(request, peer)
+  return { bytes: encode(respond(request, items, environment)), close: false, entries }
+}
+
+function respond(request: Request, items: readonly Structure[], environment: Environment): Structure {
+  const { major, minor } = request.header.protocolVersion
+  const { clientCorrelationValue } = request.header
+  return responseMessage({ major, minor, timeStamp: environment.now(), clientCorrelationValue }, items)
+}
+
+/** A header and one batch item without Operation, for a message that is not a request that we can run. Spec: KMIP 1.4 section 11.1 */
+function refuse(
+  error: KmipError,
+  version: { major: number; minor: number } | undefined,
+  environment: Environment,
+  started: number,
+): Answer {
+  const [newestMajor, newestMinor] = SUPPORTED_VERSIONS[0]!
+  const { major, minor } = version ?? { major: newestMajor, minor: newestMinor }
+  const { code, name } = reasonFor(error, Math.min(Math.max(major * 10 + minor, 10), 30))
+  const item = responseItem({ status: ENUM.ResultStatus.OperationFailed, reason: code, message: error.message })
+  const entry: AuditEntry = {
+    operation: '-',
+    status: 'OperationFailed',
+    reason: name,
+    latencyMs: performance.now() - started,
+    ...(error.cause === undefined ? {} : { cause: error.cause }),
+  }
+  return { bytes: encode(responseMessage({ major, minor, timeStamp: environment.now() }, [item])), close: false, entries: [entry] }
+}
+
+/**
+ * The version of a message that does not decode, where its header still stands in the usual place: Request Message, Request Header,
+ * Protocol Version, Major, Minor.
+ */
+function versionInBytes(bytes: Buffer): { major: number; minor: number } | undefined {
+  const start = Buffer.from('420069010000002042006a0200000004', 'hex')
+  if (bytes.length < 56 || bytes.readUIntBE(8, 3) !== 0x420077 || !bytes.subarray(16, 32).equals(start)) return undefined
+  return { major: bytes.readInt32BE(32), minor: bytes.readInt32BE(48) }
+}

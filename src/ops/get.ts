@@ -1,0 +1,91 @@
+import { AttributeSet } from '../objects/attribute-set.ts'
+import { KmipError } from '../objects/errors.ts'
+import type { ManagedObject } from '../objects/managed-object.ts'
+import { ENUM } from '../ttlv/enumerations.ts'
+import { boolean, type Item } from '../ttlv/item.ts'
+import { ExportResponse, GetRequest, GetResponse } from '../ttlv/payloads/objects.ts'
+import type { Value } from '../ttlv/spec.ts'
+import { TAG } from '../ttlv/tags.ts'
+import type { Context } from './context.ts'
+import { keyBlockOf, withKeyBlock } from './key-block.ts'
+import { convert } from './key-material.ts'
+import { unwrap, wrap } from './key-wrapping.ts'
+import { operation } from './operation.ts'
+
+const { Operation, KeyWrapType, KeyFormatType, CryptographicAlgorithm, ObjectType } = ENUM
+type GetRequest = Value<typeof GetRequest>
+
+/** Get: the object, its key in the format asked for, wrapped if asked for. Spec: KMIP 1.4 section 4.11, 2.1 section 6.1.19 */
+export const get = operation({
+  code: Operation.Get,
+  name: 'Get',
+  since: 10,
+  request: GetRequest,
+  response: GetResponse,
+  async run(request, context) {
+    const found = await context.read(request.uniqueIdentifier)
+    const object = await outgoing(found, request, context)
+    // Fresh ends when the object has been served. Spec: KMIP 1.4 section 3.34
+    if (found.attributes.flag(TAG.Fresh) === true) (await context.unit.edit(found.id)).attributes.set(boolean(TAG.Fresh, false))
+    return { objectType: found.type, uniqueIdentifier: found.id, object }
+  },
+})
+
+/** Export: Get with all attributes; of a destroyed object these alone. Spec: KMIP 1.4 section 4.40, 2.1 section 6.1.18 */
+export const exportObject = operation({
+  code: Operation.Export,
+  name: 'Export',
+  since: 14,
+  request: GetRequest,
+  response: ExportResponse,
+  async run(request, context) {
+    const found = await context.unit.read(context.id(request.uniqueIdentifier))
+    const object = found.destroyed ? undefined : await outgoing(found, request, context)
+    context.place(found.id)
+    const attributes = AttributeSet.toItem(found.visible(context.now(), context.settings.leaseTime))
+    return { objectType: found.type, uniqueIdentifier: found.id, attributes, object }
+  },
+})
+
+/** The object as it may leave the server. @throws KmipError */
+async function outgoing(found: ManagedObject, request: GetRequest, context: Context): Promise<Item> {
+  if (found.destroyed) throw new KmipError('ObjectDestroyed', 'the object is destroyed')
+  const object = found.object
+  if (!object) throw new KmipError('KeyValueNotPresent', 'the object has no content on this server')
+  const block = keyBlockOf(object)
+  const specification = request.keyWrappingSpecification
+  checkMayLeave(found, specification !== undefined || block?.keyWrappingData !== undefined)
+  if (!block) {
+    if (specification) throw new KmipError('IllegalOperation', 'an object without a key cannot be wrapped')
+    if (request.keyFormatType !== undefined && found.type !== ObjectType.Certificate && found.type !== ObjectType.OpaqueObject)
+      throw new KmipError('KeyFormatTypeNotSupported', 'the object is no key')
+    return object
+  }
+  if (block.keyValue === undefined) throw new KmipError('KeyValueNotPresent', 'the key value of the object is not on this server')
+  const opened = request.keyWrapType === KeyWrapType.NotWrapped && block.keyWrappingData ? await unwrap(block, context) : block
+  if (opened !== block) checkMayLeave(found, false)
+  const converted = convert(found, opened, request.keyFormatType ?? usualFormat(found, opened, context), request.keyCompressionType)
+  const last = specification ? await wrap(found, converted, specification, context) : converted
+  return last === block ? object : withKeyBlock(object, last)
+}
+
+/** Spec: KMIP 1.4 section 3.48, 3.50: a sensitive key leaves only wrapped, one that is not extractable not at all. */
+function checkMayLeave(object: ManagedObject, wrapped: boolean): void {
+  if (object.attributes.flag(TAG.Extractable) === false) throw new KmipError('NotExtractable', 'the object is not extractable')
+  if (!wrapped && object.attributes.flag(TAG.Sensitive) === true)
+    throw new KmipError('Sensitive', 'the object is sensitive; ask for it wrapped')
+}
+
+/**
+ * From 2.0 on keys that the server made come in the format that the specification prescribes; what a client registered comes back as
+ * it was, which it must in any case. Spec: KMIP 2.1 section 4.26
+ */
+function usualFormat(object: ManagedObject, block: { keyFormatType: number }, context: Context): number | undefined {
+  if (!context.rules.defaultFormats || block.keyFormatType === KeyFormatType.Raw) return undefined
+  const made = object.attributes.date(TAG.OriginalCreationDate) === object.attributes.date(TAG.InitialDate)
+  const algorithm = object.attributes.number(TAG.CryptographicAlgorithm)
+  const elliptic =
+    algorithm === CryptographicAlgorithm.EC || algorithm === CryptographicAlgorithm.ECDSA || algorithm === CryptographicAlgorithm.ECDH
+  if (!made || !elliptic) return undefined
+  return object.type === ObjectType.PrivateKey ? KeyFormatType.TransparentECPrivateKey : KeyFormatType.TransparentECPublicKey
+}

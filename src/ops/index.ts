@@ -1,0 +1,55 @@
+import { addAttribute, deleteAttribute, getAttributeList, getAttributes, modifyAttribute } from './attributes.ts'
+import { create } from './create.ts'
+import { deriveKey } from './derive-key.ts'
+import { discoverVersions, query } from './discovery.ts'
+import { decrypt, encrypt } from './encrypt.ts'
+import { exportObject, get } from './get.ts'
+import { importObject } from './import.ts'
+import { createKeyPair } from './key-pair.ts'
+import { activate, archive, destroy, recover, revoke } from './lifecycle.ts'
+import { locate } from './locate.ts'
+import { hash, mac, macVerify } from './mac.ts'
+import type { Operation } from './operation.ts'
+import { rngRetrieve, rngSeed } from './random.ts'
+import { register } from './register.ts'
+import { reKey, reKeyKeyPair } from './rekey.ts'
+import { sign, signatureVerify } from './sign.ts'
+import { check, getUsageAllocation, obtainLease } from './usage.ts'
+
+/** Every operation that kmipd does; what is not here is answered with Operation Not Supported, and Query does not name it. */
+export const OPERATIONS: readonly Operation[] = [
+  create,
+  createKeyPair,
+  register,
+  reKey,
+  reKeyKeyPair,
+  deriveKey,
+  locate,
+  check,
+  get,
+  getAttributes,
+  getAttributeList,
+  addAttribute,
+  modifyAttribute,
+  deleteAttribute,
+  obtainLease,
+  getUsageAllocation,
+  activate,
+  revoke,
+  destroy,
+  archive,
+  recover,
+  query,
+  discoverVersions,
+  encrypt,
+  decrypt,
+  sign,
+  signatureVerify,
+  mac,
+  macVerify,
+  hash,
+  rngRetrieve,
+  rngSeed,
+  importObject,
+  exportObject,
+]

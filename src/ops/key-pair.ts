@@ -1,0 +1,134 @@
+import { writeKey } from '../crypto/key-formats.ts'
+import { generateKeyPair, isKeyPairAlgorithm, type KeyPair } from '../crypto/keys.ts'
+import { KmipError } from '../objects/errors.ts'
+import type { ManagedObject } from '../objects/managed-object.ts'
+import { ENUM } from '../ttlv/enumerations.ts'
+import { bytes, child, enumName, type Item, structure, tagTitle } from '../ttlv/item.ts'
+import { CreateKeyPairRequest, KeyPairResponse } from '../ttlv/payloads/objects.ts'
+import { KeyBlock } from '../ttlv/payloads/structures.ts'
+import { write } from '../ttlv/spec.ts'
+import { TAG } from '../ttlv/tags.ts'
+import type { Context } from './context.ts'
+import { makeObject, requestedAttributes, setLink } from './creation.ts'
+import { keyValue } from './key-block.ts'
+import { factsOfKey } from './key-facts.ts'
+import { operation } from './operation.ts'
+import { cryptographic } from './parameters.ts'
+
+const { ObjectType, LinkType, KeyFormatType, CryptographicAlgorithm } = ENUM
+const NEWEST = 21
+
+/** Create Key Pair. Spec: KMIP 1.4 section 4.2, 2.1 section 6.1.9 */
+export const createKeyPair = operation({
+  code: ENUM.Operation.CreateKeyPair,
+  name: 'CreateKeyPair',
+  since: 10,
+  request: CreateKeyPairRequest,
+  response: KeyPairResponse,
+  async run(request, context) {
+    const { commonAttributes, privateKeyAttributes, publicKeyAttributes } = request
+    const forPrivate = await requestedAttributes([privateKeyAttributes, commonAttributes], context)
+    const forPublic = await requestedAttributes([publicKeyAttributes, commonAttributes], context)
+    const { privateKey, publicKey } = await makePair(forPrivate, forPublic, context)
+    context.place(privateKey.id)
+    return { privateKeyUniqueIdentifier: privateKey.id, publicKeyUniqueIdentifier: publicKey.id }
+  },
+})
+
+/** Attributes that both keys of a pair share. Spec: KMIP 1.4 section 4.2 */
+const SHARED: readonly number[] = [TAG.CryptographicAlgorithm, TAG.CryptographicLength, TAG.CryptographicDomainParameters]
+
+/** Make two objects of a new pair, linked to each other. @throws KmipError */
+export async function makePair(
+  forPrivate: readonly Item[],
+  forPublic: readonly Item[],
+  context: Context,
+): Promise<{ privateKey: ManagedObject; publicKey: ManagedObject }> {
+  for (const tag of SHARED) {
+    const [a, b] = [forPrivate, forPublic].map(items => items.find(item => item.tag === tag))
+    const differs = a && b && a.type !== 1 && b.type !== 1 && a.value !== b.value
+    if (differs) throw new KmipError('InvalidAttributeValue', `the keys of a pair cannot differ in ${tagTitle(tag)}`)
+  }
+  const both = [...forPrivate, ...forPublic]
+  const pair = await generate(both)
+  const facts = factsOfKey(pair.privateKey)
+  const asked = both.find(item => item.tag === TAG.CryptographicAlgorithm)
+  const completed = (items: readonly Item[]): Item[] => [
+    ...items,
+    ...facts
+      .filter(fact => !items.some(item => item.tag === fact.tag))
+      .map(fact => (fact.tag === TAG.CryptographicAlgorithm && asked ? asked : fact)),
+  ]
+  const algorithm = Number(asked?.value ?? facts[0]?.value)
+  const length = Number(facts.find(fact => fact.tag === TAG.CryptographicLength)?.value)
+  const object = (tag: number, format: number, material: Buffer): Item =>
+    structure(tag, [
+      structure(
+        TAG.KeyBlock,
+        write(
+          {
+            keyFormatType: format,
+            keyValue: keyValue(bytes(TAG.KeyMaterial, material)),
+            cryptographicAlgorithm: algorithm,
+            cryptographicLength: length,
+          },
+          KeyBlock,
+          NEWEST,
+        ),
+      ),
+    ])
+  const formats = formatsOf(pair, both)
+  const privateKey = await makeObject(context, {
+    type: ObjectType.PrivateKey,
+    object: object(TAG.PrivateKey, formats.private, written(pair, 'privateKey', formats.private)),
+    requested: completed(forPrivate),
+    serverMade: true,
+  })
+  const publicKey = await makeObject(context, {
+    type: ObjectType.PublicKey,
+    object: object(TAG.PublicKey, formats.public, written(pair, 'publicKey', formats.public)),
+    requested: completed(forPublic),
+    serverMade: true,
+  })
+  setLink(privateKey, LinkType.PublicKeyLink, publicKey.id)
+  setLink(publicKey, LinkType.PrivateKeyLink, privateKey.id)
+  return { privateKey, publicKey }
+}
+
+const written = (pair: KeyPair, which: keyof KeyPair, format: number): Buffer => {
+  const material = writeKey(pair[which], enumName('KeyFormatType', format))
+  if (!Buffer.isBuffer(material))
+    throw new KmipError('KeyFormatTypeNotSupported', 'keys are made in formats of bytes; ask for another when you Get them')
+  return material
+}
+
+/** How a new key is kept: PKCS#1 for RSA, SEC 1 for private keys of elliptic curves; Key Format Type in the request says otherwise (2.x). */
+function formatsOf({ privateKey }: KeyPair, asked: readonly Item[]): { private: number; public: number } {
+  const wanted = asked.find(item => item.tag === TAG.KeyFormatType)?.value
+  const usual = USUAL[privateKey.asymmetricKeyType ?? ''] ?? { private: KeyFormatType.PKCS_8, public: KeyFormatType.X_509 }
+  if (wanted === KeyFormatType.PKCS_8) return { private: KeyFormatType.PKCS_8, public: KeyFormatType.X_509 }
+  return usual
+}
+const USUAL: Readonly<Record<string, { private: number; public: number }>> = {
+  rsa: { private: KeyFormatType.PKCS_1, public: KeyFormatType.PKCS_1 },
+  ec: { private: KeyFormatType.ECPrivateKey, public: KeyFormatType.X_509 },
+}
+
+const DEFAULT_RSA_BITS = 2048
+
+async function generate(items: readonly Item[]): Promise<KeyPair> {
+  const algorithm = Number(items.find(item => item.tag === TAG.CryptographicAlgorithm)?.value ?? CryptographicAlgorithm.RSA)
+  const name = enumName('CryptographicAlgorithm', algorithm)
+  if (!isKeyPairAlgorithm(name)) throw new KmipError('InvalidAttributeValue', `${name} has no key pairs`)
+  const domain = items.find(item => item.tag === TAG.CryptographicDomainParameters)
+  const number = (item: Item | undefined): number | undefined => (typeof item?.value === 'number' ? item.value : undefined)
+  const curve = number(domain && child(domain, TAG.RecommendedCurve))
+  const length = number(items.find(item => item.tag === TAG.CryptographicLength)) ?? (name === 'RSA' ? DEFAULT_RSA_BITS : undefined)
+  return cryptographic(() =>
+    generateKeyPair(name, {
+      length,
+      qLength: number(domain && child(domain, TAG.Qlength)),
+      curve: curve === undefined ? undefined : enumName('RecommendedCurve', curve),
+    }),
+  )
+}

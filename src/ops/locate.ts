@@ -1,0 +1,102 @@
+import { checkAttribute } from '../objects/attribute-rules.ts'
+import { KmipError } from '../objects/errors.ts'
+import { type Filter, filtersOf, matches } from '../objects/filter.ts'
+import { filterTerms } from '../objects/index-terms.ts'
+import type { ManagedObject } from '../objects/managed-object.ts'
+import { ENUM, MASK } from '../ttlv/enumerations.ts'
+import { type Item, TYPE } from '../ttlv/item.ts'
+import { LocateRequest, LocateResponse } from '../ttlv/payloads/objects.ts'
+import type { Value } from '../ttlv/spec.ts'
+import { TAG } from '../ttlv/tags.ts'
+import type { Context } from './context.ts'
+import { requestedAttributes } from './creation.ts'
+import { operation } from './operation.ts'
+
+const { StorageStatusMask } = MASK
+const COUNT_LIMIT = 10_000
+
+/**
+ * Locate: identifiers of the objects that have all the attributes, newest first.
+ * Spec: KMIP 1.4 section 4.9, 2.1 section 6.1.28
+ */
+export const locate = operation({
+  code: ENUM.Operation.Locate,
+  name: 'Locate',
+  since: 10,
+  request: LocateRequest,
+  response: LocateResponse,
+  async run(request, context) {
+    const wanted = await filterItems(request, context)
+    const filters = filtersOf(wanted)
+    const offset = request.offsetItems ?? 0
+    const maximum = request.maximumItems ?? Number.POSITIVE_INFINITY
+    if (offset < 0 || maximum < 0) throw new KmipError('InvalidField', 'Offset Items and Maximum Items cannot be negative')
+    const limit = Math.min(maximum, context.settings.locatePage)
+    const found: string[] = []
+    let located = 0
+    let looked = 0
+    const seen = new Set<string>()
+    let counted = true
+    for await (const object of context.unit.candidates(filterTerms(wanted.filter(isExact)))) {
+      // Counting all that match is for the count alone once the page is full; past this many objects it is not worth the time.
+      if (++looked > COUNT_LIMIT && found.length === limit && located > offset + 1) {
+        counted = false
+        break
+      }
+      if (seen.has(object.id) || !isAsked(object, filters, request, context)) continue
+      seen.add(object.id)
+      located++
+      if (located > offset && found.length < limit) found.push(object.id)
+    }
+    // More than one match empties the placeholder unless the client asked for one. Spec: KMIP 1.4 section 4.9
+    const [only] = found
+    context.batch.placeholder = only !== undefined && found.length === 1 && (located === 1 || maximum === 1) ? only : undefined
+    if (context.batch.placeholder !== undefined) context.subject = only
+    return { locatedItems: counted ? located : undefined, uniqueIdentifier: found }
+  },
+})
+
+async function filterItems(request: Value<typeof LocateRequest>, context: Context): Promise<Item[]> {
+  const { attributes } = request
+  if (attributes?.type !== TYPE.Structure) return []
+  const templates = attributes.value.some(item => item.tag === TAG.Template)
+  const items = templates
+    ? await requestedAttributes([attributes], context)
+    : attributes.value.filter(item => item.tag !== TAG.AttributeIndex)
+  for (const item of items) if (!PARTIAL.has(item.tag)) checkAttribute(item)
+  return items
+}
+
+/** Structures of which a filter may give some fields only. */
+const PARTIAL: ReadonlySet<number> = new Set<number>([
+  TAG.Name,
+  TAG.Link,
+  TAG.UsageLimits,
+  TAG.ApplicationSpecificInformation,
+  TAG.CryptographicParameters,
+  TAG.CryptographicDomainParameters,
+  TAG.AlternativeName,
+  TAG.KeyValueLocation,
+  TAG.RotateName,
+])
+
+/** Values that the index finds: all but masks and dates, and what is made up when an object is read. */
+const DERIVED: ReadonlySet<number> = new Set<number>([TAG.UniqueIdentifier, TAG.State, TAG.LeaseTime])
+const isExact = (item: Item): boolean => item.type !== TYPE.DateTime && !DERIVED.has(item.tag)
+
+function isAsked(object: ManagedObject, filters: readonly Filter[], request: Value<typeof LocateRequest>, context: Context): boolean {
+  if (!hasStorageStatus(object, request.storageStatusMask, context)) return false
+  if (request.objectGroupMember === ENUM.ObjectGroupMember.GroupMemberFresh && object.attributes.flag(TAG.Fresh) !== true) return false
+  return matches(filters, object.visible(context.now(), context.settings.leaseTime))
+}
+
+/** Spec: KMIP 1.4 section 9.1.3.3.2, 2.1 section 12.3 */
+function hasStorageStatus(object: ManagedObject, mask: number | undefined, context: Context): boolean {
+  const status = object.destroyed
+    ? StorageStatusMask.DestroyedStorage
+    : object.archived
+      ? StorageStatusMask.ArchivalStorage
+      : StorageStatusMask.OnLineStorage
+  if (mask !== undefined && (context.rules.locateFindsOnlineOnly || mask !== 0)) return (mask & status) !== 0
+  return context.rules.locateFindsOnlineOnly ? status === StorageStatusMask.OnLineStorage : !object.destroyed
+}

@@ -1,0 +1,31 @@
+import type { Fields, Value, Version } from '../ttlv/spec.ts'
+import type { Context } from './context.ts'
+
+/** One operation of KMIP as a value: tables in, a function, table out. */
+export interface Operation {
+  /** Value of the Operation enumeration. */
+  readonly code: number
+  /** XML name, by which roles allow it and the audit log names it. */
+  readonly name: string
+  /** First version, and last, that has the operation. */
+  readonly since: Version
+  readonly until: Version
+  readonly request: Fields
+  readonly response: Fields
+  run(request: Value<Fields>, context: Context): Promise<Value<Fields>>
+}
+
+interface Definition<Q extends Fields, A extends Fields> {
+  readonly code: number
+  readonly name: string
+  readonly since: Version
+  readonly until?: Version
+  readonly request: Q
+  readonly response: A
+  /** @throws KmipError to fail the batch item */
+  run(request: Value<Q>, context: Context): Promise<Value<A>>
+}
+
+/** The one place where an operation's own types are forgotten; `read` and `write` of its tables keep them true. */
+export const operation = <Q extends Fields, A extends Fields>(definition: Definition<Q, A>): Operation =>
+  ({ until: 30, ...definition }) as unknown as Operation

@@ -1,0 +1,52 @@
+import { KmipError } from '../objects/errors.ts'
+import type { Context } from './context.ts'
+
+const CORRELATION_BYTES = 16
+
+interface PartRequest {
+  readonly data?: Buffer | undefined
+  readonly correlationValue?: Buffer | undefined
+  readonly initIndicator?: boolean | undefined
+  readonly finalIndicator?: boolean | undefined
+}
+
+interface Work<S, A> {
+  /** All data in one request. */
+  whole(): Promise<A>
+  /** The state for data in parts, and what the first answer tells of it. */
+  begin(): Promise<{ stream: S; first: A }> | { stream: S; first: A }
+  update(stream: S, part: Buffer): A
+  final(stream: S, part: Buffer): Promise<A>
+}
+
+const NO_BYTES = Buffer.alloc(0)
+
+/**
+ * Run an operation whose data comes whole or in parts: Init Indicator begins, the Correlation Value of the answer continues, Final
+ * Indicator ends; both in one request without a Correlation Value mean the whole. Spec: KMIP 1.4 section 4 (streaming), 6.20
+ */
+export async function inParts<S, A extends object>(
+  request: PartRequest,
+  what: { operation: string; object: string | undefined },
+  context: Context,
+  work: Work<S, A>,
+): Promise<A & { correlationValue?: Buffer }> {
+  const { correlationValue, initIndicator = false, finalIndicator = false, data = NO_BYTES } = request
+  const { streams, randomBytes } = context.environment
+  const owner = `${context.peer.scope}/${context.peer.serial}`
+  if (correlationValue === undefined) {
+    if (!initIndicator || finalIndicator) return work.whole()
+    const { stream, first } = await work.begin()
+    const answer = { ...first, ...work.update(stream, data) }
+    const correlation = randomBytes(CORRELATION_BYTES)
+    streams.open(correlation, owner, { ...what, work: stream }, context.now())
+    return { ...answer, correlationValue: correlation }
+  }
+  if (initIndicator) throw new KmipError('InvalidField', 'Init Indicator and a Correlation Value cannot both be given')
+  const held = streams.continue(correlationValue, owner, what.operation, context.now())
+  if (held.object !== what.object) throw new KmipError('InvalidCorrelationValue', 'the Correlation Value belongs to work with another key')
+  const stream = held.work as S
+  if (!finalIndicator) return { ...work.update(stream, data), correlationValue }
+  streams.close(correlationValue)
+  return work.final(stream, data)
+}

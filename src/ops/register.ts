@@ -1,0 +1,77 @@
+import { KmipError } from '../objects/errors.ts'
+import { ENUM } from '../ttlv/enumerations.ts'
+import { child, type Item, TYPE } from '../ttlv/item.ts'
+import { RegisterRequest, UniqueIdentifierResponse } from '../ttlv/payloads/objects.ts'
+import { Certificate, CertificateRequest, KEY_OBJECTS, OpaqueObject } from '../ttlv/payloads/structures.ts'
+import { type Fields, read } from '../ttlv/spec.ts'
+import { TAG } from '../ttlv/tags.ts'
+import { certificateFacts } from './certificates.ts'
+import { makeObject, requestedAttributes, tagOfType } from './creation.ts'
+import { keyBlockOf } from './key-block.ts'
+import { factsOfKey } from './key-facts.ts'
+import { tryParse } from './key-material.ts'
+import { operation } from './operation.ts'
+
+const { ObjectType } = ENUM
+
+/**
+ * Register: keep an object that the client made, exactly as it came; a key without a Key Value is metadata of a key kept elsewhere.
+ * Spec: KMIP 1.4 section 4.3, 2.1 section 6.1.43
+ */
+export const register = operation({
+  code: ENUM.Operation.Register,
+  name: 'Register',
+  since: 10,
+  request: RegisterRequest,
+  response: UniqueIdentifierResponse,
+  async run(request, context) {
+    const { objectType, object } = request
+    if (!object) throw new KmipError('InvalidMessage', 'the object to register is missing')
+    if (object.tag !== tagOfType(objectType))
+      throw new KmipError('InvalidField', 'the object is not of the Object Type that the request names')
+    const requested = await requestedAttributes([request.attributes], context)
+    if (objectType === ObjectType.Template) refuseTemplateName(object)
+    const made = await makeObject(context, {
+      type: objectType,
+      object,
+      requested: [...requested, ...missingFacts(objectType, object, requested)],
+      serverMade: false,
+    })
+    for (const fact of certificateFacts(objectType, object))
+      if (!made.attributes.has(fact.tag) || fact.tag === TAG.Digest) made.attributes.add(fact)
+    context.place(made.id)
+    return { uniqueIdentifier: made.id }
+  },
+})
+
+/** Spec: KMIP 1.4 section 11.4: a Template may not hold a Name among its own attributes. */
+function refuseTemplateName(template: Item): void {
+  const attributes = child(template, TAG.Attributes)
+  if (attributes?.type === TYPE.Structure && attributes.value.some(item => item.tag === TAG.Name))
+    throw new KmipError('InvalidField', 'a Template may not carry a Name in its own attributes; give it to the request')
+}
+
+const CONTENT: Readonly<Record<number, Fields>> = {
+  ...KEY_OBJECTS,
+  [TAG.Certificate]: Certificate,
+  [TAG.CertificateRequest]: CertificateRequest,
+  [TAG.OpaqueObject]: OpaqueObject,
+}
+
+/**
+ * Check an object's structure and tell what the request left to the key itself to say: algorithm and length.
+ * @throws MessageError if the object is malformed
+ */
+export function missingFacts(objectType: number, object: Item, requested: readonly Item[]): Item[] {
+  const fields = CONTENT[object.tag]
+  if (fields) read(object, fields)
+  const kind = objectType === ObjectType.PrivateKey ? 'private' : objectType === ObjectType.PublicKey ? 'public' : undefined
+  const block = keyBlockOf(object)
+  if (!block || !kind) return []
+  const key = tryParse(kind, block)
+  return key ? factsOfKey(key).filter(fact => !requested.some(item => item.tag === fact.tag) && !inBlock(block, fact.tag)) : []
+}
+
+const inBlock = (block: { cryptographicAlgorithm?: number | undefined; cryptographicLength?: number | undefined }, tag: number): boolean =>
+  (tag === TAG.CryptographicAlgorithm && block.cryptographicAlgorithm !== undefined) ||
+  (tag === TAG.CryptographicLength && block.cryptographicLength !== undefined)

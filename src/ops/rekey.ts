@@ -1,0 +1,160 @@
+import { generateSymmetricKey } from '../crypto/random.ts'
+import { KmipError } from '../objects/errors.ts'
+import type { ManagedObject } from '../objects/managed-object.ts'
+import { ENUM } from '../ttlv/enumerations.ts'
+import { child, dateTime, enumName, type Item } from '../ttlv/item.ts'
+import { KeyPairResponse, ReKeyKeyPairRequest, ReKeyRequest, UniqueIdentifierResponse } from '../ttlv/payloads/objects.ts'
+import { TAG } from '../ttlv/tags.ts'
+import type { Context } from './context.ts'
+import { symmetricKeyItem } from './create.ts'
+import { linksOf, makeObject, requestedAttributes, setLink } from './creation.ts'
+import { materialOf } from './key-material.ts'
+import { makePair } from './key-pair.ts'
+import { operation } from './operation.ts'
+import { cryptographic } from './parameters.ts'
+
+const { Operation, ObjectType, LinkType, State } = ENUM
+
+// A new key in the place of another one: names move, links tie the two, dates shift by Offset. Spec: KMIP 1.4 section 4.4, 2.1 section 6.1.46
+
+/** Attributes that the new key does not take over; all others are the old one's unless the request says otherwise. */
+const NOT_TAKEN: ReadonlySet<number> = new Set<number>([
+  TAG.InitialDate,
+  TAG.DestroyDate,
+  TAG.CompromiseDate,
+  TAG.CompromiseOccurrenceDate,
+  TAG.RevocationReason,
+  TAG.ArchiveDate,
+  TAG.LastChangeDate,
+  TAG.OriginalCreationDate,
+  TAG.Digest,
+  TAG.Fresh,
+  TAG.Link,
+  TAG.AlwaysSensitive,
+  TAG.NeverExtractable,
+  TAG.KeyFormatType,
+  TAG.ShortUniqueIdentifier,
+  TAG.KeyValuePresent,
+  TAG.RotateDate,
+  TAG.RotateGeneration,
+  TAG.RotateLatest,
+])
+const DATES: readonly number[] = [TAG.ActivationDate, TAG.ProcessStartDate, TAG.ProtectStopDate, TAG.DeactivationDate]
+
+/** Re-key. Spec: KMIP 1.4 section 4.4, 2.1 section 6.1.46 */
+export const reKey = operation({
+  code: Operation.ReKey,
+  name: 'ReKey',
+  since: 10,
+  request: ReKeyRequest,
+  response: UniqueIdentifierResponse,
+  async run(request, context) {
+    const old = await context.read(request.uniqueIdentifier)
+    if (old.type !== ObjectType.SymmetricKey)
+      throw new KmipError('IllegalObjectType', 'only symmetric keys can be re-keyed', { v1: 'PermissionDenied' })
+    checkReplaceable(old, context)
+    materialOf(old)
+    const requested = await requestedAttributes([request.attributes], context)
+    const inherited = inherit(old, requested, request.offset, context)
+    const algorithm = old.attributes.number(TAG.CryptographicAlgorithm) ?? 0
+    const length = old.attributes.number(TAG.CryptographicLength) ?? 0
+    const key = await cryptographic(() => generateSymmetricKey(enumName('CryptographicAlgorithm', algorithm), length))
+    await giveUpNames(old, context)
+    const made = await makeObject(context, {
+      type: old.type,
+      object: symmetricKeyItem(key, algorithm, length),
+      requested: inherited,
+      serverMade: true,
+    })
+    await tie(old, made, context)
+    context.place(made.id)
+    return { uniqueIdentifier: made.id }
+  },
+})
+
+/** Re-key Key Pair. Spec: KMIP 1.4 section 4.5, 2.1 section 6.1.47 */
+export const reKeyKeyPair = operation({
+  code: Operation.ReKeyKeyPair,
+  name: 'ReKeyKeyPair',
+  since: 11,
+  request: ReKeyKeyPairRequest,
+  response: KeyPairResponse,
+  async run(request, context) {
+    const oldPrivate = await context.read(request.privateKeyUniqueIdentifier)
+    if (oldPrivate.type !== ObjectType.PrivateKey)
+      throw new KmipError('IllegalObjectType', 'the identifier must be that of a private key', { v1: 'PermissionDenied' })
+    checkReplaceable(oldPrivate, context)
+    const [publicId] = linksOf(oldPrivate, LinkType.PublicKeyLink)
+    if (publicId === undefined) throw new KmipError('PermissionDenied', 'the private key has no link to its public key')
+    const oldPublic = await context.unit.read(publicId)
+    const { commonAttributes, privateKeyAttributes, publicKeyAttributes, offset } = request
+    const forPrivate = inherit(oldPrivate, await requestedAttributes([privateKeyAttributes, commonAttributes], context), offset, context)
+    const forPublic = inherit(oldPublic, await requestedAttributes([publicKeyAttributes, commonAttributes], context), offset, context)
+    await giveUpNames(oldPrivate, context)
+    await giveUpNames(oldPublic, context)
+    const { privateKey, publicKey } = await makePair(forPrivate, forPublic, context)
+    await tie(oldPrivate, privateKey, context)
+    await tie(oldPublic, publicKey, context)
+    context.place(privateKey.id)
+    return { privateKeyUniqueIdentifier: privateKey.id, publicKeyUniqueIdentifier: publicKey.id }
+  },
+})
+
+/** Spec: KMIP 1.4 section 4.4: a key that is replaced already has its one replacement. */
+function checkReplaceable(old: ManagedObject, context: Context): void {
+  if (old.destroyed) throw new KmipError('ObjectDestroyed', 'the key is destroyed', { v1: 'PermissionDenied' })
+  if (linksOf(old, LinkType.ReplacementObjectLink).length > 0) throw new KmipError('PermissionDenied', 'the key has been replaced already')
+  const state = old.state(context.now())
+  if (state === State.Compromised)
+    throw new KmipError('WrongKeyLifecycleState', 'a compromised key is not replaced by Re-key; create a new one')
+}
+
+/** What the new key begins with: the request's attributes, and under them the old key's. */
+function inherit(old: ManagedObject, requested: readonly Item[], offset: number | undefined, context: Context): Item[] {
+  const asked = new Set(requested.map(item => item.tag))
+  if (offset !== undefined && DATES.some(tag => asked.has(tag)))
+    throw new KmipError('InvalidMessage', 'Offset and the dates that it would shift cannot both be given')
+  const taken = [...old.attributes]
+    .map(instance => instance.item)
+    .filter(
+      item =>
+        !NOT_TAKEN.has(item.tag) &&
+        !DATES.includes(item.tag) &&
+        (item.tag === TAG.Attribute ? !isAsked(requested, item) : !asked.has(item.tag)),
+    )
+  return [...requested, ...taken, ...(DATES.some(tag => asked.has(tag)) ? [] : shifted(old, offset, context))]
+}
+
+const isAsked = (requested: readonly Item[], item: Item): boolean =>
+  requested.some(one => one.tag === TAG.Attribute && child(one, TAG.AttributeName)?.value === child(item, TAG.AttributeName)?.value)
+
+/**
+ * Activation is Initial Date plus Offset; the other dates keep their distance from Activation. Without Offset the new key has the old
+ * one's dates moved so that it is active at once if the old one was. Spec: KMIP 1.4 section 4.4, table of dates
+ */
+function shifted(old: ManagedObject, offset: number | undefined, context: Context): Item[] {
+  const activation = old.attributes.date(TAG.ActivationDate)
+  const later = DATES.slice(1).filter(tag => old.attributes.has(tag))
+  if (activation === undefined) {
+    if (offset !== undefined && later.length > 0)
+      throw new KmipError('IllegalOperation', 'the old key has no Activation Date from which its other dates could be shifted')
+    return offset === undefined ? [] : [dateTime(TAG.ActivationDate, context.now() + BigInt(offset))]
+  }
+  const begins = context.now() + BigInt(offset ?? 0)
+  return [
+    dateTime(TAG.ActivationDate, begins),
+    ...later.map(tag => dateTime(tag, begins + (old.attributes.date(tag) ?? activation) - activation)),
+  ]
+}
+
+/** Names go to the new key. */
+async function giveUpNames(old: ManagedObject, context: Context): Promise<void> {
+  if (old.attributes.has(TAG.Name)) (await context.unit.edit(old.id)).attributes.remove(TAG.Name)
+}
+
+async function tie(old: ManagedObject, made: ManagedObject, context: Context): Promise<void> {
+  const before = await context.unit.edit(old.id)
+  setLink(before, LinkType.ReplacementObjectLink, made.id)
+  setLink(made, LinkType.ReplacedObjectLink, old.id)
+  before.touch(context.now())
+}

@@ -1,0 +1,98 @@
+import {
+  createSignStream,
+  createVerifyStream,
+  type Message,
+  type SignStream,
+  sign as signOnce,
+  type VerifyStream,
+  verify,
+} from '../crypto/signature.ts'
+import { KmipError } from '../objects/errors.ts'
+import { ENUM, MASK } from '../ttlv/enumerations.ts'
+import { SignatureVerifyRequest, SignatureVerifyResponse, SignRequest, SignResponse } from '../ttlv/payloads/cryptography.ts'
+import { chargeUse } from './encrypt.ts'
+import { asymmetricKey } from './key-material.ts'
+import { operation } from './operation.ts'
+import { cryptographic, named, parametersFor } from './parameters.ts'
+import { inParts } from './parts.ts'
+import { requireUse } from './use.ts'
+
+const { Operation, ValidityIndicator } = ENUM
+const Usage = MASK.CryptographicUsageMask
+
+/** Sign data or its digest, whole or in parts. Spec: KMIP 1.4 section 4.31, 2.1 section 6.1.55 */
+export const sign = operation({
+  code: Operation.Sign,
+  name: 'Sign',
+  since: 12,
+  request: SignRequest,
+  response: SignResponse,
+  async run(request, context) {
+    const object = await context.read(request.uniqueIdentifier)
+    requireUse(object, Usage.Sign, 'protect', context)
+    await chargeUse(object, request.data?.length ?? request.digestedData?.length ?? 0, context)
+    const parameters = named(parametersFor(object, request.cryptographicParameters))
+    const key = await cryptographic(() => asymmetricKey(object))
+    const answer = await inParts<SignStream, { signatureData?: Buffer }>(request, { operation: 'Sign', object: object.id }, context, {
+      whole: async () => ({ signatureData: await cryptographic(() => signOnce(key, messageOf(request), parameters)) }),
+      begin: () => cryptographic(() => ({ stream: createSignStream(key, parameters), first: {} })),
+      update: (stream, part) => {
+        stream.update(part)
+        return {}
+      },
+      final: async (stream, part) => {
+        stream.update(part)
+        return { signatureData: await cryptographic(() => stream.final()) }
+      },
+    })
+    return { uniqueIdentifier: object.id, ...answer }
+  },
+})
+
+/** Signature Verify: a wrong signature is a successful answer, Invalid. Spec: KMIP 1.4 section 4.32, 2.1 section 6.1.56 */
+export const signatureVerify = operation({
+  code: Operation.SignatureVerify,
+  name: 'SignatureVerify',
+  since: 12,
+  request: SignatureVerifyRequest,
+  response: SignatureVerifyResponse,
+  async run(request, context) {
+    const object = await context.read(request.uniqueIdentifier)
+    requireUse(object, Usage.Verify, 'process', context)
+    const parameters = named(parametersFor(object, request.cryptographicParameters))
+    const key = await cryptographic(() => asymmetricKey(object))
+    const signature = (): Buffer => {
+      if (!request.signatureData) throw new KmipError('InvalidMessage', 'Signature Data is missing')
+      return request.signatureData
+    }
+    const answer = await inParts<VerifyStream, { validityIndicator?: number }>(
+      request,
+      { operation: 'SignatureVerify', object: object.id },
+      context,
+      {
+        whole: async () => validity(await cryptographic(() => verify(key, messageOf(request), signature(), parameters))),
+        begin: () => cryptographic(() => ({ stream: createVerifyStream(key, parameters), first: {} })),
+        update: (stream, part) => {
+          stream.update(part)
+          return {}
+        },
+        final: async (stream, part) => {
+          stream.update(part)
+          return validity(await cryptographic(() => stream.final(signature())))
+        },
+      },
+    )
+    return { uniqueIdentifier: object.id, ...answer }
+  },
+})
+
+export const validity = (valid: boolean): { validityIndicator: number } => ({
+  validityIndicator: valid ? ValidityIndicator.Valid : ValidityIndicator.Invalid,
+})
+
+function messageOf({ data, digestedData }: { data?: Buffer | undefined; digestedData?: Buffer | undefined }): Message {
+  if (data && digestedData) throw new KmipError('InvalidMessage', 'Data and Digested Data cannot both be given')
+  if (digestedData) return { digest: digestedData }
+  if (!data) throw new KmipError('InvalidMessage', 'Data is missing')
+  return { data }
+}

@@ -1,0 +1,57 @@
+import { KmipError } from '../objects/errors.ts'
+
+/** Something that takes data in parts: a cipher, a hash, a signature. */
+export interface Stream {
+  /** Operation that began it; another one may not go on with it. */
+  readonly operation: string
+  /** Key it works with; none for a hash. */
+  readonly object: string | undefined
+  readonly work: unknown
+}
+
+interface Held extends Stream {
+  readonly owner: string
+  readonly expires: bigint
+}
+
+/**
+ * Work that spans several requests, by its Correlation Value: unguessable, bound to the client that began it, forgotten after a while.
+ * Spec: KMIP 1.4 section 4 (streaming), 6.20
+ */
+export class Streams {
+  readonly #held = new Map<string, Held>()
+  readonly #limit: number
+  readonly #lifeSeconds: bigint
+
+  constructor(limit = 10_000, lifeSeconds = 300n) {
+    this.#limit = limit
+    this.#lifeSeconds = lifeSeconds
+  }
+
+  /** @throws KmipError Server Limit Exceeded: too many are open */
+  open(correlation: Buffer, owner: string, stream: Stream, now: bigint): void {
+    this.#expire(now)
+    if (this.#held.size >= this.#limit) throw new KmipError('ServerLimitExceeded', 'too many operations in parts are open; finish some')
+    this.#held.set(correlation.toString('hex'), { ...stream, owner, expires: now + this.#lifeSeconds })
+  }
+
+  /** @throws KmipError Invalid Correlation Value (Item Not Found in 1.x) */
+  continue(correlation: Buffer, owner: string, operation: string, now: bigint): Stream {
+    this.#expire(now)
+    const held = this.#held.get(correlation.toString('hex'))
+    if (!held || held.owner !== owner || held.operation !== operation)
+      throw new KmipError('InvalidCorrelationValue', 'no operation in parts is open under this Correlation Value')
+    return held
+  }
+
+  close(correlation: Buffer): void {
+    this.#held.delete(correlation.toString('hex'))
+  }
+
+  #expire(now: bigint): void {
+    for (const [key, held] of this.#held) {
+      if (held.expires > now) return
+      this.#held.delete(key)
+    }
+  }
+}
