@@ -6,6 +6,8 @@ import { readXml, type XmlElement } from '../ttlv/xml.ts'
 import { defectOf } from './defects.ts'
 import { fieldOf, fieldsOf, type Pattern, patternOf, valueAt } from './pattern.ts'
 
+const { GetAttributes, Notify, Poll, Put } = ENUM.Operation
+
 /** Who sends: each letter has a certificate of its own. */
 export type Sender = 'A' | 'B' | 'C'
 
@@ -59,7 +61,7 @@ export function readCase(name: string, xml: string): Case {
       )
       const [asked] = open.splice(index, 1)
       if (asked === undefined) throw new EncodingError(`line ${element.line}: a response without a request`, [name])
-      steps.push(step(asked.element, asked.request, pattern, defect?.repeat === true))
+      steps.push(step(name, asked.element, asked.request, pattern))
     } else {
       throw new EncodingError(`line ${element.line}: ${element.name} is no message`, [name])
     }
@@ -68,15 +70,17 @@ export function readCase(name: string, xml: string): Case {
   return { name, stem: name.replace(/-\d\d$/, ''), version, steps }
 }
 
-function step(element: XmlElement, request: Pattern, response: Pattern, repeatAny: boolean): Step {
+function step(name: string, element: XmlElement, request: Pattern, response: Pattern): Step {
   const { remark, line } = element
   const sender = /\[Client-([BC])\]/.exec(remark)?.[1] as Sender | undefined
-  const all = (operation: number): boolean => fieldsOf(request, TAG.BatchItem).every(item => operationOf(item) === operation)
+  const items = fieldsOf(request, TAG.BatchItem)
+  const all = (...operations: number[]): boolean => items.every(item => operations.includes(operationOf(item) ?? 0))
   return {
     sender: sender ?? 'A',
-    serverToClient: remark.includes('[Server-to-Client]'),
+    // Not every file marks the direction; these are what only servers ask.
+    serverToClient: remark.includes('[Server-to-Client]') || all(Put, Notify) || name.startsWith('TC-Q-S2C-'),
     // Cases of 1.0 poll without saying that it may take more than once.
-    repeat: remark.includes('[REPEAT]') || all(ENUM.Operation.Poll) || (repeatAny && all(ENUM.Operation.GetAttributes)),
+    repeat: remark.includes('[REPEAT]') || all(Poll) || (defectOf(name)?.repeat === true && all(GetAttributes)),
     request,
     response,
     line,
@@ -95,4 +99,10 @@ const operations = (message: Pattern): string => fieldsOf(message, TAG.BatchItem
 export function versionOf(header: Pattern | undefined): Version {
   const version = fieldOf(header, TAG.ProtocolVersion)
   return Number(valueAt(version, TAG.ProtocolVersionMajor)) * 10 + Number(valueAt(version, TAG.ProtocolVersionMinor))
+}
+
+/** The case of that stem in this version, or else in the nearest one. */
+export function nearestCase(cases: readonly Case[], stem: string, version: Version): Case | undefined {
+  const distance = (one: Case): number => Math.abs(one.version - version)
+  return cases.filter(one => one.stem === stem).sort((one, other) => distance(one) - distance(other))[0]
 }

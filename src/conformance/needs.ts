@@ -1,7 +1,7 @@
 import { ENUM } from '../ttlv/enumerations.ts'
 import { enumName } from '../ttlv/item.ts'
 import { TAG } from '../ttlv/tags.ts'
-import { type Case, operationOf } from './case.ts'
+import { type Case, nearestCase, operationOf } from './case.ts'
 import { setupOf } from './defects.ts'
 import { fieldOf, fieldsOf, valueAt, walk } from './pattern.ts'
 
@@ -57,6 +57,6 @@ export function needs(one: Case): Needs {
 export function isWithin(one: Case, operations: ReadonlySet<string>, cases: readonly Case[]): boolean {
   const { asynchronous, streaming, serverToClient, credentials, ...rest } = needs(one)
   if (asynchronous || streaming || serverToClient || credentials || !rest.operations.every(name => operations.has(name))) return false
-  const setups = setupOf(one.stem).map(stem => cases.find(other => other.stem === stem && other.version === one.version))
+  const setups = setupOf(one.stem).map(stem => nearestCase(cases, stem, one.version))
   return setups.every(setup => setup !== undefined && isWithin(setup, operations, cases))
 }

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { dateTime, type Item, TYPE } from '../ttlv/item.ts'
 import { TAG } from '../ttlv/tags.ts'
-import type { Case, Sender, Step } from './case.ts'
+import { type Case, nearestCase, type Sender, type Step } from './case.ts'
 import { cleanUp } from './clean-up.ts'
 import { compareResponse } from './compare.ts'
 import { defectOf, isSlow, setupOf } from './defects.ts'
@@ -82,7 +82,7 @@ async function runScript(one: Case, options: RunOptions): Promise<Failure | unde
   const began = BigInt(Math.floor(options.now() / 1000))
   try {
     for (const stem of setupOf(one.stem)) {
-      const setup = nearest(options.cases, stem, one.version)
+      const setup = nearestCase(options.cases, stem, one.version)
       if (setup === undefined) return { reason: `the case ${stem} that sets it up is missing` }
       const failure = await runSteps(setup, session, began, options)
       if (failure !== undefined) return { ...failure, reason: `while ${setup.name} sets it up` }
@@ -93,12 +93,6 @@ async function runScript(one: Case, options: RunOptions): Promise<Failure | unde
   } finally {
     await cleanUp(session.left, options.transport)
   }
-}
-
-/** The case of that stem in this version, or else in the nearest one. */
-function nearest(cases: readonly Case[], stem: string, version: number): Case | undefined {
-  const distance = (one: Case): number => Math.abs(one.version - version)
-  return cases.filter(one => one.stem === stem).sort((one, other) => distance(one) - distance(other))[0]
 }
 
 async function runSteps(one: Case, session: Session, began: bigint, options: RunOptions): Promise<Failure | undefined> {
