@@ -3,6 +3,7 @@ import { issueServer, makeAuthority } from '../pki/authority.ts'
 import { certificatePem, parseCertificatePem } from '../pki/certificate.ts'
 import type { Issuer } from '../pki/issue.ts'
 import { generateKey, type KeySpec, parsePrivateKey, privateKeyPem, spkiOf } from '../pki/keys.ts'
+import { StoreError } from '../store/store.ts'
 import { type Configuration, DEFAULTS } from './configuration.ts'
 import type { Registry, Update } from './registry.ts'
 import { type AuthoritySecret, PLACE, type ServerSecret } from './rows.ts'
@@ -79,10 +80,10 @@ export async function authorityUpdates(
   return make(spec, [...row.former, row.intermediate, row.root])
 }
 
-/** The CA's key, read and opened anew. Call `ensureAuthority` before. */
+/** The CA's key, read and opened anew. Call `ensureAuthority` before. @throws StoreError, SealError */
 export async function signerOf(registry: Registry): Promise<Signer> {
   const secret = await registry.secret<AuthoritySecret>(PLACE.authoritySecret)
-  if (!secret) throw new Error('the certificate authority has no key in the store')
+  if (!secret) throw new StoreError('damaged', 'the certificate authority has no key in the store: restore a backup')
   const certificate = parseCertificatePem(secret.intermediate)
   return {
     issuer: { name: certificate.subject.der, key: parsePrivateKey(secret.intermediateKey) },

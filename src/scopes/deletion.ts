@@ -2,7 +2,7 @@ import type { RecordChange } from '../seal/records.ts'
 import { StoreError } from '../store/store.ts'
 import { ScopeError } from './error.ts'
 import type { Registry, Update } from './registry.ts'
-import { PLACE, type ScopeRow } from './rows.ts'
+import { PLACE, type RoleRow, type ScopeRow } from './rows.ts'
 
 /** Changes in one commit: a commit holds up the others for as long as it takes. */
 const BATCH = 200
@@ -30,10 +30,35 @@ export async function removeScope(registry: Registry, findScope: () => ScopeRow,
   if (kept) throw refused(kept)
 }
 
-/** Finish what `removeScope` had begun when its process ended. */
+/** Delete a role. The first commit shuts its clients out, the others remove its credentials. @throws ScopeError `not-found` */
+export async function removeRole(registry: Registry, findRole: () => RoleRow): Promise<void> {
+  await registry.change(() => {
+    const { scope, id } = findRole()
+    return { updates: [{ place: PLACE.role(scope, id) }], result: undefined }
+  })
+  await removeAll(registry, () => withoutRole(registry))
+}
+
+const withoutRole = (registry: Registry): string[] =>
+  registry
+    .rows('credential')
+    .flatMap(({ scope, role, serial }) => (registry.row('role', PLACE.role(scope, role)) ? [] : [PLACE.credential(serial)]))
+
+async function removeAll(registry: Registry, places: () => readonly string[]): Promise<void> {
+  const removeSome = () => ({
+    updates: places()
+      .slice(0, BATCH)
+      .map(place => ({ place })),
+    result: undefined,
+  })
+  while (places().length > 0) await registry.change(removeSome)
+}
+
+/** Finish what `removeScope` and `removeRole` had begun when their process ended. */
 export async function resumeRemovals(registry: Registry): Promise<void> {
   await registry.refresh()
   for (const row of registry.rows('scope')) if (row.state === 'deleting') await finish(registry, row)
+  await removeAll(registry, () => withoutRole(registry))
 }
 
 /** @returns the name of the scope if it is kept after all: an object came while it was being shut, and nobody said that it may go */
@@ -47,13 +72,7 @@ async function finish(registry: Registry, row: ScopeRow): Promise<string | undef
     ...registry.rows('credential').flatMap(({ scope, serial }) => (scope === row.id ? [PLACE.credential(serial)] : [])),
     ...registry.rows('role').flatMap(({ scope, id }) => (scope === row.id ? [PLACE.role(scope, id)] : [])),
   ]
-  const removeSome = () => ({
-    updates: held()
-      .slice(0, BATCH)
-      .map(place => ({ place })),
-    result: undefined,
-  })
-  while (held().length > 0) await registry.change(removeSome)
+  await removeAll(registry, held)
   if (row.force) await removeObjects(registry, row.id)
   await registry.change(() => ({ updates: [state(row, 'deleted')], result: undefined }))
   return undefined

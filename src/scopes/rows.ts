@@ -1,3 +1,4 @@
+import { StoreError } from '../store/store.ts'
 import type { Configuration } from './configuration.ts'
 import type { Grants } from './permissions.ts'
 
@@ -98,10 +99,13 @@ export const isSecret = (place: string): boolean => place.startsWith('secret/')
 
 const KINDS: ReadonlySet<unknown> = new Set(['configuration', 'authority', 'scope', 'role', 'credential'] satisfies Row['kind'][])
 
-/** @throws Error if the record was not written by `src/scopes` */
+/** @throws StoreError `damaged` if the record was not written here, or by a newer version */
 export function rowOf(body: Buffer): Row {
   const row: unknown = JSON.parse(body.toString('utf8'))
   if (typeof row !== 'object' || row === null || !('kind' in row) || !KINDS.has(row.kind))
-    throw new Error('a record of the administration is of a kind that this version does not know; it may be older than the data')
+    throw new StoreError(
+      'damaged',
+      'a record of the administration is of a kind that this version does not know; it may be older than the data',
+    )
   return row as Row
 }

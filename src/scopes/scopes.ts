@@ -22,7 +22,7 @@ import {
   revokeCredential,
   signRequest,
 } from './credentials.ts'
-import { removeScope, resumeRemovals } from './deletion.ts'
+import { removeRole, removeScope, resumeRemovals } from './deletion.ts'
 import { ScopeError } from './error.ts'
 import { NO_GRANTS } from './permissions.ts'
 import { Registry } from './registry.ts'
@@ -156,7 +156,7 @@ export class Scopes {
     return removeScope(this.#registry, () => this.#scope(name), force)
   }
 
-  /** Finish deletions of scopes that were cut short. To be called at start. */
+  /** Finish deletions of scopes and roles that were cut short. To be called at start. */
   resume(): Promise<void> {
     return resumeRemovals(this.#registry)
   }
@@ -187,11 +187,7 @@ export class Scopes {
 
   /** Delete a role with its credentials. @throws ScopeError `not-found` */
   deleteRole(scope: string, name: string): Promise<void> {
-    return this.#registry.change(() => {
-      const role = this.#role(scope, name)
-      const credentials = credentialsOf(this.#registry, role).map(row => ({ place: PLACE.credential(row.serial) }))
-      return { updates: [{ place: PLACE.role(role.scope, role.id) }, ...credentials], result: undefined }
-    })
+    return removeRole(this.#registry, () => this.#role(scope, name))
   }
 
   /** @param options  `format`: `pem`, `pem_bundle` (also when absent) or `der` */

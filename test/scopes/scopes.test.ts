@@ -464,6 +464,21 @@ t.test('a deletion that was cut short is finished later', async t => {
   await later.resume()
   t.same(await records.find(scope.id, [], { limit: 1 }), [])
   await later.resume()
+
+  const second = await furnished()
+  let commitsOfRole = 0
+  const dyingAgain = changed(second.records, {
+    async commit(changes) {
+      if (++commitsOfRole === 2) throw new StoreError('unavailable', 'killed')
+      await second.records.commit(changes)
+    },
+  })
+  const cutAgain = await openScopes({ records: dyingAgain, now: () => START })
+  await t.rejects(cutAgain.deleteRole('finance', 'accounting'), { name: 'StoreError', code: 'unavailable' })
+  t.match(await second.scopes.identify(second.certificate), { refused: 'revoked' }, 'clients of a half deleted role are out too')
+  t.equal((await second.scopes.readScope('finance')).credentials, 1)
+  await second.scopes.resume()
+  t.equal((await second.scopes.readScope('finance')).credentials, 0)
 })
 
 t.test('an object that comes while an empty scope is deleted is kept', async t => {
