@@ -20,6 +20,7 @@ interface Node {
   readonly properties?: { readonly [key: string]: Node }
   readonly items?: Node
   readonly oneOf?: readonly Node[]
+  readonly anyOf?: readonly Node[]
   readonly enum?: readonly unknown[]
   readonly const?: unknown
   readonly format?: string
@@ -73,6 +74,7 @@ const isSection = (node: Node): boolean => node.properties !== undefined || (nod
 
 function typeOf(node: Node): string {
   if (isSection(node)) return 'section'
+  if (node.anyOf !== undefined) return node.anyOf.map(typeOf).join(' | ')
   if (node.items !== undefined) return isSection(node.items) ? 'list of sections' : `list of ${typeOf(node.items)}`
   if (node.const !== undefined) return `\`${String(node.const)}\``
   if (node.enum !== undefined) return node.enum.map(value => `\`${String(value)}\``).join(' | ')

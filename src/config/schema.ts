@@ -14,7 +14,12 @@ const fits = ({ keyType, keyBits }: Key): boolean =>
 const MISFIT = { path: ['keyBits'], error: 'ec keys have 256, 384 or 521 bits, rsa keys 2048, 3072 or 4096' }
 
 const kmip = z.strictObject({
-  listen: address.optional().meta({ usual: '127.0.0.1:5696' }).describe('Address of the TLS listener. Port 0 takes any free port.'),
+  listen: z
+    .union([address, z.array(address).min(1)])
+    .transform(listen => [listen].flat())
+    .optional()
+    .meta({ usual: '127.0.0.1:5696' })
+    .describe('Address of the TLS listener, or a list of addresses. Port 0 takes any free port.'),
   serverHostnames: z
     .array(hostname)
     .optional()

@@ -64,12 +64,17 @@ const isAddress = (text: string): boolean => {
 }
 
 /** An address to listen on. */
-export const address = z.string().refine(isAddress, 'write host:port, such as 127.0.0.1:5696 or [::]:5696').transform(parseAddress)
+export const address = z
+  .string()
+  .refine(isAddress, 'write host:port, such as 127.0.0.1:5696 or [::]:5696')
+  .meta({ format: 'host:port' })
+  .transform(parseAddress)
 
 /** An address to listen on, or `off`. */
 export const addressOrOff = z
   .string()
   .refine(text => text === 'off' || isAddress(text), 'write host:port, such as 127.0.0.1:9696, or off')
+  .meta({ format: 'host:port' })
   .transform(text => (text === 'off' ? undefined : parseAddress(text)))
 
 export const hostname = z

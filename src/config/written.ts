@@ -9,7 +9,7 @@ export function written({ kmip, credentials, seal, metrics, ...rest }: Config) {
     ...rest,
     kmip: {
       ...kmip,
-      ...(kmip.listen && { listen: formatAddress(kmip.listen) }),
+      ...(kmip.listen && { listen: kmip.listen.map(formatAddress) }),
       handshake: formatDuration(kmip.handshake),
       partial: formatDuration(kmip.partial),
       idle: formatDuration(kmip.idle),

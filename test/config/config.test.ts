@@ -55,7 +55,7 @@ const GOOD: [name: string, text: string, expected: object][] = [
     { dataDir: '/etc/kmipd/data', seal: [{ keyFile: '/etc/kmipd/data/root.key' }] },
   ],
   ['the audit log on standard output', 'audit: {file: "-"}\n', { audit: { file: '-' } }],
-  ['environment variables in a text', 'kmip: {listen: "${HOST}:${PORT}"}\n', { kmip: { listen: { host: '0.0.0.0', port: 7000 } } }],
+  ['environment variables in a text', 'kmip: {listen: "${HOST}:${PORT}"}\n', { kmip: { listen: [{ host: '0.0.0.0', port: 7000 }] } }],
   ['an environment variable as a number', 'kmip:\n  maxBatch: ${COUNT}\n', { kmip: { maxBatch: 7 } }],
   ['an environment variable as a truth value', 'audit:\n  fsync: ${YES}\n', { audit: { fsync: true } }],
   ['a default for a variable', 'log:\n  level: ${LEVEL:-debug}\n', { log: { level: 'debug' } }],
@@ -67,7 +67,19 @@ const GOOD: [name: string, text: string, expected: object][] = [
   ['client certificates', 'credentials: {ttl: 1h, keyType: rsa}\n', { credentials: { ttl: 3_600_000, keyType: 'rsa' } }],
   ['metrics off', 'metrics: {listen: off}\n', { metrics: { listen: undefined } }],
   ['an rsa authority', 'ca: {keyType: rsa, keyBits: 3072}\n', { ca: { keyType: 'rsa', keyBits: 3072 } }],
-  ['IPv6', 'kmip: {listen: "[::]:5696"}\n', { kmip: { listen: { host: '::', port: 5696 } } }],
+  [
+    'a list of addresses',
+    'kmip: {listen: ["a:1", "b:2"]}\n',
+    {
+      kmip: {
+        listen: [
+          { host: 'a', port: 1 },
+          { host: 'b', port: 2 },
+        ],
+      },
+    },
+  ],
+  ['IPv6', 'kmip: {listen: "[::]:5696"}\n', { kmip: { listen: [{ host: '::', port: 5696 }] } }],
 ]
 for (const [name, text, expected] of GOOD) t.test(`good: ${name}`, async t => t.match(parse(text), expected))
 
