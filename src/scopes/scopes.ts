@@ -252,6 +252,17 @@ export class Scopes {
     return peerOf(this.#registry, identity, this.#now())
   }
 
+  /** Another number whenever an answer of `peerOf` may have changed; dates apart. Cheap. */
+  version(): number {
+    return this.#registry.records.version()
+  }
+
+  /** `identify` and `peerOf` in one: what the holder of a certificate (DER) is and may do at this moment. */
+  async clientOf(certificate: Buffer): Promise<Client | Refusal> {
+    const identity = await this.identify(certificate)
+    return 'refused' in identity ? identity : this.peerOf(identity)
+  }
+
   #scope(name: string): ScopeRow {
     const row = this.#registry.scopeNamed(name)
     if (!row) throw new ScopeError('not-found', `there is no scope ${name}`)

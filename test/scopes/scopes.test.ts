@@ -327,6 +327,12 @@ t.test('who a certificate belongs to', async t => {
   })
   t.match(await scopes.identify(Buffer.from('junk')), { refused: 'malformed' })
 
+  t.match(await scopes.clientOf(certificate), { role: 'accounting' })
+  t.match(await scopes.clientOf(twin), { refused: 'unknown' })
+  const version = scopes.version()
+  await scopes.writeRole('finance', 'accounting', { operation_get: true })
+  t.not(scopes.version(), version)
+
   clock.ms += 15 * DAY_MS
   t.match(await scopes.peerOf(identity), { refused: 'expired' }, 'an open connection does not outlive its certificate')
   t.match(await scopes.identify(certificate), { refused: 'expired' })
