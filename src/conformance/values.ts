@@ -95,7 +95,7 @@ function mayDiffer(expected: Item, actual: Item, scope: Scope): boolean {
     return asked !== undefined && sameValue(asked, actual)
   }
   if (tag === TAG.ProtocolVersionMinor && scope.defect?.echoVersion === true) return actual.value === scope.version % 10
-  if (IDENTIFIERS.has(tag) || title === 'Unique Identifier') {
+  if (IDENTIFIERS.has(tag) || (title === 'Unique Identifier' && tag === TAG.AttributeValue)) {
     const known = session.samples.get(sampleKey(expected))
     return known === undefined ? learn(expected, actual, scope, true) : sameValue(known, actual)
   }
@@ -103,13 +103,18 @@ function mayDiffer(expected: Item, actual: Item, scope: Scope): boolean {
   if (!varies) return false
   const inDigest = inside.includes(TAG.Digest) || title === 'Digest'
   if (tag === TAG.HashingAlgorithm && inDigest) return true
-  if (tag === TAG.KeyFormatType) return scope.version < 20
+  if (tag === TAG.KeyFormatType) return scope.version < 20 && !asksFor(TAG.KeyFormatType, scope)
   if (title === 'Certificate Length') return true
   if (!DEPENDENT.has(tag)) return false
   const isRawKey = tag === TAG.KeyMaterial && inside.includes(TAG.SymmetricKey)
   const hasLength =
     !isRawKey || !Buffer.isBuffer(expected.value) || !Buffer.isBuffer(actual.value) || actual.value.length === expected.value.length
   return learn(expected, actual, scope, hasLength)
+}
+
+function asksFor(tag: number, { ask }: Scope): boolean {
+  const request = ask && child(ask, TAG.RequestPayload)
+  return request !== undefined && child(request, tag) !== undefined
 }
 
 /** Remember what the server made of a sample value, for later requests that quote it. */

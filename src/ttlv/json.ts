@@ -33,7 +33,7 @@ function toItem(json: JsonValue, title: string | undefined, path: readonly strin
   for (const key of json.keys()) if (!/^(tag|name|type|value)$/.test(key)) throw new EncodingError(`unknown property ${key}`, here)
   const tag = tagOf(tagText)
   if (tag === undefined) throw new EncodingError(`${tagText} is no tag`, path)
-  const typeText = json.get('type') ?? 'Structure'
+  const typeText = json.has('type') ? json.get('type') : 'Structure'
   const type = typeof typeText === 'string' ? typeOf(typeText) : undefined
   if (type === undefined) throw new EncodingError(`${typeText} is no item type`, here)
   const value = json.get('value')
