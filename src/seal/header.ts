@@ -107,7 +107,7 @@ async function create(store: Store, providers: readonly KeyProvider[]): Promise<
   }
 }
 
-/** @throws SealError */
+/** @returns the root key, for the caller to zero. @throws SealError */
 export async function openHeader(header: Header, providers: readonly KeyProvider[]): Promise<Buffer> {
   const causes: unknown[] = []
   for (const provider of providers) {
@@ -132,9 +132,9 @@ function verified({ mac, ...unsigned }: Header, rootKey: Buffer): Buffer {
 
 /** Why nothing opened: what went wrong with the right key says more than a wrong key, and that more than none. */
 function refusal({ entries }: Header, providers: readonly KeyProvider[], causes: readonly unknown[]): SealError {
-  const [cause] = causes
-  if (cause instanceof SealError && causes.length === 1) return cause
-  if (cause !== undefined) return new SealError('sealed', 'no provider could open the root key', { cause: new AggregateError(causes) })
+  const cause = causes.find(e => e instanceof SealError && e.code === 'damaged') ?? causes[0]
+  if (cause instanceof SealError) return cause
+  if (cause !== undefined) return new SealError('sealed', 'no provider could open the root key', { cause })
   const sealedBy = list(entries.map(({ provider, key }) => `${provider} key ${key}`))
   const configured = list(providers.map(({ kind, key }) => `${kind} key ${key}`))
   if (providers.some(({ kind }) => entries.some(({ provider }) => provider === kind)))

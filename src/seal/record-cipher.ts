@@ -6,8 +6,6 @@ const FORM = 1
 const SALT_BYTES = 20
 const HEAD_BYTES = 1 + SALT_BYTES + NONCE_BYTES
 
-const random = Buffer.alloc(128 * (SALT_BYTES + NONCE_BYTES))
-
 /**
  * Seals bodies: form (1) | salt (20) | nonce (12) | ciphertext | tag (16). The key of a body is HMAC-SHA256(records key, salt), so it
  * is used once; key and nonce together come from 32 random bytes. The place, partition and identifier, is bound as associated data: a
@@ -18,14 +16,17 @@ const random = Buffer.alloc(128 * (SALT_BYTES + NONCE_BYTES))
  */
 export class RecordCipher {
   readonly #key: Buffer
-  /** Random bytes not used yet begin here. */
-  #at = random.length
+  /** Random bytes for the next seals, asked for in pieces: one call for each seal costs as much as the seal. */
+  readonly #random = Buffer.alloc(128 * (SALT_BYTES + NONCE_BYTES))
+  /** Those not used yet begin here. */
+  #at = this.#random.length
 
   /** @param key 32 bytes; kept until `close` */
   constructor(key: Buffer) {
     this.#key = key
   }
 
+  /** @returns the sealed body, longer than `content` by 49 bytes */
   seal(partition: string, id: string, content: Buffer): Buffer {
     const head = this.#newHead()
     const key = this.#bodyKey(head)
@@ -54,13 +55,13 @@ export class RecordCipher {
   }
 
   #newHead(): Buffer {
-    if (this.#at === random.length) {
-      randomFillSync(random)
+    if (this.#at === this.#random.length) {
+      randomFillSync(this.#random)
       this.#at = 0
     }
     const head = Buffer.alloc(HEAD_BYTES)
     head[0] = FORM
-    this.#at += random.copy(head, 1, this.#at, this.#at + SALT_BYTES + NONCE_BYTES)
+    this.#at += this.#random.copy(head, 1, this.#at, this.#at + SALT_BYTES + NONCE_BYTES)
     return head
   }
 }

@@ -23,7 +23,9 @@ export interface FoundRecord {
 
 /**
  * Records above the seal: what the rest of kmipd reads and writes. Each body is sealed for its place, each term and claim blinded,
- * before the store sees it. `test/seal/records.test.ts` holds the promises.
+ * before the store sees it. Partition and identifier stand in the store in clear, so they shall be identifiers without meaning (a
+ * scope's id, an object's UUID), never names that a client gave. Who can write the database can still put back an older state of a
+ * record, or of all. `test/seal/records.test.ts` holds the promises.
  */
 export interface Records {
   /** @throws SealError `damaged` if the record does not open with our keys at this place */

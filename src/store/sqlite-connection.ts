@@ -6,6 +6,9 @@ export type Connection = Database.Database
 /** How long a write waits for another process that is writing the same file. Group commits last milliseconds. */
 const BUSY_TIMEOUT_MS = 10_000
 
+/** SQLite's way to say 64 MiB at most. */
+const CACHE = -65_536
+
 /** SQLite's result codes that an operator can do something about, by their beginning. */
 const TROUBLE: readonly [prefix: string, code: StoreErrorCode, message: string][] = [
   ['SQLITE_FULL', 'unavailable', 'the disk of the store is full: free some space, nothing was stored'],
@@ -53,6 +56,9 @@ export function connectWriter(path: string): Connection {
       makeDurable(db)
       // A key that was destroyed shall not stay behind in free space of the file.
       db.pragma('secure_delete = on')
+      // Blinded terms are scattered over all pages: many of them in memory, and each written back once for many commits.
+      db.pragma(`cache_size = ${CACHE}`)
+      db.pragma('wal_autocheckpoint = 4000')
       return db
     } catch (e) {
       db.close()
@@ -67,7 +73,7 @@ export function connectReader(path: string): Connection {
     const db = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
     makeDurable(db)
     db.pragma('query_only = on')
-    db.pragma('cache_size = -65536')
+    db.pragma(`cache_size = ${CACHE}`)
     return db
   })
 }

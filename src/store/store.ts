@@ -5,18 +5,21 @@ export interface Sealed {
   readonly body: Buffer
 }
 
-/** One change of one record. */
+/** One change of one record: all that the record is afterwards. A commit changes a record once. */
 export interface Change {
-  /** Whose record it is: a scope, or the administration. Opaque. */
+  /** Whose record it is: a scope, or the administration. Opaque; stands in the store in clear, as `id` does. */
   readonly partition: string
   readonly id: string
-  /** The revision that must be stored now; 0: there must be none. */
+  /** The revision that must be stored now; 0: there must be none. Together with no `body` that is a mere condition. */
   readonly expect: number
   /** The new content; absent: delete the record with its terms and claims. */
   readonly body?: Buffer
-  /** Blinded index terms, replacing the old ones. */
+  /** Blinded index terms, replacing the old ones; absent: none. */
   readonly terms?: readonly Buffer[]
-  /** Blinded values that this record alone may hold in its partition, replacing the old ones: the commit fails while another holds one. */
+  /**
+   * Blinded values that this record alone may hold in its partition, replacing the old ones; absent: none. The commit fails while
+   * another record holds one, save one that lets it go in the same commit.
+   */
   readonly claims?: readonly Buffer[]
 }
 
@@ -34,7 +37,10 @@ export interface Found {
 
 export type StoreErrorCode = 'conflict' | 'unavailable' | 'damaged' | 'closed'
 
-/** `conflict`: a revision was not the expected one or a claim is taken, and nothing was changed; read again and retry. */
+/**
+ * `conflict`: a revision was not the expected one or a claim is taken, and nothing was changed; read again and retry.
+ * `unavailable`: the store cannot be used, for a reason that its operator can remove. `damaged`: its content is not what was written.
+ */
 export class StoreError extends Error {
   override readonly name = 'StoreError'
   readonly code: StoreErrorCode
