@@ -1,6 +1,6 @@
 /**
  * ECDSA over a digest, which `node:crypto` does not offer; by noble/curves, for the curves that it has.
- * Nonces are those of RFC 6979 with fresh randomness mixed in.
+ * Nonces are those of RFC 6979 with fresh randomness mixed in. Loaded when first needed: the tables of the curves take a while.
  */
 import type { KeyObject } from 'node:crypto'
 import type { ECDSA } from '@noble/curves/abstract/weierstrass.js'
@@ -27,8 +27,13 @@ const curveOf = (name: string | undefined): ECDSA => lookup(CURVES, name, 'ECDSA
 
 /** @returns DER of r and s @throws CryptoError `unsupported` curve */
 export function signDigestOnCurve(key: KeyObject, digest: Uint8Array, curve: string | undefined): Buffer {
-  const { d } = ecNumbers(key, {})
-  return Buffer.from(curveOf(curve).sign(digest, new Uint8Array(d ?? []), { ...OPTIONS, extraEntropy: true }))
+  const row = curveOf(curve)
+  const d = new Uint8Array(ecNumbers(key, {}).d ?? [])
+  try {
+    return Buffer.from(row.sign(digest, d, { ...OPTIONS, extraEntropy: true }))
+  } finally {
+    d.fill(0)
+  }
 }
 
 /** @returns false also for a malformed signature @throws CryptoError `unsupported` curve */

@@ -24,7 +24,6 @@ import {
 import { promisify } from 'node:util'
 import { SIGNATURES } from './algorithms.ts'
 import { curveRow } from './curves.ts'
-import { signDigestOnCurve, verifyDigestOnCurve } from './ecdsa-digest.ts'
 import { CryptoError, lookup } from './errors.ts'
 import { createHashStream, hash, hashRow } from './hash.ts'
 import { type KeyFacts, keyFacts } from './keys.ts'
@@ -118,6 +117,7 @@ export async function sign(key: KeyObject, message: Message, p: CryptographicPar
   if (scheme.kind === 'PKCS1V1_5')
     return refusing(async () => privateEncrypt({ key, padding: RSA_PKCS1_PADDING }, digestInfo(scheme, message)))
   if (scheme.kind !== 'ECDSA') throw noDigest(scheme)
+  const { signDigestOnCurve } = await import('./ecdsa-digest.ts')
   return signDigestOnCurve(key, checkedDigest(scheme, message.digest), scheme.facts.curve)
 }
 
@@ -137,6 +137,7 @@ export async function verify(key: KeyObject, message: Message, signature: Uint8A
   if ('data' in message)
     return verifyAsync(scheme.hash === '' ? null : hashRow(scheme.hash).name, message.data, { key, dsaEncoding: 'der' }, signature)
   if (scheme.kind !== 'ECDSA') throw noDigest(scheme)
+  const { verifyDigestOnCurve } = await import('./ecdsa-digest.ts')
   return verifyDigestOnCurve(key, checkedDigest(scheme, message.digest), signature, scheme.facts.curve)
 }
 

@@ -1,4 +1,4 @@
-import { constants, createHash, sign as nodeSign, verify as nodeVerify, privateDecrypt, publicEncrypt } from 'node:crypto'
+import { constants, createHash, sign as nodeSign, verify as nodeVerify, privateDecrypt, privateEncrypt, publicEncrypt } from 'node:crypto'
 import { x25519 } from '@noble/curves/ed25519.js'
 import { p256 } from '@noble/curves/nist.js'
 import fc from 'fast-check'
@@ -125,6 +125,46 @@ t.test('digests on each curve that takes them', async t => {
   }
   const pair = await generateKeyPair('EC', { curve: 'B_163' })
   await t.rejects(sign(pair.privateKey, { digest: Buffer.alloc(32) }, {}), { name: 'CryptoError', code: 'unsupported' })
+})
+
+// Malformed signatures of the kinds that the published collections of attacks try.
+t.test('ECDSA signatures that are not', async t => {
+  const digest = createHash('sha256').update(data).digest()
+  const good = await sign(ec.privateKey, { data }, {})
+  const n = 'ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551'
+  const BAD: [name: string, signature: Buffer][] = [
+    ['r and s of 0', hex('3006020100020100')],
+    ['r and s of 1', hex('3006020101020101')],
+    ['r of the order', hex(`3026022100${n}020101`)],
+    ['negative numbers', hex('30060201ff0201ff')],
+    ['no s', hex('3003020101')],
+    ['a null for s', hex('300502010105 00'.replace(' ', ''))],
+    ['bytes behind', Buffer.concat([good, Buffer.of(0)])],
+    ['a long form of the length', Buffer.concat([hex('3081'), good.subarray(1)])],
+    ['raw r and s', Buffer.alloc(64, 1)],
+    ['an empty sequence', hex('3000')],
+  ]
+  for (const [name, signature] of BAD) {
+    t.equal(await verify(ec.publicKey, { data }, signature, {}), false, name)
+    t.equal(await verify(ec.publicKey, { digest }, signature, {}), false, `${name}, over the digest`)
+  }
+})
+
+t.test('PKCS #1 v1.5 signatures with another content', async t => {
+  const digest = createHash('sha256').update(data).digest()
+  const info = hex(HASHES.SHA_256?.digestInfo ?? '')
+  const forge = (content: Buffer): Buffer => privateEncrypt({ key: rsa.privateKey, padding: RSA_PKCS1_PADDING }, content)
+  const p = { hashingAlgorithm: 'SHA_256' }
+  t.equal(await verify(rsa.publicKey, { data }, forge(Buffer.concat([info, digest])), p), true)
+  const BAD: [name: string, content: Buffer][] = [
+    ['no digest info', digest],
+    ['no NULL', Buffer.concat([hex('302f300b06096086480165030402010420'), digest])],
+    ['bytes behind', Buffer.concat([info, digest, Buffer.of(0)])],
+    ['a short digest', Buffer.concat([info, digest.subarray(1)])],
+    ['the info of another hash', Buffer.concat([hex(HASHES.SHA3_256?.digestInfo ?? ''), digest])],
+    ['nothing', Buffer.alloc(0)],
+  ]
+  for (const [name, content] of BAD) t.equal(await verify(rsa.publicKey, { data }, forge(content), p), false, name)
 })
 
 t.test('PSS', async t => {
