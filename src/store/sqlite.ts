@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Statement } from 'better-sqlite3'
 import { type Connection, connectReader, connectWriter, guarded, storeError } from './sqlite-connection.ts'
@@ -23,9 +23,9 @@ export interface SqliteOptions {
  * Open the store in a SQLite file, and bring its schema up to date.
  * @throws StoreError `unavailable`: in use by another server, written by a newer kmipd, not accessible; `damaged`: not our database
  */
-export async function openSqlite({ path, directWriter = false }: SqliteOptions): Promise<Store> {
+export async function openSqlite({ path: given, directWriter = false }: SqliteOptions): Promise<Store> {
   return guarded(() => {
-    createFile(path)
+    const path = createFile(given)
     const lock = directWriter ? undefined : lockServer(path)
     let db: Connection | undefined
     try {
@@ -45,15 +45,20 @@ export async function openSqlite({ path, directWriter = false }: SqliteOptions):
   })
 }
 
-/** SQLite would make the file readable for everybody; its -wal and -shm get the same permissions as the file. */
-function createFile(path: string): void {
+/**
+ * SQLite would make the file readable for everybody; its -wal and -shm get the same permissions as the file.
+ * @returns the real path: whoever comes by way of a link shall find the same lock
+ */
+function createFile(given: string): string {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    closeSync(openSync(path, 'a', 0o600))
+    mkdirSync(dirname(given), { recursive: true, mode: 0o700 })
+    closeSync(openSync(given, 'a', 0o600))
+    const path = realpathSync(given)
     closeSync(openSync(`${path}-lock`, 'a', 0o600))
+    return path
   } catch (e) {
     const reason = e instanceof Error && 'code' in e ? e.code : 'failed'
-    throw new StoreError('unavailable', `cannot create or open ${path} (${reason}): check owner and permissions of file and folder`, {
+    throw new StoreError('unavailable', `cannot create or open ${given} (${reason}): check owner and permissions of file and folder`, {
       cause: e,
     })
   }

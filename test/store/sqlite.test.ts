@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { statSync } from 'node:fs'
+import { statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -210,6 +210,8 @@ t.test('a second server on the same file is refused, until the first is gone', a
   const path = file(t)
   const store = await openServer({ path })
   await t.rejects(openServer({ path }), { ...UNAVAILABLE, message: /another kmipd server uses/ })
+  symlinkSync(path, `${path}.link`)
+  await t.rejects(openServer({ path: `${path}.link` }), { ...UNAVAILABLE, message: /another kmipd server uses/ }, 'by another name')
   await store.close()
   const child = startProcess('load', path)
   await once(createInterface(child.stdout!), 'line')
