@@ -35,7 +35,7 @@ function tryParse(der: Buffer): Certificate | undefined {
 }
 
 function x509Facts(certificate: Certificate): Item[] {
-  const { issuer, subject, serialNumber, serial, signatureAlgorithm, issuerAlternativeNames, subjectAlternativeNames } = certificate
+  const { issuer, subject, serialNumber, signatureAlgorithm, issuerAlternativeNames, subjectAlternativeNames } = certificate
   return [
     structure(TAG.X_509CertificateIdentifier, [
       bytes(TAG.IssuerDistinguishedName, issuer.der),
@@ -49,7 +49,7 @@ function x509Facts(certificate: Certificate): Item[] {
       bytes(TAG.SubjectDistinguishedName, subject.der),
       ...subjectAlternativeNames.map(name => bytes(TAG.SubjectAlternativeName, name.der)),
     ]),
-    structure(TAG.CertificateIdentifier, [text(TAG.Issuer, issuer.text), text(TAG.SerialNumber, serial)]),
+    structure(TAG.CertificateIdentifier, [text(TAG.Issuer, issuer.text), text(TAG.SerialNumber, serialText(serialNumber))]),
     structure(TAG.CertificateIssuer, [
       text(TAG.CertificateIssuerDistinguishedName, issuer.text),
       ...issuerAlternativeNames.map(name => text(TAG.CertificateIssuerAlternativeName, name.text)),
@@ -65,6 +65,12 @@ function x509Facts(certificate: Certificate): Item[] {
       : [enumeration(TAG.DigitalSignatureAlgorithm, DigitalSignatureAlgorithm[signatureAlgorithm])]),
     ...publicKeyFacts(certificate),
   ]
+}
+
+/** The serial number as 1.0 clients write it: hexadecimal digits, without a sign byte. */
+function serialText(serialNumber: Buffer): string {
+  const digits = serialNumber.subarray(2)
+  return (digits.length > 1 && digits[0] === 0 ? digits.subarray(1) : digits).toString('hex').toUpperCase()
 }
 
 /** One attribute for each part of a name that has one, from 2.0 on. */

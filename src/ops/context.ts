@@ -5,6 +5,7 @@ import { structureTo } from '../ttlv/dialect.ts'
 import type { Item } from '../ttlv/item.ts'
 import type { Version } from '../ttlv/spec.ts'
 import type { Peer } from './engine.ts'
+import type { GroupMembers } from './group-members.ts'
 import type { Operation } from './operation.ts'
 import { type Rules, rulesOf } from './rules.ts'
 import type { Streams } from './streams.ts'
@@ -21,6 +22,8 @@ export interface Settings {
   readonly maxIterations: number
   /** Bytes that RNG Retrieve gives at most. */
   readonly maxRandom: number
+  /** Object Groups in which a fresh key is made when a client asks for a fresh member and there is none. */
+  readonly freshGroups: readonly string[]
   readonly productName: string
   readonly productVersion: string
   readonly serverName: string
@@ -34,6 +37,7 @@ export interface Environment {
   randomBytes(size: number): Buffer
   newId(): string
   readonly streams: Streams
+  readonly groups: GroupMembers
   readonly operations: readonly Operation[]
 }
 

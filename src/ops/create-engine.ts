@@ -8,6 +8,7 @@ import { MessageError } from '../ttlv/spec.ts'
 import { BatchRunner } from './batch-runner.ts'
 import type { Environment, Settings } from './context.ts'
 import type { Answer, AuditEntry, Engine, Peer } from './engine.ts'
+import { GroupMembers } from './group-members.ts'
 import { OPERATIONS } from './index.ts'
 import { type Request, readRequest, responseItem, responseMessage, versionOf } from './message.ts'
 import { Streams } from './streams.ts'
@@ -19,6 +20,7 @@ export const DEFAULT_SETTINGS: Settings = {
   maxBatch: 100,
   maxIterations: 10_000_000,
   maxRandom: 65_536,
+  freshGroups: [],
   productName: 'kmipd',
   productVersion: '0.1.0',
   serverName: 'kmipd',
@@ -42,6 +44,7 @@ export function createEngine(options: EngineOptions): Engine {
     randomBytes,
     newId,
     streams: new Streams(),
+    groups: new GroupMembers(),
     operations: OPERATIONS,
   }
   const runner = new BatchRunner(environment, records, new ObjectCache(records))

@@ -6,7 +6,6 @@ import { CreateRequest, CreateResponse } from '../ttlv/payloads/objects.ts'
 import { KeyBlock } from '../ttlv/payloads/structures.ts'
 import { write } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
-import type { Context } from './context.ts'
 import { makeObject, requestedAttributes } from './creation.ts'
 import { keyValue } from './key-block.ts'
 import { operation } from './operation.ts'
@@ -36,10 +35,7 @@ export const create = operation({
   async run(request, context) {
     const { objectType } = request
     const requested = await requestedAttributes([request.attributes], context)
-    const object =
-      objectType === ObjectType.SecretData && !context.rules.createNeedsMask
-        ? secretData(requested)
-        : await symmetricKey(objectType, requested, context)
+    const object = objectType === ObjectType.SecretData ? secretData(requested) : await symmetricKey(objectType, requested)
     const made = await makeObject(context, { type: objectType, object, requested, serverMade: true })
     context.place(made.id)
     return { objectType, uniqueIdentifier: made.id }
@@ -51,17 +47,16 @@ const number = (items: readonly Item[], tag: number): number | undefined => {
   return typeof value === 'number' ? value : undefined
 }
 
-async function symmetricKey(objectType: number, requested: Item[], context: Context): Promise<Item> {
+async function symmetricKey(objectType: number, requested: Item[]): Promise<Item> {
   if (objectType !== ObjectType.SymmetricKey)
     throw new KmipError('InvalidObjectType', 'only symmetric keys can be created; register other objects')
   const algorithm =
-    number(requested, TAG.CryptographicAlgorithm) ?? defaulted(requested, TAG.CryptographicAlgorithm, CryptographicAlgorithm.AES, context)
+    number(requested, TAG.CryptographicAlgorithm) ??
+    addDefault(requested, enumeration(TAG.CryptographicAlgorithm, CryptographicAlgorithm.AES))
   const length =
-    number(requested, TAG.CryptographicLength) ?? addDefault(requested, integer(TAG.CryptographicLength, DEFAULT_LENGTHS[algorithm] ?? 256))
-  if (number(requested, TAG.CryptographicUsageMask) === undefined) {
-    if (context.rules.createNeedsMask) throw new KmipError('InvalidField', 'Cryptographic Usage Mask must be given')
+    number(requested, TAG.CryptographicLength) ?? addDefault(requested, integer(TAG.CryptographicLength, DEFAULT_LENGTHS[algorithm] ?? 256)) // 1.x requires algorithm and mask, yet published cases and clients leave the mask out; 2.x has the server supply them all.
+  if (number(requested, TAG.CryptographicUsageMask) === undefined)
     addDefault(requested, integer(TAG.CryptographicUsageMask, MASK.CryptographicUsageMask.Encrypt | MASK.CryptographicUsageMask.Decrypt))
-  }
   checkQuantumSafe(requested, algorithm, length)
   const key = await cryptographic(() => generateSymmetricKey(enumName('CryptographicAlgorithm', algorithm), length))
   return symmetricKeyItem(key, algorithm, length)
@@ -100,11 +95,6 @@ function secretData(requested: Item[]): Item {
   if (bits <= 0 || bits % 8 !== 0 || bits > 65_536)
     throw new KmipError('InvalidAttributeValue', `secret data of ${bits} bits cannot be made`)
   return secretDataItem(random(bits / 8), ENUM.SecretDataType.Password)
-}
-
-function defaulted(requested: Item[], tag: number, value: number, context: Context): number {
-  if (context.rules.createNeedsMask) throw new KmipError('InvalidField', 'Cryptographic Algorithm must be given')
-  return addDefault(requested, enumeration(tag, value))
 }
 
 function addDefault(requested: Item[], item: Item): number {

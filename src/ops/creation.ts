@@ -8,6 +8,8 @@ import { attributeOfTag } from '../ttlv/attributes.ts'
 import { encode } from '../ttlv/binary.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { boolean, bytes, child, dateTime, enumeration, type Item, integer, structure, TYPE, text } from '../ttlv/item.ts'
+import { RngParameters } from '../ttlv/payloads/server.ts'
+import { write } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
 import type { Context } from './context.ts'
 import { keyBlockOf, materialItem } from './key-block.ts'
@@ -25,23 +27,24 @@ export const OWN_NAMESPACE = 'kmipd'
  */
 export async function requestedAttributes(sources: readonly (Item | undefined)[], context: Context): Promise<Item[]> {
   const chosen: Item[] = []
-  const taken = new Set<number>()
-  const take = (items: readonly Item[]): void => {
-    const fresh = items.filter(item => item.tag === TAG.Attribute || attributeOfTag(item.tag)?.multi || !taken.has(item.tag))
-    for (const item of fresh) {
-      if (!chosen.some(other => keyOf(other) === keyOf(item) && encode(other).equals(encode(item)))) chosen.push(item)
-      else if (!attributeOfTag(item.tag)?.multi) chosen.push(item)
-    }
-    for (const item of fresh) taken.add(item.tag)
-  }
   for (const source of sources) {
     if (source?.type !== TYPE.Structure) continue
-    take(source.value.filter(item => item.tag !== TAG.Template && item.tag !== TAG.AttributeIndex))
+    const explicit = source.value.filter(item => item.tag !== TAG.Template && item.tag !== TAG.AttributeIndex)
+    unite(chosen, explicit)
     for (const template of source.value.filter(item => item.tag === TAG.Template).reverse())
-      take(await templateAttributes(template, context))
+      unite(chosen, await templateAttributes(template, context))
   }
   return chosen
 }
+
+/** Put weaker attributes in front of those chosen already: a single value that is set stays, several instances are united. */
+function unite(chosen: Item[], weaker: readonly Item[]): void {
+  const taken = new Set(chosen.map(keyOf))
+  const encoded = new Set(chosen.map(item => encode(item).toString('base64')))
+  chosen.unshift(...weaker.filter(item => (isMulti(item) ? !encoded.has(encode(item).toString('base64')) : !taken.has(keyOf(item)))))
+}
+
+export const isMulti = (item: Item): boolean => item.tag === TAG.Attribute || attributeOfTag(item.tag)?.multi === true
 
 async function templateAttributes(reference: Item, context: Context): Promise<Item[]> {
   const name = child(reference, TAG.Name)
@@ -55,7 +58,9 @@ async function templateAttributes(reference: Item, context: Context): Promise<It
         continue
       if (object.archived) throw new KmipError('ObjectArchived', 'the template is archived')
       const attributes = object.object && child(object.object, TAG.Attributes)
-      return attributes?.type === TYPE.Structure ? [...attributes.value] : []
+      return attributes?.type === TYPE.Structure
+        ? attributes.value.filter(item => item.tag !== TAG.Name && item.tag !== TAG.AttributeIndex)
+        : []
     }
   throw new KmipError('ItemNotFound', 'there is no template with this Name')
 }
@@ -100,7 +105,8 @@ export async function finish(context: Context, making: Making, attributes: Attri
     unset(boolean(TAG.AlwaysSensitive, sensitive && making.serverMade))
     unset(boolean(TAG.Extractable, extractable))
     unset(boolean(TAG.NeverExtractable, !extractable && making.serverMade))
-    if (making.serverMade && attributes.has(TAG.ObjectGroup)) unset(boolean(TAG.Fresh, true))
+    unset(boolean(TAG.Fresh, true))
+    if (making.serverMade) unset(RANDOM_NUMBER_GENERATOR)
   }
   for (const item of digestsOf(making.object)) if (!attributes.has(TAG.Digest)) attributes.add(item)
   const id = making.id ?? context.environment.newId()
@@ -110,6 +116,17 @@ export async function finish(context: Context, making: Making, attributes: Attri
   context.unit.add(object)
   return object
 }
+
+/** The generator behind OpenSSL's random bytes: CTR_DRBG with AES-256. Spec: KMIP 1.4 section 3.44; NIST SP 800-90A */
+export const RNG_PARAMETERS = {
+  rngAlgorithm: ENUM.RNGAlgorithm.DRBG,
+  cryptographicAlgorithm: ENUM.CryptographicAlgorithm.AES,
+  cryptographicLength: 256,
+  drbgAlgorithm: ENUM.DRBGAlgorithm.CTR,
+} as const
+const RANDOM_NUMBER_GENERATOR = structure(TAG.RandomNumberGenerator, [
+  structure(TAG.RNGParameters, write(RNG_PARAMETERS, RngParameters, 21)),
+])
 
 /** Attributes that the key block or the content tells. Spec: KMIP 1.4 section 2.1.3, 2.1 section 4 */
 function factsOf(type: number, object: Item | undefined): Item[] {

@@ -3,7 +3,7 @@ import { enumName } from '../ttlv/item.ts'
 import { DiscoverVersions, QueryRequest, QueryResponse } from '../ttlv/payloads/server.ts'
 import type { Value } from '../ttlv/spec.ts'
 import type { Context } from './context.ts'
-import { OWN_NAMESPACE } from './creation.ts'
+import { OWN_NAMESPACE, RNG_PARAMETERS } from './creation.ts'
 import { operation } from './operation.ts'
 import { SUPPORTED_VERSIONS } from './versions.ts'
 
@@ -103,7 +103,7 @@ const ANSWERS: ReadonlyMap<number, Fill> = new Map<number, Fill>([
   [QueryFunction.QueryExtensionList, () => ({ extensionInformation: [] })],
   [QueryFunction.QueryExtensionMap, () => ({ extensionInformation: [] })],
   [QueryFunction.QueryAttestationTypes, () => ({ attestationType: [] })],
-  [QueryFunction.QueryRNGs, () => ({ rngParameters: [{ rngAlgorithm: ENUM.RNGAlgorithm.Unspecified }] })],
+  [QueryFunction.QueryRNGs, () => ({ rngParameters: [RNG_PARAMETERS] })],
   [QueryFunction.QueryValidations, () => ({ validationInformation: [] })],
   [
     QueryFunction.QueryProfiles,

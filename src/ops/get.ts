@@ -13,7 +13,7 @@ import { unwrap, wrap } from './key-wrapping.ts'
 import { operation } from './operation.ts'
 
 const { Operation, KeyWrapType, KeyFormatType, CryptographicAlgorithm, ObjectType } = ENUM
-type GetRequest = Value<typeof GetRequest>
+type Getting = Value<typeof GetRequest>
 
 /** Get: the object, its key in the format asked for, wrapped if asked for. Spec: KMIP 1.4 section 4.11, 2.1 section 6.1.19 */
 export const get = operation({
@@ -27,6 +27,7 @@ export const get = operation({
     const object = await outgoing(found, request, context)
     // Fresh ends when the object has been served. Spec: KMIP 1.4 section 3.34
     if (found.attributes.flag(TAG.Fresh) === true) (await context.unit.edit(found.id)).attributes.set(boolean(TAG.Fresh, false))
+    context.environment.groups.serve(context.peer.scope, found)
     return { objectType: found.type, uniqueIdentifier: found.id, object }
   },
 })
@@ -48,7 +49,7 @@ export const exportObject = operation({
 })
 
 /** The object as it may leave the server. @throws KmipError */
-async function outgoing(found: ManagedObject, request: GetRequest, context: Context): Promise<Item> {
+async function outgoing(found: ManagedObject, request: Getting, context: Context): Promise<Item> {
   if (found.destroyed) throw new KmipError('ObjectDestroyed', 'the object is destroyed')
   const object = found.object
   if (!object) throw new KmipError('KeyValueNotPresent', 'the object has no content on this server')
@@ -61,7 +62,11 @@ async function outgoing(found: ManagedObject, request: GetRequest, context: Cont
       throw new KmipError('KeyFormatTypeNotSupported', 'the object is no key')
     return object
   }
-  if (block.keyValue === undefined) throw new KmipError('KeyValueNotPresent', 'the key value of the object is not on this server')
+  if (block.keyValue === undefined) {
+    if (specification || (request.keyFormatType !== undefined && request.keyFormatType !== block.keyFormatType))
+      throw new KmipError('KeyValueNotPresent', 'the key value of the object is not on this server')
+    return object
+  }
   const opened = request.keyWrapType === KeyWrapType.NotWrapped && block.keyWrappingData ? await unwrap(block, context) : block
   if (opened !== block) checkMayLeave(found, false)
   const converted = convert(found, opened, request.keyFormatType ?? usualFormat(found, opened, context), request.keyCompressionType)

@@ -72,8 +72,8 @@ export async function wrap(
   const plain = raw ? rawMaterial(block) : encode(withAttributes(object, block, attributeName, context))
   const { data, iv } = await cryptographic(() => seal(key, plain, parameters))
   return {
-    ...block,
-    keyValue: bytes(TAG.KeyValue, data),
+    ...block, // Without encoding the Key Value stays a structure around the wrapped material. Spec: KMIP 1.4 section 2.1.5
+    keyValue: raw ? keyValue(bytes(TAG.KeyMaterial, data)) : bytes(TAG.KeyValue, data),
     keyWrappingData: {
       wrappingMethod,
       encryptionKeyInformation: {
@@ -128,11 +128,13 @@ export async function unwrap(block: KeyBlock, context: Context): Promise<KeyBloc
   if (!keyWrappingData) return block
   const information = keyWrappingData.encryptionKeyInformation
   const id = information?.uniqueIdentifier
-  if (id === undefined || block.keyValue?.type !== TYPE.ByteString)
+  const inside = materialItem(block)
+  const sealed =
+    inside?.type === TYPE.ByteString ? inside.value : block.keyValue?.type === TYPE.ByteString ? block.keyValue.value : undefined
+  if (id === undefined || !sealed)
     throw new KmipError('WrappingObjectNotFound', 'the key is wrapped by a key that this server does not have')
-  const key = await wrappingKey(id, Usage.UnwrapKey, context)
+  const key = await wrappingKey(id, Usage.UnwrapKey | Usage.WrapKey, context)
   const parameters = wrappingParameters(key, information?.cryptographicParameters)
-  const sealed = block.keyValue.value
   const plain = await cryptographic(() => open(key, sealed, keyWrappingData, parameters))
   if (keyWrappingData.encodingOption === EncodingOption.NoEncoding) return { ...rest, keyValue: keyValue(bytes(TAG.KeyMaterial, plain)) }
   try {

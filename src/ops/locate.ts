@@ -1,19 +1,22 @@
+import { generateSymmetricKey } from '../crypto/random.ts'
 import { checkAttribute } from '../objects/attribute-rules.ts'
 import { KmipError } from '../objects/errors.ts'
 import { type Filter, filtersOf, matches } from '../objects/filter.ts'
 import { filterTerms } from '../objects/index-terms.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { ENUM, MASK } from '../ttlv/enumerations.ts'
-import { type Item, TYPE } from '../ttlv/item.ts'
+import { enumeration, type Item, integer, TYPE } from '../ttlv/item.ts'
 import { LocateRequest, LocateResponse } from '../ttlv/payloads/objects.ts'
 import type { Value } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
 import type { Context } from './context.ts'
-import { requestedAttributes } from './creation.ts'
+import { symmetricKeyItem } from './create.ts'
+import { makeObject, requestedAttributes } from './creation.ts'
 import { operation } from './operation.ts'
 
 const { StorageStatusMask } = MASK
 const COUNT_LIMIT = 10_000
+const FRESH_BITS = 256
 
 /**
  * Locate: identifiers of the objects that have all the attributes, newest first.
@@ -31,30 +34,80 @@ export const locate = operation({
     const offset = request.offsetItems ?? 0
     const maximum = request.maximumItems ?? Number.POSITIVE_INFINITY
     if (offset < 0 || maximum < 0) throw new KmipError('InvalidField', 'Offset Items and Maximum Items cannot be negative')
-    const limit = Math.min(maximum, context.settings.locatePage)
-    const found: string[] = []
-    let located = 0
-    let looked = 0
-    const seen = new Set<string>()
-    let counted = true
-    for await (const object of context.unit.candidates(filterTerms(wanted.filter(isExact)))) {
-      // Counting all that match is for the count alone once the page is full; past this many objects it is not worth the time.
-      if (++looked > COUNT_LIMIT && found.length === limit && located > offset + 1) {
-        counted = false
-        break
-      }
-      if (seen.has(object.id) || !isAsked(object, filters, request, context)) continue
-      seen.add(object.id)
-      located++
-      if (located > offset && found.length < limit) found.push(object.id)
+    const search: Search = {
+      filters,
+      terms: filterTerms(wanted.filter(isExact)),
+      request,
+      offset,
+      limit: Math.min(maximum, context.settings.locatePage),
     }
+    const { found, located } = await (request.objectGroupMember === undefined
+      ? searchAll(search, context)
+      : searchGroup(search, wanted, context))
     // More than one match empties the placeholder unless the client asked for one. Spec: KMIP 1.4 section 4.9
     const [only] = found
     context.batch.placeholder = only !== undefined && found.length === 1 && (located === 1 || maximum === 1) ? only : undefined
     if (context.batch.placeholder !== undefined) context.subject = only
-    return { locatedItems: counted ? located : undefined, uniqueIdentifier: found }
+    return { locatedItems: located, uniqueIdentifier: found }
   },
 })
+
+interface Search {
+  readonly filters: readonly Filter[]
+  readonly terms: readonly string[]
+  readonly request: Value<typeof LocateRequest>
+  readonly offset: number
+  readonly limit: number
+}
+
+interface Result {
+  readonly found: readonly string[]
+  /** How many match in all, where it was counted to the end. */
+  readonly located: number | undefined
+}
+
+async function searchAll({ filters, terms, request, offset, limit }: Search, context: Context): Promise<Result> {
+  const found: string[] = []
+  const seen = new Set<string>()
+  let looked = 0
+  for await (const object of context.unit.candidates(terms)) {
+    // Counting all that match is for the count alone once the page is full; past this many objects it is not worth the time.
+    if (++looked > COUNT_LIMIT && found.length === limit && seen.size > offset + 1) return { found, located: undefined }
+    if (seen.has(object.id) || !isAsked(object, filters, request, context)) continue
+    seen.add(object.id)
+    if (seen.size > offset && found.length < limit) found.push(object.id)
+  }
+  return { found, located: seen.size }
+}
+
+/** Fresh members of a group, one being made where the server keeps some ready; or the one that is the group's default now. */
+async function searchGroup(search: Search, wanted: readonly Item[], context: Context): Promise<Result> {
+  const { found, located } = await searchAll(search, context)
+  const group = wanted.find(item => item.tag === TAG.ObjectGroup)
+  if (group?.type !== TYPE.TextString) return { found, located }
+  if (search.request.objectGroupMember === ENUM.ObjectGroupMember.GroupMemberFresh) {
+    if (found.length > 0 || search.limit === 0 || !context.settings.freshGroups.includes(group.value)) return { found, located }
+    return { found: [(await makeFresh(group, context)).id], located: 1 }
+  }
+  const next = context.environment.groups.next(context.peer.scope, group.value, found.toReversed())
+  return next === undefined ? { found: [], located: 0 } : { found: [next], located: 1 }
+}
+
+function makeFresh(group: Item, context: Context): Promise<ManagedObject> {
+  const { AES } = ENUM.CryptographicAlgorithm
+  const mask = MASK.CryptographicUsageMask.Encrypt | MASK.CryptographicUsageMask.Decrypt
+  return makeObject(context, {
+    type: ENUM.ObjectType.SymmetricKey,
+    object: symmetricKeyItem(generateSymmetricKey('AES', FRESH_BITS), AES, FRESH_BITS),
+    requested: [
+      enumeration(TAG.CryptographicAlgorithm, AES),
+      integer(TAG.CryptographicLength, FRESH_BITS),
+      integer(TAG.CryptographicUsageMask, mask),
+      group,
+    ],
+    serverMade: true,
+  })
+}
 
 async function filterItems(request: Value<typeof LocateRequest>, context: Context): Promise<Item[]> {
   const { attributes } = request

@@ -1,6 +1,6 @@
 import { KmipError } from '../objects/errors.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
-import { child, type Item, TYPE } from '../ttlv/item.ts'
+import { child, type Item, structure, TYPE } from '../ttlv/item.ts'
 import { RegisterRequest, UniqueIdentifierResponse } from '../ttlv/payloads/objects.ts'
 import { Certificate, CertificateRequest, KEY_OBJECTS, OpaqueObject } from '../ttlv/payloads/structures.ts'
 import { type Fields, read } from '../ttlv/spec.ts'
@@ -29,8 +29,8 @@ export const register = operation({
     if (!object) throw new KmipError('InvalidMessage', 'the object to register is missing')
     if (object.tag !== tagOfType(objectType))
       throw new KmipError('InvalidField', 'the object is not of the Object Type that the request names')
-    const requested = await requestedAttributes([request.attributes], context)
-    if (objectType === ObjectType.Template) refuseTemplateName(object)
+    const own = objectType === ObjectType.Template ? templateNames(object) : undefined
+    const requested = await requestedAttributes([request.attributes, own], context)
     const made = await makeObject(context, {
       type: objectType,
       object,
@@ -44,11 +44,13 @@ export const register = operation({
   },
 })
 
-/** Spec: KMIP 1.4 section 11.4: a Template may not hold a Name among its own attributes. */
-function refuseTemplateName(template: Item): void {
+/**
+ * Names that a Template carries among its own attributes, for clients that name it so. The specification refuses that (KMIP 1.4 section
+ * 11.4); the storage array profile of 1.0 to 1.2 does it.
+ */
+function templateNames(template: Item): Item {
   const attributes = child(template, TAG.Attributes)
-  if (attributes?.type === TYPE.Structure && attributes.value.some(item => item.tag === TAG.Name))
-    throw new KmipError('InvalidField', 'a Template may not carry a Name in its own attributes; give it to the request')
+  return structure(TAG.Attributes, attributes?.type === TYPE.Structure ? attributes.value.filter(item => item.tag === TAG.Name) : [])
 }
 
 const CONTENT: Readonly<Record<number, Fields>> = {

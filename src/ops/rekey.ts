@@ -2,12 +2,12 @@ import { generateSymmetricKey } from '../crypto/random.ts'
 import { KmipError } from '../objects/errors.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
-import { child, dateTime, enumName, type Item } from '../ttlv/item.ts'
+import { dateTime, enumName, type Item } from '../ttlv/item.ts'
 import { KeyPairResponse, ReKeyKeyPairRequest, ReKeyRequest, UniqueIdentifierResponse } from '../ttlv/payloads/objects.ts'
 import { TAG } from '../ttlv/tags.ts'
 import type { Context } from './context.ts'
 import { symmetricKeyItem } from './create.ts'
-import { linksOf, makeObject, requestedAttributes, setLink } from './creation.ts'
+import { isMulti, linksOf, makeObject, requestedAttributes, setLink } from './creation.ts'
 import { materialOf } from './key-material.ts'
 import { makePair } from './key-pair.ts'
 import { operation } from './operation.ts'
@@ -35,6 +35,7 @@ const NOT_TAKEN: ReadonlySet<number> = new Set<number>([
   TAG.KeyFormatType,
   TAG.ShortUniqueIdentifier,
   TAG.KeyValuePresent,
+  TAG.RandomNumberGenerator,
   TAG.RotateDate,
   TAG.RotateGeneration,
   TAG.RotateLatest,
@@ -109,24 +110,16 @@ function checkReplaceable(old: ManagedObject, context: Context): void {
     throw new KmipError('WrongKeyLifecycleState', 'a compromised key is not replaced by Re-key; create a new one')
 }
 
-/** What the new key begins with: the request's attributes, and under them the old key's. */
+/** What the new key begins with: the old key's attributes, and the request's over them; several instances are united. */
 function inherit(old: ManagedObject, requested: readonly Item[], offset: number | undefined, context: Context): Item[] {
   const asked = new Set(requested.map(item => item.tag))
   if (offset !== undefined && DATES.some(tag => asked.has(tag)))
     throw new KmipError('InvalidMessage', 'Offset and the dates that it would shift cannot both be given')
   const taken = [...old.attributes]
     .map(instance => instance.item)
-    .filter(
-      item =>
-        !NOT_TAKEN.has(item.tag) &&
-        !DATES.includes(item.tag) &&
-        (item.tag === TAG.Attribute ? !isAsked(requested, item) : !asked.has(item.tag)),
-    )
-  return [...requested, ...taken, ...(DATES.some(tag => asked.has(tag)) ? [] : shifted(old, offset, context))]
+    .filter(item => !NOT_TAKEN.has(item.tag) && !DATES.includes(item.tag) && (isMulti(item) || !asked.has(item.tag)))
+  return [...taken, ...requested, ...(DATES.some(tag => asked.has(tag)) ? [] : shifted(old, offset, context))]
 }
-
-const isAsked = (requested: readonly Item[], item: Item): boolean =>
-  requested.some(one => one.tag === TAG.Attribute && child(one, TAG.AttributeName)?.value === child(item, TAG.AttributeName)?.value)
 
 /**
  * Activation is Initial Date plus Offset; the other dates keep their distance from Activation. Without Offset the new key has the old
