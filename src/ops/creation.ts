@@ -156,12 +156,14 @@ function digestsOf(object: Item | undefined): Item[] {
       : materialItem(block)
     : (child(object, TAG.CertificateValue) ?? child(object, TAG.OpaqueDataValue))
   if (!material) return []
+  // The published cases give the digest of a certificate the format Raw.
+  const format = block ? block.keyFormatType : object.tag === TAG.Certificate ? ENUM.KeyFormatType.Raw : undefined
   const content = Buffer.isBuffer(material.value) ? material.value : encode(material)
   return [
     structure(TAG.Digest, [
       enumeration(TAG.HashingAlgorithm, ENUM.HashingAlgorithm.SHA_256),
       bytes(TAG.DigestValue, createHash('sha256').update(content).digest()),
-      ...(block ? [enumeration(TAG.KeyFormatType, block.keyFormatType)] : []),
+      ...(format === undefined ? [] : [enumeration(TAG.KeyFormatType, format)]),
     ]),
   ]
 }

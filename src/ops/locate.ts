@@ -82,7 +82,11 @@ async function searchAll({ filters, terms, request, offset, limit }: Search, con
 
 /** Fresh members of a group, one being made where the server keeps some ready; or the one that is the group's default now. */
 async function searchGroup(search: Search, wanted: readonly Item[], context: Context): Promise<Result> {
-  const { found, located } = await searchAll(search, context)
+  const all =
+    search.request.objectGroupMember === ENUM.ObjectGroupMember.GroupMemberDefault
+      ? { ...search, limit: context.settings.locatePage }
+      : search
+  const { found, located } = await searchAll(all, context)
   const group = wanted.find(item => item.tag === TAG.ObjectGroup)
   if (group?.type !== TYPE.TextString) return { found, located }
   if (search.request.objectGroupMember === ENUM.ObjectGroupMember.GroupMemberFresh) {
