@@ -55,7 +55,10 @@ export class KmipClient {
     socket.on('data', chunk => this.#receive(chunk))
     socket.on('timeout', () => this.#fail(new ClientError('timeout', `the server was silent for ${this.#responseTimeoutMs} ms`)))
     socket.on('error', error => this.#fail(new ClientError('closed', `the connection broke: ${error.message}`, { cause: error })))
-    socket.on('close', () => this.#fail(new ClientError('closed', 'the server closed the connection')))
+    socket.on('close', () => {
+      const where = this.#framer.pending > 0 ? ' in the middle of an answer' : ''
+      this.#fail(new ClientError('closed', `the server closed the connection${where}`))
+    })
   }
 
   /** @throws ClientError `connect` or `timeout`; a server that refuses the client's certificate shows it at the first request only */

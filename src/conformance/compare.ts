@@ -98,7 +98,7 @@ function varies(answer: Item, ask: Item | undefined, earlier: readonly Item[], {
   // The server made the IV, by parameters that the key carries.
   const hasIv = (fields: Item | undefined): boolean => fields !== undefined && child(fields, TAG.IVCounterNonce) !== undefined
   if (operation === Operation.Encrypt && hasIv(payload) && !hasIv(request)) return true
-if (operation === Operation.Sign && algorithm !== CryptographicAlgorithm.RSA) return true
+  if (operation === Operation.Sign && algorithm !== CryptographicAlgorithm.RSA) return true
   for (const item of everyItem(request ?? ask)) {
     if (item.tag === TAG.RandomIV && item.value === true) return true
     if (item.tag === TAG.EncryptionKeyInformation || item.tag === TAG.MACSignatureKeyInformation) {
