@@ -1,0 +1,22 @@
+import { type Command, type Io, printJson, printLines } from './io.ts'
+import { withScopes } from './open.ts'
+import { jsonOption, type PlaceArguments, placeOptions } from './options.ts'
+
+/** kmipd ca: the certificate authority. */
+export const caCommand = (io: Io): Command => ({
+  command: 'ca <command>',
+  describe: 'Print the certificates that clients know the server by',
+  builder: y => y.command([read(io)]).demandCommand(1, 'say what to do with the CA'),
+  handler() {},
+})
+
+const read = (io: Io): Command => ({
+  command: 'read',
+  describe: 'Print the CA chain in PEM: intermediate, then root',
+  builder: y => jsonOption(placeOptions(y)).example('$0 ca read > ca.pem', ''),
+  handler: ({ json, ...place }: PlaceArguments & { readonly json?: boolean }) =>
+    withScopes(place, io, async scopes => {
+      const chain = await scopes.caChain()
+      json ? printJson(io, { ca_pem: chain.join('\n') }) : printLines(io, chain)
+    }),
+})

@@ -1,0 +1,80 @@
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export interface GuideOptions {
+  readonly dataDir: string
+  /** Directory of the client's files. */
+  readonly client: string
+  /** `host:port` as bound. */
+  readonly kmip: string
+  readonly metrics: string | undefined
+  readonly isEphemeral: boolean
+  readonly isConformance: boolean
+}
+
+/** How to connect, for people. */
+export function guide({ dataDir, client, kmip, metrics, isEphemeral, isConformance }: GuideOptions): string {
+  const { host, port } = reachable(kmip)
+  const at = (name: string): string => join(client, name)
+  return `
+kmipd listens on ${kmip}${metrics === undefined ? '' : `, metrics on http://${metrics}/metrics`}
+  data                ${dataDir}${isEphemeral ? ' (objects in memory only)' : ''}
+  CA                  ${at('ca.pem')}
+  client certificate  ${at('cert.pem')}
+  client key          ${at('key.pem')}, both in ${at('client.pem')}
+
+MongoDB
+  mongod --enableEncryption --kmipServerName ${host} --kmipPort ${port} \\
+    --kmipServerCAFile ${at('ca.pem')} \\
+    --kmipClientCertificateFile ${at('client.pem')}
+
+MySQL: keyring_okv_conf_dir=${client}
+  ${okvText(kmip).trimEnd().replaceAll('\n', '\n  ')}
+
+PyKMIP: ${at('pykmip.conf')}
+  ${pykmipText(client, kmip).trimEnd().replaceAll('\n', '\n  ')}
+
+Try it: kmipd client create --name first --client ${client}
+${isConformance ? '\nThis server is set up for conformance tests: its users and passwords are public. Do not use it for anything else.\n' : ''}
+`
+}
+
+/** Write `okvclient.ora`, with the `ssl` directory that goes with it, and `pykmip.conf` beside a client's certificate. */
+export function writeClientConfigs(client: string, kmip: string): void {
+  const ssl = join(client, 'ssl')
+  mkdirSync(ssl, { recursive: true, mode: 0o700 })
+  for (const [from, to] of [
+    ['ca.pem', 'CA.pem'],
+    ['cert.pem', 'cert.pem'],
+    ['key.pem', 'key.pem'],
+  ] as const)
+    copyFileSync(join(client, from), join(ssl, to))
+  writeFileSync(join(client, 'okvclient.ora'), okvText(kmip))
+  writeFileSync(join(client, 'pykmip.conf'), pykmipText(client, kmip))
+}
+
+function okvText(kmip: string): string {
+  const { host, port } = reachable(kmip)
+  return `SERVER=${host}:${port}\nSTANDBY_SERVER=${host}:${port}\n`
+}
+
+function pykmipText(client: string, kmip: string): string {
+  const { host, port } = reachable(kmip)
+  return `[client]
+host=${host}
+port=${port}
+certfile=${join(client, 'cert.pem')}
+keyfile=${join(client, 'key.pem')}
+ca_certs=${join(client, 'ca.pem')}
+cert_reqs=CERT_REQUIRED
+do_handshake_on_connect=True
+suppress_ragged_eofs=True
+`
+}
+
+/** Where a client on this machine connects: a listener on all addresses is not one of them. */
+function reachable(kmip: string): { readonly host: string; readonly port: string } {
+  const colon = kmip.lastIndexOf(':')
+  const host = kmip.slice(0, colon).replace(/[[\]]/g, '')
+  return { host: host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host, port: kmip.slice(colon + 1) }
+}

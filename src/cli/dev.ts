@@ -1,0 +1,79 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { devNull, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { Config } from '../config/schema.ts'
+import type { Command, Io } from './io.ts'
+import { DEV_DIR, loadConfig } from './settings.ts'
+
+interface DevArguments {
+  readonly dataDir?: string
+  readonly kmipAddress?: string
+  readonly metricsAddress?: string
+  readonly ephemeral?: boolean
+  readonly conformance?: boolean
+}
+
+/** kmipd dev: a server for trying out and for tests, with everything made at its first start. */
+export const devCommand = (io: Io): Command => ({
+  command: 'dev',
+  describe: 'Run a server for trying out; makes all it needs, a credential too',
+  builder: y =>
+    y
+      .option('data-dir', { type: 'string', alias: 'd', requiresArg: true, describe: `directory for its data; default ./${DEV_DIR}` })
+      .option('kmip-address', { type: 'string', requiresArg: true, describe: 'host:port; port 0: any free one, see listeners.json' })
+      .option('metrics-address', { type: 'string', requiresArg: true, describe: 'host:port or off' })
+      .option('ephemeral', {
+        type: 'boolean',
+        default: false,
+        describe: 'keep everything in memory; only client files and addresses are written',
+      })
+      .option('conformance', { type: 'boolean', describe: 'with what the OASIS test cases presuppose; not for use' })
+      .example('$0 dev', '')
+      .example('$0 dev --ephemeral --kmip-address 127.0.0.1:0 --data-dir /tmp/kms', 'for the tests of another project'),
+  async handler(argv: DevArguments) {
+    const isTemporary = argv.ephemeral && argv.dataDir === undefined
+    const dataDir = isTemporary ? mkdtempSync(join(tmpdir(), 'kmipd-')) : resolve(io.cwd, argv.dataDir ?? DEV_DIR)
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    try {
+      await run(argv, dataDir, io)
+    } finally {
+      if (isTemporary) rmSync(dataDir, { recursive: true })
+    }
+  },
+})
+
+async function run(argv: DevArguments, dataDir: string, io: Io): Promise<void> {
+  const read = async (): Promise<Config> => devConfig((await loadConfig({ dataDir }, io)).config, argv)
+  const config = await read()
+  const { parseAddress } = await import('../config/value-types.ts')
+  const { serve } = await import('./serve.ts')
+  const { makeClients } = await import('./default-client.ts')
+  const { guide, writeClientConfigs } = await import('./client-guide.ts')
+  await serve({
+    config,
+    io,
+    reload: read,
+    ...(argv.kmipAddress !== undefined && { kmip: [parseAddress(argv.kmipAddress)] }),
+    prepare: ({ scopes }) => makeClients(scopes, dataDir, argv.conformance ? ['default', 'b', 'c'] : ['default']),
+    async ready({ kmip, metrics }) {
+      const client = join(dataDir, 'clients', 'default')
+      writeClientConfigs(client, kmip)
+      io.stdout.write(
+        guide({ dataDir, client, kmip, metrics, isEphemeral: argv.ephemeral === true, isConformance: argv.conformance === true }),
+      )
+    },
+  })
+}
+
+/** The configuration of the directory, with what the command line says. */
+async function devConfig(config: Config, { ephemeral, conformance, kmipAddress, metricsAddress }: DevArguments): Promise<Config> {
+  const { addressOrOff } = await import('../config/value-types.ts')
+  // Who asks for any free port wants several servers side by side.
+  const metrics = metricsAddress ?? (kmipAddress?.endsWith(':0') === true ? '127.0.0.1:0' : undefined)
+  return {
+    ...config,
+    ...(ephemeral && { store: { kind: 'memory' }, audit: { file: devNull, fsync: false } }),
+    ...(conformance && { kmip: { ...config.kmip, leaseTime: 3_600_000 } }),
+    ...(metrics !== undefined && { metrics: { listen: addressOrOff.parse(metrics) } }),
+  }
+}

@@ -1,0 +1,26 @@
+import type { Command, Io } from './io.ts'
+import { printLines } from './io.ts'
+import { type PlaceArguments, placeOptions } from './options.ts'
+import { loadConfig } from './settings.ts'
+
+/** kmipd init: what a server needs before its first start. */
+export const initCommand = (io: Io): Command => ({
+  command: 'init',
+  describe: 'Make what a server needs and is not there yet: key file, database, CA',
+  builder: y =>
+    placeOptions(y).example('$0 init --config /etc/kmipd/kmipd.yaml', '').example('$0 init --data-dir data', 'everything at its default'),
+  async handler(argv: PlaceArguments) {
+    const { config } = await loadConfig(argv, io)
+    const { makeKeyFiles, openData, storeFields } = await import('./data.ts')
+    const keys = await makeKeyFiles(config)
+    const data = await openData(config, 'command')
+    try {
+      await storeFields(config, data.scopes)
+      await data.scopes.serverCertificate()
+    } finally {
+      await data.close()
+    }
+    const database = config.store.kind === 'sqlite' ? [`database ${config.store.path}`] : []
+    printLines(io, [...keys.map(file => `key file ${file}: keep a copy in a safe place, apart from the database`), ...database, 'ready'])
+  },
+})

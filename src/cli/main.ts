@@ -1,0 +1,94 @@
+#!/usr/bin/env node
+import { realpathSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Argv } from 'yargs'
+import yargs from 'yargs'
+import { caCommand } from './ca.ts'
+import { clientCommand } from './client.ts'
+import { configCommand } from './config.ts'
+import { credentialCommand } from './credential.ts'
+import { decodeCommand } from './decode.ts'
+import { devCommand } from './dev.ts'
+import { initCommand } from './init.ts'
+import type { Command, Io } from './io.ts'
+import { listenerCommand } from './listener.ts'
+import { processIo } from './process-io.ts'
+import { roleCommand } from './role.ts'
+import { scopeCommand } from './scope.ts'
+import { serverCommand } from './server.ts'
+import { UsageError } from './usage-error.ts'
+import { version } from './version.ts'
+
+/** In the order of the help. */
+export const COMMANDS: readonly ((io: Io) => Command)[] = [
+  devCommand,
+  initCommand,
+  serverCommand,
+  configCommand,
+  listenerCommand,
+  caCommand,
+  scopeCommand,
+  roleCommand,
+  credentialCommand,
+  clientCommand,
+  decodeCommand,
+]
+
+/** The parser of the whole command line. */
+export function commandLine(io: Io): Argv {
+  return yargs()
+    .scriptName('kmipd')
+    .usage('$0 <command>\n\nA KMIP key-management server.')
+    .command(COMMANDS.map(command => command(io)))
+    .example('$0 dev', 'a server for trying out, with its data in ./kmipd-data')
+    .demandCommand(1, 'say which command')
+    .recommendCommands()
+    .strict()
+    .wrap(100)
+    .locale('en')
+    .help()
+    .alias('help', 'h')
+    .version(version())
+    .epilogue('Exit codes: 0 done, 1 failed, 2 wrong usage. Each command has --help.')
+    .exitProcess(false)
+    .fail((message, error) => {
+      // For wrong usage yargs gives a text only.
+      throw error ?? new UsageError(message)
+    })
+}
+
+/**
+ * Run one command line.
+ * @param argv without the interpreter and the program
+ * @returns the exit code: 0 done, 1 failed, 2 wrong usage
+ */
+export async function main(argv: readonly string[], io: Io): Promise<number> {
+  try {
+    await commandLine(io).parseAsync([...argv], (_error: unknown, _argv: unknown, output: string) => {
+      if (output !== '') io.stdout.write(`${output}\n`)
+    })
+    return 0
+  } catch (error) {
+    io.stderr.write(`kmipd: ${explain(error, io)}\n`)
+    return error instanceof UsageError ? 2 : 1
+  }
+}
+
+/** Errors that say what to do are shown as they are; a fault of the program shows where it is. */
+function explain(error: unknown, io: Io): string {
+  if (error instanceof UsageError) return `${error.message}\nTry: kmipd --help`
+  if (!(error instanceof Error)) return String(error)
+  const expected = 'code' in error || 'reason' in error
+  if (expected && io.env.KMIPD_TRACE === undefined) return withCauses(error)
+  return error.stack ?? error.message
+}
+
+function withCauses(error: Error): string {
+  if (error.message.includes('Could not locate the bindings file')) return 'the SQLite driver is not built; run: npm rebuild better-sqlite3'
+  const cause = error.cause instanceof Error ? withCauses(error.cause) : ''
+  return cause === '' || error.message.includes(cause) ? error.message : `${error.message}: ${cause}`
+}
+
+const started = process.argv[1]
+if (started !== undefined && realpathSync(started) === fileURLToPath(import.meta.url))
+  process.exitCode = await main(process.argv.slice(2), processIo())

@@ -1,0 +1,74 @@
+import { renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Config } from '../config/schema.ts'
+import type { Address } from '../config/value-types.ts'
+import { createLog } from '../server/log.ts'
+import { type Data, makeKeyFiles, openData, storeFields } from './data.ts'
+import type { Io } from './io.ts'
+import { RunningServer } from './running-server.ts'
+import { version } from './version.ts'
+
+export interface ServeOptions {
+  readonly config: Config
+  readonly io: Io
+  /** Reads the configuration anew. */
+  reload(): Promise<Config>
+  /** Instead of those of the configuration. */
+  readonly kmip?: readonly Address[]
+  /** What to do between opening the data and listening. */
+  prepare?(data: Data): Promise<void>
+  /** What to do once all listeners accept. */
+  ready?(addresses: RunningServer['addresses'], data: Data): Promise<void>
+}
+
+export const LISTENERS_NAME = 'listeners.json'
+
+/** Run a server until it is told to stop. @throws whatever keeps it from starting */
+export async function serve({ config, io, reload, kmip, prepare, ready }: ServeOptions): Promise<void> {
+  const { level, format } = config.log
+  const log = createLog({ level, ...(format !== 'auto' && { pretty: format === 'pretty' }) })
+  await makeKeyFiles(config)
+  const data = await openData(config, 'server')
+  try {
+    await storeFields(config, data.scopes)
+    await prepare?.(data)
+    const server = await RunningServer.start({ config, data, log, version: version(), ...(kmip && { kmip }) })
+    try {
+      const stopped = io.untilStopped(() => {
+        // A configuration that is wrong now must not end a server that runs by a right one.
+        refresh().then(undefined, (err: unknown) => log.error({ err }, 'not reloaded; the server goes on as it was'))
+      })
+      writeListeners(config.dataDir, server.addresses)
+      log.info(server.addresses, 'ready')
+      await ready?.(server.addresses, data)
+      await stopped
+      log.info('stopping')
+    } finally {
+      await server.stop()
+    }
+
+    async function refresh(): Promise<void> {
+      const next = await reload()
+      await storeFields(next, data.scopes)
+      await server.reload()
+      log.level = next.log.level
+      const later = needRestart(config, next)
+      log.info(later.length > 0 ? { later } : {}, later.length > 0 ? 'reloaded; some changes need a restart' : 'reloaded')
+    }
+  } finally {
+    await data.close()
+  }
+}
+
+/** Sections that differ and are read at the start only. */
+function needRestart(before: Config, after: Config): string[] {
+  const sections = ['dataDir', 'store', 'seal', 'audit', 'metrics', 'kmip'] as const
+  return sections.filter(section => JSON.stringify(before[section]) !== JSON.stringify(after[section]))
+}
+
+/** The file appears when everything accepts, and whole. */
+function writeListeners(dir: string, addresses: RunningServer['addresses']): void {
+  const file = join(dir, LISTENERS_NAME)
+  writeFileSync(`${file}.new`, `${JSON.stringify(addresses)}\n`)
+  renameSync(`${file}.new`, file)
+}

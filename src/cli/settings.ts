@@ -1,0 +1,40 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { Config } from '../config/schema.ts'
+import type { Io } from './io.ts'
+import type { PlaceArguments } from './options.ts'
+import { UsageError } from './usage-error.ts'
+
+/** Name of the configuration in a data directory. */
+export const CONFIG_NAME = 'kmipd.yaml'
+export const DEV_DIR = 'kmipd-data'
+const SYSTEM_CONFIG = '/etc/kmipd/kmipd.yaml'
+
+/**
+ * The configuration file that a command means: `--config`, that of `--data-dir`, `KMIPD_CONFIG`, that of ./kmipd-data if that is there, or
+ * the system's. It need not exist in a data directory: then everything there is at its default.
+ * @throws UsageError if there is none
+ */
+export function configFile({ config, dataDir }: PlaceArguments, io: Io): string {
+  if (config !== undefined) return resolve(io.cwd, config)
+  if (dataDir !== undefined) return resolve(io.cwd, dataDir, CONFIG_NAME)
+  const named = io.env.KMIPD_CONFIG
+  if (named) return resolve(io.cwd, named)
+  const dev = resolve(io.cwd, DEV_DIR)
+  if (existsSync(dev)) return join(dev, CONFIG_NAME)
+  if (existsSync(SYSTEM_CONFIG)) return SYSTEM_CONFIG
+  throw new UsageError('say where the server is, with --config FILE or --data-dir DIR')
+}
+
+/**
+ * Read the configuration that a command means.
+ * @throws UsageError if there is none, ConfigError if it is wrong
+ */
+export async function loadConfig(place: PlaceArguments, io: Io): Promise<{ readonly file: string; readonly config: Config }> {
+  const { parseConfig } = await import('../config/parse.ts')
+  const file = configFile(place, io)
+  const optional = place.config === undefined && !io.env.KMIPD_CONFIG
+  const text = optional && !existsSync(file) ? '' : readFileSync(file, 'utf8')
+  const config = parseConfig(text, file, { env: io.env, readFile: path => readFileSync(resolve(file, '..', path), 'utf8') })
+  return { file, config }
+}
