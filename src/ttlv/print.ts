@@ -28,7 +28,7 @@ const PUBLIC: ReadonlySet<number> = new Set([TAG.Modulus, TAG.PublicExponent, TA
  * An item as an indented tree for people, a line for each item: name, type and value.
  * @param options.secrets show key material, passwords, plain texts and the like; otherwise only their length is shown
  */
-export function print(item: Item, options: { readonly secrets?: boolean } = {}): string {
+export function print(item: Item, options: { readonly secrets?: boolean | undefined } = {}): string {
   const lines: string[] = []
   walk(item, undefined, '', false)
   return `${lines.join('\n')}\n`
