@@ -77,6 +77,7 @@ const ROWS = {
   WrongKeyLifecycleState: { code: R.WrongKeyLifecycleState, since: 21, before: 'PermissionDenied' },
   ProtectionStorageUnavailable: { code: R.ProtectionStorageUnavailable, since: 20, before: 'GeneralFailure' },
   ConstraintViolation: { code: R.ConstraintViolation, since: 21, before: 'PermissionDenied' },
+  DuplicateProcessRequest: { code: R.DuplicateProcessRequest, since: 21, before: 'IllegalOperation' },
   GeneralFailure: { code: R.GeneralFailure },
 } as const satisfies Record<string, { code: number; since?: Version; before?: string; until?: Version; after?: string }>
 export type Reason = keyof typeof ROWS

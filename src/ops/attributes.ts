@@ -2,7 +2,6 @@ import { afterChange, checkAdd, checkModify, checkRemove } from '../objects/attr
 import { type AttributeKey, AttributeSet, type Instance, keyOf, referenceOf, sameItem, titleOf } from '../objects/attribute-set.ts'
 import { KmipError } from '../objects/errors.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
-import { attributeOfTag } from '../ttlv/attributes.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { type Item, TYPE } from '../ttlv/item.ts'
 import {
@@ -30,7 +29,7 @@ export const getAttributes = operation({
   request: GetAttributesRequest,
   response: GetAttributesResponse,
   async run(request, context) {
-    const object = await context.read(request.uniqueIdentifier)
+    const object = await context.unit.read(context.id(request.uniqueIdentifier))
     const wanted = request.attributeReference.map(keyOf)
     const twice = wanted.find((key, at) => wanted.indexOf(key) !== at)
     if (twice !== undefined) throw new KmipError('InvalidMessage', `${titleOf(twice)} is asked for more than once`)
@@ -48,7 +47,7 @@ export const getAttributeList = operation({
   request: UniqueIdentifierRequest,
   response: GetAttributeListResponse,
   async run(request, context) {
-    const object = await context.read(request.uniqueIdentifier)
+    const object = await context.unit.read(context.id(request.uniqueIdentifier))
     const keys = new Set(object.visible(context.now(), context.settings.leaseTime).map(instance => instance.key))
     return { uniqueIdentifier: object.id, attributeReference: [...keys].map(referenceOf) }
   },
@@ -155,12 +154,13 @@ function selected(
   return instance
 }
 
-function changed(object: ManagedObject, instance: Instance, context: Context) {
-  afterChange(object, instance.item)
+function changed(object: ManagedObject, { key, index }: Instance, context: Context) {
+  const put = object.attributes.all(key).find(instance => instance.index === index)
+  if (put) afterChange(object, put.item)
   object.touch(context.now())
-  // A single-instance attribute comes back without its index, which is 0 and optional.
+  // The server may have completed the value, as it does with Usage Limits.
   return {
     uniqueIdentifier: object.id,
-    attributes: AttributeSet.toItem([attributeOfTag(instance.item.tag)?.multi === false ? { ...instance, index: 0 } : instance]),
+    attributes: AttributeSet.toItem(object.attributes.all(key).filter(instance => instance.index === index)),
   }
 }

@@ -6,7 +6,7 @@ import { StoreError } from '../store/store.ts'
 import { sizeOf } from '../ttlv/binary.ts'
 import { requestFromV1, responseTo } from '../ttlv/dialect.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
-import { child, type Item, type Structure, structure } from '../ttlv/item.ts'
+import { child, enumName, type Item, type Structure, structure } from '../ttlv/item.ts'
 import { MessageError, read, type Version, write } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
 import { Batch, Context, type Environment } from './context.ts'
@@ -20,6 +20,7 @@ const { ResultStatus, BatchErrorContinuationOption } = ENUM
 
 /** How often work is done again because another client changed the same object meanwhile. */
 const ATTEMPTS = 50
+const CORRELATION_BYTES = 16
 
 interface Outcome {
   readonly response: ResponseItem
@@ -58,13 +59,38 @@ export class BatchRunner {
   async #runEach(request: Request, peer: Peer, budget: Budget, goOn: boolean): Promise<Outcome[]> {
     const batch = new Batch()
     const outcomes: Outcome[] = []
+    const later = isAsynchronous(request)
     for (const item of request.items) {
-      const outcome = await this.#runAlone(item, request.version, peer, batch, budget)
+      const outcome =
+        later && this.#operations.get(item.operation)?.immediate !== true
+          ? this.#putOff(item, request.version, peer)
+          : await this.#runAlone(item, request.version, peer, batch, budget)
       outcomes.push(outcome)
       budget.spend(responseItem(outcome.response))
       if (isFailure(outcome.response) && !goOn) break
     }
     return outcomes
+  }
+
+  /** Promise to do an item later, and tell by which value the client can ask for the outcome. Spec: KMIP 1.4 section 6.7, 2.1 section 9.2 */
+  #putOff(item: RequestItem, version: Version, peer: Peer): Outcome {
+    const { jobs, now, randomBytes, defer } = this.#environment
+    const name = this.#operations.get(item.operation)?.name ?? `0x${item.operation.toString(16)}`
+    const entry: AuditEntry = { operation: name, status: 'OperationPending', latencyMs: 0 }
+    try {
+      const job = jobs.submit({
+        correlation: randomBytes(CORRELATION_BYTES),
+        owner: `${peer.scope}/${peer.role}`,
+        operation: item.operation,
+        submitted: now(),
+        run: async () => (await this.#runAlone(item, version, peer, new Batch(), Budget.unlimited)).response,
+      })
+      defer(() => jobs.run(job))
+      const { operation, uniqueBatchItemId } = item
+      return { response: { operation, uniqueBatchItemId, status: ResultStatus.OperationPending, correlation: job.correlation }, entry }
+    } catch (error) {
+      return failed(item, error, version, entry)
+    }
   }
 
   /** One item, in a unit of work of its own that is durable before the answer is given. */
@@ -127,7 +153,15 @@ export class BatchRunner {
       if (!peer.may(name)) throw new KmipError('PermissionDenied', `the role may not do ${name}`)
       checkExtensions(item)
       const canonical = version < 20 ? requestFromV1(item.operation, item.requestPayload) : item.requestPayload
-      const payload = await operation.run(read(resolveReferences(canonical, batch), operation.request), context)
+      const typed = read(resolveReferences(canonical, batch), operation.request)
+      if (operation.answer) {
+        const response = await operation.answer(typed, context)
+        return {
+          response: { ...response, uniqueBatchItemId: item.uniqueBatchItemId },
+          entry: entry(enumName('ResultStatus', response.status)),
+        }
+      }
+      const payload = await operation.run(typed, context)
       const fields = write(payload, operation.response, version)
       remember(operation, fields, batch)
       return {
@@ -177,6 +211,12 @@ const undone = ({ response, entry }: Outcome): Outcome => ({
   entry: { ...entry, status: 'OperationUndone' },
 })
 
+/** Asynchronous Indicator: a Boolean in 1.x, where True lets the server choose, an enumeration from 2.0 on. Spec: KMIP 1.4 section 6.7 */
+function isAsynchronous({ header, version }: Request): boolean {
+  const value = header.asynchronousIndicator?.value
+  return version < 20 ? value === true : value === ENUM.AsynchronousIndicator.Mandatory
+}
+
 /** Spec: KMIP 1.4 section 6.16 */
 function checkExtensions(item: RequestItem): void {
   for (const extension of item.messageExtension)
@@ -186,14 +226,15 @@ function checkExtensions(item: RequestItem): void {
 
 /** Watches Maximum Response Size, so that an answer that would not fit fails before its effect is stored. Spec: KMIP 1.4 section 6.3 */
 class Budget {
+  static readonly unlimited = new Budget()
   readonly limit: number
   #left: number
   readonly #header: number
 
-  constructor(request: Request, now: bigint) {
-    this.limit = request.header.maximumResponseSize ?? Number.POSITIVE_INFINITY
-    const { major, minor } = request.header.protocolVersion
-    const { clientCorrelationValue } = request.header
+  constructor(request?: Request, now = 0n) {
+    this.limit = request?.header.maximumResponseSize ?? Number.POSITIVE_INFINITY
+    const { major, minor } = request?.header.protocolVersion ?? { major: 0, minor: 0 }
+    const clientCorrelationValue = request?.header.clientCorrelationValue
     this.#header = Number.isFinite(this.limit) ? sizeOf(responseMessage({ major, minor, timeStamp: now, clientCorrelationValue }, [])) : 0
     this.#left = this.limit - this.#header
   }

@@ -6,6 +6,7 @@ import type { Item } from '../ttlv/item.ts'
 import type { Version } from '../ttlv/spec.ts'
 import type { Peer } from './engine.ts'
 import type { GroupMembers } from './group-members.ts'
+import type { Jobs } from './jobs.ts'
 import type { Operation } from './operation.ts'
 import { type Rules, rulesOf } from './rules.ts'
 import type { Streams } from './streams.ts'
@@ -38,6 +39,9 @@ export interface Environment {
   newId(): string
   readonly streams: Streams
   readonly groups: GroupMembers
+  readonly jobs: Jobs
+  /** Run something soon, but not now. */
+  defer(work: () => Promise<void>): void
   readonly operations: readonly Operation[]
 }
 
@@ -67,6 +71,11 @@ export class Context {
     this.unit = unit
     this.version = version
     this.rules = rulesOf(version)
+  }
+
+  /** Names the client where work is kept for it from one request to the next. */
+  get owner(): string {
+    return `${this.peer.scope}/${this.peer.role}`
   }
 
   get settings(): Settings {

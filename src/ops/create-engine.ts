@@ -10,6 +10,7 @@ import type { Environment, Settings } from './context.ts'
 import type { Answer, AuditEntry, Engine, Peer } from './engine.ts'
 import { GroupMembers } from './group-members.ts'
 import { OPERATIONS } from './index.ts'
+import { Jobs } from './jobs.ts'
 import { type Request, readRequest, responseItem, responseMessage, versionOf } from './message.ts'
 import { Streams } from './streams.ts'
 import { SUPPORTED_VERSIONS } from './versions.ts'
@@ -33,7 +34,12 @@ export interface EngineOptions {
   now(): bigint
   randomBytes(size: number): Buffer
   newId(): string
+  /** Run something soon, but not now: what clients asked to be done asynchronously. */
+  defer?(work: () => Promise<void>): void
 }
+
+/** How long an asynchronous operation can be cancelled before it begins. */
+const ASYNCHRONOUS_DELAY_MS = 250
 
 /** The part of kmipd between the socket and the store: a message in, a message out. */
 export function createEngine(options: EngineOptions): Engine {
@@ -45,6 +51,8 @@ export function createEngine(options: EngineOptions): Engine {
     newId,
     streams: new Streams(),
     groups: new GroupMembers(),
+    jobs: new Jobs(),
+    defer: options.defer ?? (work => void setTimeout(() => void work(), ASYNCHRONOUS_DELAY_MS)),
     operations: OPERATIONS,
   }
   const runner = new BatchRunner(environment, records, new ObjectCache(records))

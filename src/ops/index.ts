@@ -1,3 +1,4 @@
+import { cancel, poll, process, queryAsynchronousRequests } from './asynchronous.ts'
 import { addAttribute, deleteAttribute, getAttributeList, getAttributes, modifyAttribute } from './attributes.ts'
 import { create } from './create.ts'
 import { deriveKey } from './derive-key.ts'
@@ -52,4 +53,8 @@ export const OPERATIONS: readonly Operation[] = [
   rngSeed,
   importObject,
   exportObject,
+  poll,
+  cancel,
+  process,
+  queryAsynchronousRequests,
 ]

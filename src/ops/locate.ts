@@ -142,18 +142,17 @@ const DERIVED: ReadonlySet<number> = new Set<number>([TAG.UniqueIdentifier, TAG.
 const isExact = (item: Item): boolean => item.type !== TYPE.DateTime && !DERIVED.has(item.tag)
 
 function isAsked(object: ManagedObject, filters: readonly Filter[], request: Value<typeof LocateRequest>, context: Context): boolean {
-  if (!hasStorageStatus(object, request.storageStatusMask, context)) return false
+  if (!hasStorageStatus(object, request.storageStatusMask)) return false
   if (request.objectGroupMember === ENUM.ObjectGroupMember.GroupMemberFresh && object.attributes.flag(TAG.Fresh) !== true) return false
   return matches(filters, object.visible(context.now(), context.settings.leaseTime))
 }
 
-/** Spec: KMIP 1.4 section 9.1.3.3.2, 2.1 section 12.3 */
-function hasStorageStatus(object: ManagedObject, mask: number | undefined, context: Context): boolean {
+/** Without a mask only what is on-line is found, as 2.x says and the published cases of 1.x show. Spec: KMIP 1.4 section 9.1.3.3.2, 2.1 section 12.3 */
+function hasStorageStatus(object: ManagedObject, mask: number | undefined): boolean {
   const status = object.destroyed
     ? StorageStatusMask.DestroyedStorage
     : object.archived
       ? StorageStatusMask.ArchivalStorage
       : StorageStatusMask.OnLineStorage
-  if (mask !== undefined && (context.rules.locateFindsOnlineOnly || mask !== 0)) return (mask & status) !== 0
-  return context.rules.locateFindsOnlineOnly ? status === StorageStatusMask.OnLineStorage : !object.destroyed
+  return ((mask ?? StorageStatusMask.OnLineStorage) & status) !== 0
 }

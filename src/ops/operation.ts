@@ -1,5 +1,6 @@
 import type { Fields, Value, Version } from '../ttlv/spec.ts'
 import type { Context } from './context.ts'
+import type { ResponseItem } from './message.ts'
 
 /** One operation of KMIP as a value: tables in, a function, table out. */
 export interface Operation {
@@ -13,6 +14,10 @@ export interface Operation {
   readonly request: Fields
   readonly response: Fields
   run(request: Value<Fields>, context: Context): Promise<Value<Fields>>
+  /** Instead of `run`, for an operation whose answer is that of another one. */
+  answer?(request: Value<Fields>, context: Context): Promise<ResponseItem>
+  /** Never done later, whatever the request's Asynchronous Indicator says. */
+  readonly immediate?: boolean
 }
 
 interface Definition<Q extends Fields, A extends Fields> {
@@ -20,11 +25,19 @@ interface Definition<Q extends Fields, A extends Fields> {
   readonly name: string
   readonly since: Version
   readonly until?: Version
+  readonly immediate?: boolean
   readonly request: Q
   readonly response: A
   /** @throws KmipError to fail the batch item */
   run(request: Value<Q>, context: Context): Promise<Value<A>>
 }
+
+/** An operation that answers with another operation's outcome. */
+export const relay = <Q extends Fields>(
+  definition: Omit<Definition<Q, Record<string, never>>, 'run' | 'response'> & {
+    answer(request: Value<Q>, context: Context): Promise<ResponseItem>
+  },
+): Operation => ({ until: 30, response: {}, immediate: true, run: async () => ({}), ...definition }) as unknown as Operation
 
 /** The one place where an operation's own types are forgotten; `read` and `write` of its tables keep them true. */
 export const operation = <Q extends Fields, A extends Fields>(definition: Definition<Q, A>): Operation =>

@@ -33,7 +33,7 @@ export async function inParts<S, A extends object>(
 ): Promise<A & { correlationValue?: Buffer }> {
   const { correlationValue, initIndicator = false, finalIndicator = false, data = NO_BYTES } = request
   const { streams, randomBytes } = context.environment
-  const owner = `${context.peer.scope}/${context.peer.serial}`
+  const { owner } = context
   if (correlationValue === undefined) {
     if (!initIndicator || finalIndicator) return work.whole()
     const { stream, first } = await work.begin()

@@ -13,7 +13,7 @@ import { makePair } from './key-pair.ts'
 import { operation } from './operation.ts'
 import { cryptographic } from './parameters.ts'
 
-const { Operation, ObjectType, LinkType, State } = ENUM
+const { Operation, ObjectType, LinkType } = ENUM
 
 // A new key in the place of another one: names move, links tie the two, dates shift by Offset. Spec: KMIP 1.4 section 4.4, 2.1 section 6.1.46
 
@@ -53,7 +53,7 @@ export const reKey = operation({
     const old = await context.read(request.uniqueIdentifier)
     if (old.type !== ObjectType.SymmetricKey)
       throw new KmipError('IllegalObjectType', 'only symmetric keys can be re-keyed', { v1: 'PermissionDenied' })
-    checkReplaceable(old, context)
+    checkReplaceable(old)
     materialOf(old)
     const requested = await requestedAttributes([request.attributes], context)
     const inherited = inherit(old, requested, request.offset, context)
@@ -84,7 +84,7 @@ export const reKeyKeyPair = operation({
     const oldPrivate = await context.read(request.privateKeyUniqueIdentifier)
     if (oldPrivate.type !== ObjectType.PrivateKey)
       throw new KmipError('IllegalObjectType', 'the identifier must be that of a private key', { v1: 'PermissionDenied' })
-    checkReplaceable(oldPrivate, context)
+    checkReplaceable(oldPrivate)
     const [publicId] = linksOf(oldPrivate, LinkType.PublicKeyLink)
     if (publicId === undefined) throw new KmipError('PermissionDenied', 'the private key has no link to its public key')
     const oldPublic = await context.unit.read(publicId)
@@ -102,12 +102,9 @@ export const reKeyKeyPair = operation({
 })
 
 /** Spec: KMIP 1.4 section 4.4: a key that is replaced already has its one replacement. */
-function checkReplaceable(old: ManagedObject, context: Context): void {
+function checkReplaceable(old: ManagedObject): void {
   if (old.destroyed) throw new KmipError('ObjectDestroyed', 'the key is destroyed', { v1: 'PermissionDenied' })
   if (linksOf(old, LinkType.ReplacementObjectLink).length > 0) throw new KmipError('PermissionDenied', 'the key has been replaced already')
-  const state = old.state(context.now())
-  if (state === State.Compromised)
-    throw new KmipError('WrongKeyLifecycleState', 'a compromised key is not replaced by Re-key; create a new one')
 }
 
 /** What the new key begins with: the old key's attributes, and the request's over them; several instances are united. */

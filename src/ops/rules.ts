@@ -16,7 +16,6 @@ export function rulesOf(version: Version): Rules {
   let rules = cache.get(version)
   if (!rules) {
     rules = {
-      locateFindsOnlineOnly: version >= 20,
       attributesHaveIndex: version < 20,
       batchesAreOrdered: version >= 20,
       defaultFormats: version >= 20,

@@ -20,6 +20,8 @@ interface Kinds {
   interval: number
   long: bigint
   date: bigint
+  /** Date-Time Extended, microseconds since 1970 */
+  dateExtended: bigint
   boolean: boolean
   bytes: Buffer
   big: Buffer
@@ -69,6 +71,7 @@ export const integer = row('integer')
 export const interval = row('interval')
 export const long = row('long')
 export const date = row('date')
+export const dateTimeExtended = row('dateExtended')
 export const boolean = row('boolean')
 export const bytes = row('bytes')
 /** Big Integer, as the two's complement bytes of the wire. */
@@ -109,6 +112,7 @@ const TYPE_OF_KIND: Readonly<Record<Exclude<Kind, 'item' | 'oneOf'>, number>> = 
   interval: TYPE.Interval,
   long: TYPE.LongInteger,
   date: TYPE.DateTime,
+  dateExtended: TYPE.DateTimeExtended,
   boolean: TYPE.Boolean,
   bytes: TYPE.ByteString,
   big: TYPE.BigInteger,
