@@ -22,7 +22,7 @@ export class MetricsServer {
   /** Listen. @throws the system's error if the address is taken or not ours */
   static async listen(options: HttpOptions): Promise<MetricsServer> {
     const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000, maxHeaderSize: 8192 }, (request, response) => {
-      void answer(request, response, options)
+      answer(request, response, options).catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined))
     })
     server.maxConnections = 100
     await new Promise<void>((resolve, reject) => {

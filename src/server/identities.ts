@@ -9,6 +9,15 @@ export interface Identities {
   identify(certificate: X509Certificate): Promise<Peer | undefined>
 }
 
+/** A store that cannot be asked has no version: NaN, which nothing equals, so that nobody passes for known. */
+export function versionOf(identities: Identities): number {
+  try {
+    return identities.version()
+  } catch {
+    return Number.NaN
+  }
+}
+
 /** One client certificate and what is known of it, shared by its connections. */
 export class Identity {
   readonly certificate: X509Certificate

@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls'
 import type { Engine } from '../ops/engine.ts'
 import type { Audit } from './audit.ts'
-import { type Identities, Identity } from './identities.ts'
+import { type Identities, Identity, versionOf } from './identities.ts'
 import type { Limits } from './limits.ts'
 import type { Logger } from './log.ts'
 import type { Metrics, Refusal } from './metrics.ts'
@@ -139,11 +139,12 @@ export class Listener {
   }
 
   #recheck(): void {
-    const version = this.#options.identities.version()
+    const version = versionOf(this.#options.identities)
     const { nowMs } = this.#context
-    const all = version !== this.#seenVersion
-    this.#seenVersion = version
-    for (const session of this.#sessions) if (all || nowMs >= session.identity.endsMs) void session.recheck()
+    // While the store cannot be asked, each message is refused on its own; that is no reason to cut everybody off.
+    const changed = !Number.isNaN(version) && version !== this.#seenVersion
+    if (changed) this.#seenVersion = version
+    for (const session of this.#sessions) if (changed || nowMs >= session.identity.endsMs) void session.recheck()
   }
 
   readonly #onConnection = (socket: Socket): void => {
@@ -197,7 +198,7 @@ export class Listener {
       return
     }
     try {
-      const peer = identity.version === identities.version() ? identity.peer : await identity.check(identities)
+      const peer = identity.version === versionOf(identities) ? identity.peer : await identity.check(identities)
       if (peer === undefined)
         session.refuse('unknown_identity', 'a client is unknown: its certificate is revoked, or its role or scope is gone')
       else {

@@ -21,7 +21,7 @@ export function createLog(options: LogOptions = {}): Logger {
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: label => ({ level: label }) },
-      serializers: { err: pino.stdSerializers.errWithCause },
+      serializers: { err: pino.stdSerializers.err },
     },
     pretty ? prettyTo(destination) : destination,
   )

@@ -2,7 +2,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Answer, Engine, Peer } from '../ops/engine.ts'
 import { auditSubject } from './audit-record.ts'
 import { Framer, FramingError } from './framer.ts'
-import type { Identities, Identity } from './identities.ts'
+import { type Identities, type Identity, versionOf } from './identities.ts'
 import type { Limits } from './limits.ts'
 import type { Logger } from './log.ts'
 import type { Metrics, Refusal } from './metrics.ts'
@@ -79,7 +79,7 @@ export class Session implements Recipient {
     const { identities, nowMs } = this.#context
     if (this.#closed) return
     if (nowMs >= this.identity.endsMs) this.refuse('certificate', 'the client certificate has ended; issue a new one')
-    else if (this.identity.version !== identities.version() && (await this.#lookUp()) === undefined) this.#refuseRevoked()
+    else if (this.identity.version !== versionOf(identities) && (await this.#lookUp()) === undefined) this.#refuseRevoked()
   }
 
   /** The deadline has passed. */
@@ -163,7 +163,7 @@ export class Session implements Recipient {
     }
     this.#busy = true
     this.deadlineMs = Number.POSITIVE_INFINITY
-    if (this.identity.version !== identities.version() || nowMs >= this.identity.endsMs) this.#recheckThen(message)
+    if (this.identity.version !== versionOf(identities) || nowMs >= this.identity.endsMs) this.#recheckThen(message)
     else this.#answer(message)
   }
 

@@ -1,0 +1,191 @@
+import { randomBytes, randomUUID, type X509Certificate } from 'node:crypto'
+import type { Config } from '../config/schema.ts'
+import type { Address } from '../config/value-types.ts'
+import { createEngine } from '../ops/create-engine.ts'
+import type { Identity as Holder } from '../scopes/access.ts'
+import { listenAddress } from '../scopes/configuration.ts'
+import type { Scopes } from '../scopes/scopes.ts'
+import type { Records } from '../seal/records.ts'
+import { type Audit, openAudit } from './audit.ts'
+import { MetricsServer } from './http.ts'
+import type { Identities } from './identities.ts'
+import { LIMITS, type Limits } from './limits.ts'
+import { Listener, type ServerCredential } from './listener.ts'
+import type { Logger } from './log.ts'
+import { Metrics } from './metrics.ts'
+import { timed } from './timed-records.ts'
+
+export interface DaemonOptions {
+  readonly config: Config
+  /** Opened by the caller, who closes it after `stop`. */
+  readonly data: { readonly records: Records; readonly scopes: Scopes }
+  readonly log: Logger
+  /** Of the program. */
+  readonly version: string
+  /** Where to listen instead of where the settings say. */
+  readonly kmip?: readonly Address[]
+}
+
+/** As they are bound: `host:port`. `kmip` is the first of the listeners. */
+export interface Addresses {
+  readonly kmip: string
+  readonly metrics?: string
+}
+
+const USUAL: readonly Address[] = [{ host: '127.0.0.1', port: 5696 }]
+const RENEWAL_MS = 60_000
+
+/** A server that answers: engine, listeners, audit log and metrics, made of one configuration. It keeps the clock and the timers. */
+export class Daemon {
+  readonly metrics: Metrics
+  readonly #options: DaemonOptions
+  readonly #audit: Audit
+  readonly #listeners: Listener[] = []
+  #http: MetricsServer | undefined
+  #shown: ServerCredential | undefined
+  #timer: NodeJS.Timeout | undefined
+  #renewing: Promise<void> = Promise.resolve()
+  #stopping = false
+
+  private constructor(options: DaemonOptions) {
+    const { file, fsync } = options.config.audit
+    this.#options = options
+    this.#audit = openAudit({ fsync, ...(file !== '-' && { file }) })
+    this.metrics = new Metrics({ version: options.version })
+  }
+
+  /**
+   * Start, and return once everything accepts connections.
+   * @throws AuditError, the system's error when an address cannot be had, and what the scopes, the store and the seal throw
+   */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const daemon = new Daemon(options)
+    let started = false
+    try {
+      await daemon.#start()
+      started = true
+      return daemon
+    } finally {
+      if (!started) await daemon.stop()
+    }
+  }
+
+  get addresses(): Addresses {
+    return { kmip: this.#listeners[0]!.address, ...(this.#http && { metrics: this.#http.address }) }
+  }
+
+  /** Open the audit log anew, after it was rotated, and show the certificate that the settings ask for now. */
+  async reload(): Promise<void> {
+    this.#audit.reopen()
+    await this.#renew()
+  }
+
+  /** Take no new connection, answer what is in flight within the time that the configuration gives, and close all but the data. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    clearInterval(this.#timer)
+    await Promise.all(this.#listeners.map(listener => listener.stop(this.#options.config.kmip.drain)))
+    await this.#http?.close()
+    await this.#renewing
+    this.#audit.close()
+  }
+
+  async #start(): Promise<void> {
+    const { config, data, log, kmip, version } = this.#options
+    const { metrics } = this
+    await data.scopes.resume()
+    this.#shown = await this.#credential()
+    const { listen_addrs, tls_min_version } = await data.scopes.configuration()
+    const engine = createEngine({
+      records: timed(data.records, seconds => metrics.commit(seconds)),
+      settings: {
+        leaseTime: Math.floor(config.kmip.leaseTime / 1000),
+        locatePage: config.kmip.locatePage,
+        maxBatch: config.kmip.maxBatch,
+        productVersion: version,
+      },
+      now: () => BigInt(Math.floor(Date.now() / 1000)),
+      randomBytes,
+      newId: randomUUID,
+    })
+    const shared = {
+      credential: this.#shown,
+      minVersion: tls_min_version === 'tls13' ? 'TLSv1.3' : 'TLSv1.2',
+      limits: limitsOf(config),
+      engine,
+      identities: identitiesOf(data.scopes),
+      audit: this.#audit,
+      metrics,
+      log,
+      now: Date.now,
+    } as const
+    const written = listen_addrs.flatMap(text => listenAddress(text) ?? [])
+    for (const address of kmip ?? (written.length > 0 ? written : USUAL))
+      this.#listeners.push(await Listener.listen({ ...address, ...shared }))
+    const { listen } = config.metrics
+    if (listen) this.#http = await MetricsServer.listen({ ...listen, registry: metrics.registry, unready: () => this.#unready() })
+    this.#timer = setInterval(() => {
+      this.#renewing = this.#renew().then(undefined, (err: unknown) =>
+        log.error({ err }, 'the certificate of the listener cannot be renewed; it is tried again in a minute'),
+      )
+    }, RENEWAL_MS).unref()
+  }
+
+  #unready(): string | undefined {
+    if (this.#stopping) return 'the server is stopping'
+    if (this.#listeners.some(({ outbox }) => outbox.blocked)) return 'the audit log cannot be written'
+    try {
+      this.#options.data.records.version()
+      return undefined
+    } catch (err) {
+      this.#options.log.error({ err }, 'not ready: the store cannot be read')
+      return 'the store cannot be read'
+    }
+  }
+
+  async #credential(): Promise<ServerCredential> {
+    const { scopes } = this.#options.data
+    const { certificate, key, notAfterMs } = await scopes.serverCertificate()
+    const { notAfterMs: authorityEndsMs } = await scopes.signer()
+    this.metrics.certificateEnds('server', new Date(notAfterMs))
+    this.metrics.certificateEnds('ca', new Date(authorityEndsMs))
+    return { certificate, key, authorities: await scopes.trusted() }
+  }
+
+  async #renew(): Promise<void> {
+    const next = await this.#credential()
+    if (this.#stopping || JSON.stringify(next) === JSON.stringify(this.#shown)) return
+    for (const listener of this.#listeners) listener.renew(next)
+    this.#shown = next
+    this.#options.log.info('the listener shows another certificate')
+  }
+}
+
+const limitsOf = ({ kmip }: Config): Limits => ({
+  ...LIMITS,
+  handshakeMs: kmip.handshake,
+  partialMs: kmip.partial,
+  idleMs: kmip.idle,
+  connections: kmip.maxConnections,
+  connectionsPerIdentity: kmip.maxConnectionsPerIdentity,
+  messageBytes: kmip.maxMessage,
+})
+
+/** The scopes as the listener asks them. Whose a certificate is never changes, so that is looked up once; what its holder may is not. */
+function identitiesOf(scopes: Scopes): Identities {
+  const holders = new WeakMap<X509Certificate, Holder>()
+  return {
+    version: () => scopes.version(),
+    async identify(certificate) {
+      let holder = holders.get(certificate)
+      if (holder === undefined) {
+        const found = await scopes.identify(certificate.raw)
+        if ('refused' in found) return undefined
+        holder = found
+        holders.set(certificate, holder)
+      }
+      const client = await scopes.peerOf(holder)
+      return 'refused' in client ? undefined : client
+    },
+  }
+}

@@ -1,0 +1,129 @@
+import { X509Certificate } from 'node:crypto'
+import { existsSync, readFileSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { KmipClient } from '../../src/client/client.ts'
+import { parseConfig } from '../../src/config/parse.ts'
+import { openScopes } from '../../src/scopes/scopes.ts'
+import { localProvider, newLocalKey } from '../../src/seal/local-provider.ts'
+import { openRecords } from '../../src/seal/sealed-records.ts'
+import { Daemon } from '../../src/server/daemon.ts'
+import { createLog } from '../../src/server/log.ts'
+import { MemoryStore } from '../../src/store/memory.ts'
+import { ENUM } from '../../src/ttlv/enumerations.ts'
+import { child, enumeration, type Item, integer, structure } from '../../src/ttlv/item.ts'
+import { TAG } from '../../src/ttlv/tags.ts'
+
+const LOCAL = [{ host: '127.0.0.1', port: 0 }]
+
+async function start(t: { teardown(stop: () => Promise<void>): unknown }, dir: string) {
+  const config = parseConfig(`store: { kind: memory }\nmetrics: { listen: '127.0.0.1:0' }`, join(dir, 'kmipd.yaml'), {
+    env: {},
+    readFile: () => '',
+  })
+  const records = await openRecords({ store: new MemoryStore(), providers: [localProvider(newLocalKey())] })
+  const scopes = await openScopes({ records, now: Date.now })
+  const logged: string[] = []
+  const log = createLog({ pretty: false, destination: { write: line => logged.push(line) } })
+  const daemon = await Daemon.start({ config, data: { records, scopes }, log, version: '0.0.0', kmip: LOCAL })
+  t.teardown(async () => {
+    await daemon.stop()
+    await records.close()
+  })
+  await scopes.createScope('app')
+  await scopes.writeRole('app', 'reader', { operation_get: true, operation_query: true })
+  const credential = await scopes.generateCredential('app', 'reader', { format: 'pem' })
+  const [host, port] = daemon.addresses.kmip.split(':') as [string, string]
+  const connect = () =>
+    KmipClient.connect({
+      host,
+      port: Number(port),
+      ca: credential.ca_chain.join('\n'),
+      cert: credential.certificate,
+      key: credential.private_key!,
+    })
+  return { daemon, scopes, credential, connect, logged }
+}
+
+/** A message with one item and an empty payload. */
+const request = (operation: number): Item =>
+  structure(TAG.RequestMessage, [
+    structure(TAG.RequestHeader, [
+      structure(TAG.ProtocolVersion, [integer(TAG.ProtocolVersionMajor, 1), integer(TAG.ProtocolVersionMinor, 4)]),
+      integer(TAG.BatchCount, 1),
+    ]),
+    structure(TAG.BatchItem, [enumeration(TAG.Operation, operation), structure(TAG.RequestPayload, [])]),
+  ])
+const statusOf = (answer: Item): unknown => child(child(answer, TAG.BatchItem)!, TAG.ResultStatus)?.value
+const auditOf = (file: string): Record<string, unknown>[] =>
+  readFileSync(file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line))
+
+t.test('a server from store to socket', async t => {
+  const dir = t.testdir({})
+  const file = join(dir, 'audit.log')
+  const { daemon, scopes, credential, connect } = await start(t, dir)
+  const client = await connect()
+  t.teardown(() => client.close())
+  t.equal(statusOf(await client.request(request(ENUM.Operation.Query))), ENUM.ResultStatus.Success)
+  t.equal(statusOf(await client.request(request(ENUM.Operation.Create))), ENUM.ResultStatus.OperationFailed)
+  const who = { type: 'audit', scopeName: 'app', role: 'reader', serial: credential.serial_number, connection: 1 }
+  t.match(auditOf(file), [
+    { ...who, operation: 'Query', status: 'Success' },
+    { ...who, operation: 'Create', status: 'OperationFailed' },
+  ])
+
+  const get = async (path: string): Promise<string> => (await fetch(`http://${daemon.addresses.metrics}${path}`)).text()
+  const metrics = await get('/metrics')
+  t.match(metrics, 'kmipd_requests_total{operation="Query",status="Success"} 1')
+  t.match(metrics, /kmipd_certificate_end_timestamp_seconds\{certificate="ca"\} \d{10}/)
+  t.equal(await get('/readyz'), 'ok\n')
+
+  renameSync(file, `${file}.1`)
+  await daemon.reload()
+  t.equal(statusOf(await client.request(request(ENUM.Operation.Query))), ENUM.ResultStatus.Success)
+  t.equal(auditOf(file).length, 1, 'after a reload the records go to a new file')
+
+  await scopes.writeRole('app', 'reader', { operation_get: true, operation_query: false })
+  t.equal(
+    statusOf(await client.request(request(ENUM.Operation.Query))),
+    ENUM.ResultStatus.OperationFailed,
+    'a role counts from the next message on',
+  )
+  await scopes.revokeCredential('app', 'reader', { serial_number: credential.serial_number })
+  await t.rejects(client.request(request(ENUM.Operation.Get)), { name: 'ClientError', code: 'closed' })
+  const again = await connect()
+  await t.rejects(again.request(request(ENUM.Operation.Get)), { name: 'ClientError', code: 'closed' })
+})
+
+t.test('another name in the settings shows in the certificate at the next reload', async t => {
+  const { daemon, scopes, connect, logged } = await start(t, t.testdir({}))
+  const old = await connect()
+  await scopes.writeConfiguration({ server_hostnames: 'kms.example.com,localhost' })
+  await daemon.reload()
+  t.ok(logged.some(line => line.includes('another certificate')))
+  const { certificate } = await scopes.serverCertificate()
+  t.match(new X509Certificate(certificate).subjectAltName, 'kms.example.com')
+  const fresh = await connect()
+  for (const client of [old, fresh]) {
+    t.equal(statusOf(await client.request(request(ENUM.Operation.Query))), ENUM.ResultStatus.Success)
+    client.close()
+  }
+})
+
+t.test('a server that cannot start leaves nothing behind', async t => {
+  const dir = t.testdir({})
+  const first = await start(t, dir)
+  const [host, port] = first.daemon.addresses.kmip.split(':') as [string, string]
+  const records = await openRecords({ store: new MemoryStore(), providers: [localProvider(newLocalKey())] })
+  t.teardown(() => records.close())
+  const scopes = await openScopes({ records, now: Date.now })
+  const config = parseConfig('store: { kind: memory }\nmetrics: { listen: off }', join(dir, 'kmipd.yaml'), { env: {}, readFile: () => '' })
+  const options = { config, data: { records, scopes }, log: createLog({ level: 'silent' }), version: '0.0.0' }
+  await t.rejects(Daemon.start({ ...options, kmip: [...LOCAL, { host, port: Number(port) }] }), { name: 'Error', code: 'EADDRINUSE' })
+  const missing = { ...options, config: { ...config, audit: { file: join(dir, 'no', 'audit.log'), fsync: false } } }
+  await t.rejects(Daemon.start({ ...missing, kmip: LOCAL }), { name: 'AuditError', code: 'audit_unwritable' })
+  t.notOk(existsSync(join(dir, 'no')))
+})
