@@ -4,7 +4,7 @@ import { jsonOption, type PlaceArguments, placeOptions } from './options.ts'
 
 /** kmipd ca: the certificate authority. */
 export const caCommand = (io: Io): Command => ({
-  command: 'ca <command>',
+  command: 'ca',
   describe: 'Print the certificates that clients know the server by',
   builder: y => y.command([read(io)]).demandCommand(1, 'say what to do with the CA'),
   handler() {},

@@ -5,7 +5,7 @@ import type { Command, Io } from './io.ts'
 
 /** kmipd client: a small KMIP client for people and scripts. */
 export const clientCommand = (io: Io): Command => ({
-  command: 'client <command>',
+  command: 'client',
   describe: 'Talk to a KMIP server: create, get, locate, encrypt and more',
   builder: y =>
     y

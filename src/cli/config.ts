@@ -5,7 +5,7 @@ import { loadConfig } from './settings.ts'
 
 /** kmipd config: look at the configuration file. */
 export const configCommand = (io: Io): Command => ({
-  command: 'config <command>',
+  command: 'config',
   describe: 'Check and show the configuration file',
   builder: y => y.command([check(io), show(io), schema(io)]).demandCommand(1, 'say what to do with the configuration'),
   handler() {},

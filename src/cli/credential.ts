@@ -20,7 +20,7 @@ interface CredentialArguments extends PlaceArguments {
 
 /** kmipd credential: client certificates. */
 export const credentialCommand = (io: Io): Command => ({
-  command: 'credential <command>',
+  command: 'credential',
   describe: 'Generate, sign, list, look up and revoke client certificates',
   builder: y => y.command([generate(io), sign(io), list(io), lookup(io), revoke(io)]).demandCommand(1, 'say what to do with credentials'),
   handler() {},

@@ -38,7 +38,8 @@ export const printLines = (io: Io, lines: readonly string[]): void => {
 
 /** The bytes of a file, or of standard input when it is absent or `-`. */
 export async function readInput(file: string | undefined, io: Io): Promise<Buffer> {
-  if (file !== undefined && file !== '-') return readFile(resolve(io.cwd, file))
+  // yargs gives a lone dash as an empty text.
+  if (file !== undefined && file !== '' && file !== '-') return readFile(resolve(io.cwd, file))
   const chunks: Buffer[] = []
   for await (const chunk of io.stdin) chunks.push(Buffer.from(chunk))
   return Buffer.concat(chunks)

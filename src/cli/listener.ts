@@ -11,7 +11,7 @@ interface ListenerArguments extends PlaceArguments {
 
 /** kmipd listener: addresses, names and keys of the KMIP listener, by Vault's names, kept in the store. */
 export const listenerCommand = (io: Io): Command => ({
-  command: 'listener <command>',
+  command: 'listener',
   describe: 'Configure and show the KMIP listener and its certificates',
   builder: y => y.command([write(io), read(io)]).demandCommand(1, 'say what to do with the listener'),
   handler() {},

@@ -43,6 +43,7 @@ export function commandLine(io: Io): Argv {
     .example('$0 dev', 'a server for trying out, with its data in ./kmipd-data')
     .demandCommand(1, 'say which command')
     .recommendCommands()
+    .strictCommands()
     .strict()
     .wrap(100)
     .locale('en')

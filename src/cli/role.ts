@@ -12,7 +12,7 @@ interface RoleArguments extends PlaceArguments {
 
 /** kmipd role: what the clients of a scope may do. */
 export const roleCommand = (io: Io): Command => ({
-  command: 'role <command>',
+  command: 'role',
   describe: 'Write, list, read and delete roles: each allows its clients some operations',
   builder: y => y.command([write(io), list(io), read(io), remove(io)]).demandCommand(1, 'say what to do with roles'),
   handler() {},

@@ -11,7 +11,7 @@ interface ScopeArguments extends PlaceArguments {
 
 /** kmipd scope: partitions of managed objects. */
 export const scopeCommand = (io: Io): Command => ({
-  command: 'scope <command>',
+  command: 'scope',
   describe: 'Create, list and delete scopes: each holds managed objects of its own',
   builder: y => y.command([create(io), list(io), read(io), remove(io)]).demandCommand(1, 'say what to do with scopes'),
   handler() {},

@@ -2,10 +2,10 @@ import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import type { Address } from '../config/value-types.ts'
+import { type Addresses, Daemon } from '../server/daemon.ts'
 import { createLog } from '../server/log.ts'
 import { type Data, makeKeyFiles, openData, storeFields } from './data.ts'
 import type { Io } from './io.ts'
-import { RunningServer } from './running-server.ts'
 import { version } from './version.ts'
 
 export interface ServeOptions {
@@ -18,7 +18,7 @@ export interface ServeOptions {
   /** What to do between opening the data and listening. */
   prepare?(data: Data): Promise<void>
   /** What to do once all listeners accept. */
-  ready?(addresses: RunningServer['addresses'], data: Data): Promise<void>
+  ready?(addresses: Addresses, data: Data): Promise<void>
 }
 
 export const LISTENERS_NAME = 'listeners.json'
@@ -32,7 +32,7 @@ export async function serve({ config, io, reload, kmip, prepare, ready }: ServeO
   try {
     await storeFields(config, data.scopes)
     await prepare?.(data)
-    const server = await RunningServer.start({ config, data, log, version: version(), ...(kmip && { kmip }) })
+    const server = await Daemon.start({ config, data, log, version: version(), ...(kmip && { kmip }) })
     try {
       const stopped = io.untilStopped(() => {
         // A configuration that is wrong now must not end a server that runs by a right one.
@@ -67,7 +67,7 @@ function needRestart(before: Config, after: Config): string[] {
 }
 
 /** The file appears when everything accepts, and whole. */
-function writeListeners(dir: string, addresses: RunningServer['addresses']): void {
+function writeListeners(dir: string, addresses: Addresses): void {
   const file = join(dir, LISTENERS_NAME)
   writeFileSync(`${file}.new`, `${JSON.stringify(addresses)}\n`)
   renameSync(`${file}.new`, file)

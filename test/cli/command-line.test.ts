@@ -1,0 +1,155 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: a configuration refers to the environment
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import t from 'tap'
+import { run } from './run.ts'
+
+const here = { cwd: '/' }
+
+t.test('usage: exit codes and what is said', async t => {
+  const CASES: [argv: string[], code: number, err: RegExp][] = [
+    [[], 2, /say which command/],
+    [['scop'], 2, /Did you mean scope\?/],
+    [['scope'], 2, /say what to do with scopes/],
+    [['scope', 'creat', 'x'], 2, /Did you mean create\?/],
+    [['scope', 'create'], 2, /Not enough non-option arguments/],
+    [['scope', 'list', '--jsn'], 2, /Unknown argument: jsn/],
+    [['scope', 'list', '--config', 'a', '--data-dir', 'b'], 2, /mutually exclusive/],
+    [['scope', 'list'], 2, /--config FILE or --data-dir DIR/],
+    [['scope', 'list', '--data-dir', '/nonexistent'], 2, /run: kmipd init/],
+    [['config', 'check', '--config', '/nonexistent.yaml'], 1, /ENOENT/],
+    [['role', 'write', 's', 'r', 'operation_all', '--data-dir', '/nonexistent'], 2, /./],
+    [['credential', 'revoke', 's', 'r'], 2, /serial number or --certificate/],
+    [['credential', 'generate', 's', 'r', '--format', 'txt'], 2, /Choices/],
+    [['client', 'query'], 2, /no cert\.pem/],
+    [['decode', '--hex', 'xyz'], 2, /not hex/],
+  ]
+  for (const [argv, code, err] of CASES) {
+    const outcome = await run(argv, here)
+    t.match(outcome, { code, err, out: '' }, argv.join(' '))
+    t.equal(outcome.err.split('\n')[0]?.startsWith('kmipd: '), true)
+  }
+})
+
+t.test('each command has help with an example', async t => {
+  const pages: string[] = []
+  await visit([])
+  t.ok(pages.length > 30, `${pages.length} commands`)
+  t.match((await run(['--version'], here)).out, /^\d+\.\d+\.\d+/)
+
+  async function visit(words: string[]): Promise<void> {
+    const { code, out, err } = await run([...words, '--help'], here)
+    t.same([code, err], [0, ''], words.join(' '))
+    pages.push(out)
+    const path = ['kmipd', ...words].join(' ')
+    const below = [...out.matchAll(/^ {2}(kmipd [a-z -]+?)(?: [<[]| {2}|$)/gm)]
+      .map(match => match[1]!)
+      .filter(name => name.startsWith(`${path} `) && name.split(' ').length === words.length + 2)
+    if (below.length === 0 || words.length === 0) t.match(out, /Examples:\n {2}(\(.*\)|printf .*|kmipd )/, `${path} has an example`)
+    for (const name of new Set(below)) await visit(name.split(' ').slice(1))
+  }
+})
+
+t.test('help loads yargs alone: what commands need comes when they run', async t => {
+  const external = new Set<string>()
+  const seen = new Set<string>()
+  follow(resolve('src/cli/main.ts'))
+  t.same(
+    [...external].filter(name => !name.startsWith('node:')),
+    ['yargs'],
+  )
+  const OURS = /src\/(cli|client|config)\//
+  t.same(
+    [...seen].filter(file => !OURS.test(file)),
+    [],
+    'no layer below is loaded',
+  )
+
+  function follow(file: string): void {
+    if (seen.has(file)) return
+    seen.add(file)
+    // Imports of types alone are gone when the program runs.
+    for (const [, names, name] of readFileSync(file, 'utf8').matchAll(/^(?:import|export) ([^'"`;]*?) from '([^']+)'/gm)) {
+      const onlyTypes = names!.startsWith('type ') || /^\{( *type [^,]+,?)+ *\}$/.test(names!.replace(/\s+/g, ' '))
+      if (onlyTypes) continue
+      if (name!.startsWith('.')) follow(resolve(dirname(file), name!))
+      else external.add(name!)
+    }
+  }
+})
+
+t.test('decode', async t => {
+  const query =
+    '420078010000009042007701000000384200690100000020' +
+    '42006a0200000004000000010000000042006b02000000040000000200000000' +
+    '42000d0200000004000000010000000042000f0100000048' +
+    '42005c0500000004000000180000000042007901000000304200740500000004000000010000000042007405000000040000000200000000' +
+    '42007405000000040000000300000000'
+  const dir = t.testdir({ 'q.hex': `${query.slice(0, 32)}\n  ${query.slice(32)}\n` })
+  const binary = Buffer.from(query, 'hex')
+  writeFileSync(join(dir, 'q.bin'), binary)
+  const plain = await run(['decode', '--hex', query], { cwd: dir })
+  t.equal(plain.code, 0, plain.err)
+  t.match(plain.out, /^RequestMessage\n {2}RequestHeader\n/)
+  t.match(plain.out, 'Operation (Enumeration): Query')
+  const WAYS: [argv: string[], stdin?: string | Buffer][] = [
+    [['q.bin']],
+    [['q.hex']],
+    [['-'], binary],
+    [[], query],
+    [['--hex'], query],
+    [['--base64'], binary.toString('base64')],
+    [['--base64', binary.toString('base64')]],
+    [[], binary.toString('base64')],
+  ]
+  for (const [argv, stdin] of WAYS)
+    t.equal((await run(['decode', ...argv], { cwd: dir, ...(stdin !== undefined && { stdin }) })).out, plain.out, argv.join(' '))
+  for (const form of ['--json', '--xml']) {
+    const { out } = await run(['decode', 'q.bin', form], { cwd: dir })
+    t.equal((await run(['decode'], { cwd: dir, stdin: out })).out, plain.out, `${form} is read back`)
+  }
+  t.equal((await run(['decode', '--hex', query + query], { cwd: dir })).out, plain.out + plain.out, 'several messages')
+
+  const key = '4200450100000018 4200430800000010 000102030405060708090a0b0c0d0e0f'
+  t.match((await run(['decode', '--hex', key], here)).out, /hidden/)
+  t.match((await run(['decode', '--hex', key, '--secrets'], here)).out, /000102/)
+  t.match(await run(['decode', '--hex', query.slice(0, -2)], here), { code: 1, err: /kmipd: .* at byte/ })
+  t.match(await run(['decode', 'nowhere'], { cwd: dir }), { code: 1, err: /ENOENT/ })
+})
+
+t.test('config', async t => {
+  const dir = t.testdir({ 'kmipd.yaml': 'kmip:\n  idle: 1h\nseal:\n  - kind: local\n    key: ${KEY}\n', 'bad.yaml': 'kmip:\n  idel: 1h\n' })
+  const env = { KEY: 'hsm:aes256:AAAA' }
+  t.match(await run(['config', 'check', '--data-dir', dir], { cwd: '/', env }), { code: 0, out: /is right/ })
+  t.match(await run(['config', 'check', '-c', 'bad.yaml'], { cwd: dir }), { code: 1, err: /bad\.yaml:2:3: kmip\.idel: .*kmip\.idle/ })
+  t.match(await run(['config', 'check', '-d', '.'], { cwd: dir }), { code: 1, err: /KEY is not set/ })
+  const shown = await run(['config', 'show', '-d', '.', '--json'], { cwd: dir, env })
+  t.match(JSON.parse(shown.out), {
+    kmip: { idle: '1h', partial: '30s' },
+    seal: [{ key: '(hidden)' }],
+    metrics: { listen: '127.0.0.1:9696' },
+  })
+  t.notMatch(shown.out, 'AAAA')
+  t.match((await run(['config', 'show'], { cwd: dir, env: { ...env, KMIPD_CONFIG: 'kmipd.yaml' } })).out, /^kmip:\n(.|\n)*idle: 1h/m)
+  t.match(JSON.parse((await run(['config', 'schema'], here)).out), { properties: { kmip: {} } })
+})
+
+t.test('init makes what is missing, and nothing twice', async t => {
+  const dir = t.testdir({})
+  const first = await run(['init', '--data-dir', 'data'], { cwd: dir })
+  t.match(first, { code: 0, out: /root\.key: keep a copy(.|\n)*kmipd\.db(.|\n)*ready/ }, first.err)
+  t.match(await run(['init', '--data-dir', 'data'], { cwd: dir }), { code: 0, out: /^database/ })
+  const ca = await run(['ca', 'read', '--data-dir', 'data'], { cwd: dir })
+  t.equal(ca.out.match(/BEGIN CERTIFICATE/g)?.length, 2)
+  t.match(JSON.parse((await run(['ca', 'read', '-d', 'data', '--json'], { cwd: dir })).out), { ca_pem: /BEGIN/ })
+
+  mkdirSync(join(dir, 'kmipd-data'))
+  t.match(await run(['scope', 'list'], { cwd: dir }), { code: 2, err: /kmipd-data.*kmipd init/ }, 'kmipd-data is found by itself')
+})
+
+t.test('the program is a process with an exit code and streams', async t => {
+  const loader = ['--import', import.meta.resolve('@tapjs/typescript/import')]
+  const program = spawnSync(process.execPath, [...loader, 'src/cli/main.ts', 'nonsense'], { encoding: 'utf8' })
+  t.match(program, { status: 2, stdout: '', stderr: /kmipd: Unknown command: nonsense\nTry: kmipd --help/ })
+})
