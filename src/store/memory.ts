@@ -1,18 +1,23 @@
 import { type Change, type Found, type Page, type Sealed, type Store, StoreError } from './store.ts'
 
+/** A record keeps its row for life, so a row has its place in every list by its sequence. */
 interface Row {
+  readonly id: string
   readonly sequence: number
-  readonly revision: number
-  readonly body: Buffer
-  readonly terms: ReadonlySet<string>
-  readonly claims: readonly string[]
+  revision: number
+  body: Buffer
+  terms: ReadonlySet<string>
+  claims: ReadonlySet<string>
 }
 
 interface Partition {
-  /** By identifier. A row that is replaced keeps its place, so the order is the one in which records were made. */
   readonly rows: Map<string, Row>
+  /** All rows, oldest first. */
+  readonly all: Row[]
+  /** Rows that carry a term, oldest first; no list is empty. */
+  readonly carriers: Map<string, Row[]>
   /** Who holds which claim. */
-  readonly holders: Map<string, string>
+  readonly holders: Map<string, Row>
 }
 
 const text = (value: Buffer): string => value.toString('latin1')
@@ -35,11 +40,14 @@ export class MemoryStore implements Store {
 
   async find(partition: string, terms: readonly Buffer[], { before = Number.POSITIVE_INFINITY, limit }: Page): Promise<Found[]> {
     this.#checkOpen()
+    const { all = [], carriers } = this.#partitions.get(partition) ?? {}
     const wanted = terms.map(text)
+    const lists = wanted.map(term => carriers?.get(term) ?? [])
+    const rarest = lists.reduce((a, b) => (b.length < a.length ? b : a), lists[0] ?? all)
     const found: Found[] = []
-    for (const [id, row] of [...(this.#partitions.get(partition)?.rows ?? [])].reverse()) {
-      if (found.length >= limit) break
-      if (row.sequence < before && wanted.every(term => row.terms.has(term))) found.push({ id, sequence: row.sequence })
+    for (let i = placeOf(rarest, before) - 1; i >= 0 && found.length < limit; i--) {
+      const { id, sequence, terms } = rarest[i]!
+      if (wanted.every(term => terms.has(term))) found.push({ id, sequence })
     }
     return found
   }
@@ -85,7 +93,7 @@ export class MemoryStore implements Store {
     for (const { partition, id, body, claims } of changes) {
       if (body === undefined) continue
       for (const claim of new Set(claims?.map(text))) {
-        const holder = this.#partitions.get(partition)?.holders.get(claim)
+        const holder = this.#partitions.get(partition)?.holders.get(claim)?.id
         const isHeld = holder !== undefined && holder !== id && !changed.has(place(partition, holder))
         if (isHeld || taken.has(place(partition, claim))) throw new StoreError('conflict', `a claim of record ${id} is taken`)
         taken.add(place(partition, claim))
@@ -98,26 +106,67 @@ export class MemoryStore implements Store {
     for (const claim of this.#row(partition, id)?.claims ?? []) holders?.delete(claim)
   }
 
-  #write({ partition, id, expect, body, terms = [], claims = [] }: Change): void {
-    let { rows, holders } = this.#partitions.get(partition) ?? {}
+  #write({ partition: name, id, expect, body, terms = [], claims = [] }: Change): void {
+    const partition = this.#partition(name)
+    const { rows, all, holders } = partition
+    const stored = rows.get(id)
     if (body === undefined) {
-      rows?.delete(id)
+      if (!stored) return
+      tag(partition, stored, new Set())
+      rows.delete(id)
+      all.splice(placeOf(all, stored.sequence), 1)
       return
     }
-    if (!rows || !holders) {
-      rows = new Map()
-      holders = new Map()
-      this.#partitions.set(partition, { rows, holders })
+    const row = stored ?? { id, sequence: ++this.#sequence, revision: 0, body, terms: new Set(), claims: new Set() }
+    if (!stored) {
+      rows.set(id, row)
+      all.push(row)
     }
-    rows.set(id, {
-      sequence: rows.get(id)?.sequence ?? ++this.#sequence,
-      revision: expect + 1,
-      body: Buffer.from(body),
-      terms: new Set(terms.map(text)),
-      claims: claims.map(text),
-    })
-    for (const claim of claims) holders.set(text(claim), id)
+    row.revision = expect + 1
+    row.body = Buffer.from(body)
+    row.claims = new Set(claims.map(text))
+    tag(partition, row, new Set([...row.claims, ...terms.map(text)]))
+    for (const claim of row.claims) holders.set(claim, row)
   }
+
+  #partition(name: string): Partition {
+    let partition = this.#partitions.get(name)
+    if (!partition) {
+      partition = { rows: new Map(), all: [], carriers: new Map(), holders: new Map() }
+      this.#partitions.set(name, partition)
+    }
+    return partition
+  }
+}
+
+/** Give the row these terms instead of those that it has. */
+function tag({ carriers }: Partition, row: Row, terms: ReadonlySet<string>): void {
+  for (const term of row.terms) {
+    if (terms.has(term)) continue
+    const list = carriers.get(term)!
+    if (list.length === 1) carriers.delete(term)
+    else list.splice(placeOf(list, row.sequence), 1)
+  }
+  for (const term of terms) {
+    if (row.terms.has(term)) continue
+    const list = carriers.get(term)
+    if (list) list.splice(placeOf(list, row.sequence), 0, row)
+    else carriers.set(term, [row])
+  }
+  row.terms = terms
+}
+
+/** Where a row of this sequence is or would be: the count of rows that are older. */
+function placeOf(rows: readonly Row[], sequence: number): number {
+  if (rows.length === 0 || rows.at(-1)!.sequence < sequence) return rows.length
+  let low = 0
+  let high = rows.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (rows[middle]!.sequence < sequence) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /** @returns an empty store that lives as long as the process */

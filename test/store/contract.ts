@@ -153,6 +153,14 @@ const CHECKS: [name: string, check: Check][] = [
         }
         t.equal(seen.join(' '), 'k6 k5 k4 k3 k2 k1 k0')
       }
+      for (const [id, expect] of [
+        ['k4', 1],
+        ['k0', 1],
+        ['k5', 1],
+      ] as const)
+        await store.commit([change({ id, expect, terms: [bytes('late')] })])
+      t.equal(await idsOf(store, 's', 'late'), 'k5 k4 k0', 'whenever it got the term')
+      t.equal(await idsOf(store, 's', 'a'), 'k6 k3 k2 k1')
       const [newest] = await store.find('s', [], { limit: 1 })
       await store.commit([{ partition: 's', id: 'k6', expect: 1 }])
       await store.commit([change({ id: 'k7' })])
