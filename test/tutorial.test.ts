@@ -245,9 +245,10 @@ t.test('reload: a wrong configuration does not end the server, a right one count
   /** Connect until the certificate has the name: a reload says nothing when it is done. */
   async function untilServed(name: string): Promise<void> {
     for (;;) {
-      const { socket } = await open('kmipd-data/clients/default')
+      const { socket, closed } = await open('kmipd-data/clients/default')
       const { subjectaltname = '' } = socket.getPeerCertificate()
-      socket.destroy()
+      socket.end()
+      await closed
       if (subjectaltname.includes(name)) return
     }
   }
