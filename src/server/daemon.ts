@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID, type X509Certificate } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import type { Config } from '../config/schema.ts'
 import type { Address } from '../config/value-types.ts'
 import { createEngine } from '../ops/create-engine.ts'
@@ -173,13 +173,13 @@ const limitsOf = ({ kmip }: Config): Limits => ({
 
 /** The scopes as the listener asks them. Whose a certificate is never changes, so that is looked up once; what its holder may is not. */
 function identitiesOf(scopes: Scopes): Identities {
-  const holders = new WeakMap<X509Certificate, Holder>()
+  const holders = new WeakMap<Buffer, Holder>()
   return {
     version: () => scopes.version(),
     async identify(certificate) {
       let holder = holders.get(certificate)
       if (holder === undefined) {
-        const found = await scopes.identify(certificate.raw)
+        const found = await scopes.identify(certificate)
         if ('refused' in found) return undefined
         holder = found
         holders.set(certificate, holder)

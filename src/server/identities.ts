@@ -1,12 +1,14 @@
-import type { X509Certificate } from 'node:crypto'
 import type { Peer } from '../ops/engine.ts'
 
 /** Who a certificate belongs to, as the scopes know it. */
 export interface Identities {
   /** Another number whenever an answer of `identify` may have changed. Cheap: it is read for every message. */
   version(): number
-  /** The peer of a certificate that our CA issued, or nothing if it is unknown, revoked, or its role or scope is gone. */
-  identify(certificate: X509Certificate): Promise<Peer | undefined>
+  /**
+   * The peer of a certificate that our CA issued, or nothing if it is unknown, revoked, or its role or scope is gone.
+   * @param certificate DER; the same buffer each time for one client
+   */
+  identify(certificate: Buffer): Promise<Peer | undefined>
 }
 
 /** A store that cannot be asked has no version: NaN, which nothing equals, so that nobody passes for known. */
@@ -20,7 +22,8 @@ export function versionOf(identities: Identities): number {
 
 /** One client certificate and what is known of it, shared by its connections. */
 export class Identity {
-  readonly certificate: X509Certificate
+  /** DER. */
+  readonly certificate: Buffer
   readonly endsMs: number
   connections = 0
   /** Absent: refused, or not looked up yet. */
@@ -30,9 +33,9 @@ export class Identity {
   #pending: Promise<Peer | undefined> | undefined
   #pendingVersion = Number.NaN
 
-  constructor(certificate: X509Certificate) {
+  constructor(certificate: Buffer, endsMs: number) {
     this.certificate = certificate
-    this.endsMs = Date.parse(certificate.validTo)
+    this.endsMs = endsMs
   }
 
   /** Look the peer up anew. Connections that ask at the same version share one look-up. */

@@ -155,15 +155,15 @@ export class Listener {
   readonly #onSecure = (socket: TLSSocket): void => {
     socket.on('error', err => this.#options.log.debug({ err }, 'a connection broke'))
     // A resumed session presents no certificate, but OpenSSL kept the one of its first handshake: who it is, is looked up all the same.
-    const certificate = socket.getPeerX509Certificate()
-    if (certificate === undefined) {
+    // (getPeerX509Certificate takes five times as long here.)
+    const { raw, fingerprint256: fingerprint, valid_to } = socket.getPeerCertificate()
+    if (raw === undefined) {
       this.#refuse(socket, 'certificate', 'a client has no certificate')
       return
     }
-    const fingerprint = certificate.fingerprint256
     let identity = this.#identities.get(fingerprint)
     if (identity === undefined) {
-      identity = new Identity(certificate)
+      identity = new Identity(raw, Date.parse(valid_to))
       this.#identities.set(fingerprint, identity)
     }
     this.#open(socket, identity, fingerprint)

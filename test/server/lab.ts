@@ -1,9 +1,9 @@
-import { randomUUID, type X509Certificate } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import type { Answer, Engine, Peer } from '../../src/ops/engine.ts'
 import { type Authority, issueClient, issueServer, makeAuthority } from '../../src/pki/authority.ts'
-import { certificatePem } from '../../src/pki/certificate.ts'
+import { certificatePem, parseCertificate } from '../../src/pki/certificate.ts'
 import { keyUsage } from '../../src/pki/extensions.ts'
 import { issueCertificate } from '../../src/pki/issue.ts'
 import { generateKey, privateKeyPem, spkiOf } from '../../src/pki/keys.ts'
@@ -84,10 +84,10 @@ export class FakeIdentities implements Identities {
   touch(): void {
     this.#version++
   }
-  async identify(certificate: X509Certificate): Promise<Peer | undefined> {
+  async identify(certificate: Buffer): Promise<Peer | undefined> {
     this.lookUps++
     await undefined
-    const serial = certificate.serialNumber
+    const { serial } = parseCertificate(certificate)
     if (!this.seen.includes(serial)) this.seen.push(serial)
     return this.refused.has(serial) ? undefined : { scope: 's', scopeName: 'scope', role: 'r', serial, may: () => true }
   }
