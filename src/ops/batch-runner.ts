@@ -44,6 +44,8 @@ export class BatchRunner {
   async run(request: Request, peer: Peer): Promise<{ items: Structure[]; entries: AuditEntry[] }> {
     const option = request.header.batchErrorContinuationOption ?? BatchErrorContinuationOption.Stop
     const undo = option === BatchErrorContinuationOption.Undo && request.items.length > 1
+    const critical = request.items.find(hasCriticalExtension)
+    if (critical) return this.#reject(critical, request.version)
     const budget = new Budget(request, this.#environment.now())
     const outcomes = undo
       ? await this.#runAsOne(request, peer, budget)
@@ -56,11 +58,20 @@ export class BatchRunner {
     return { items: [item], entries: [...entries, { operation: '-', status: 'OperationFailed', reason: name, latencyMs: 0 }] }
   }
 
+  /** A critical extension that we do not know rejects the whole message, before any of it is done. Spec: KMIP 1.4 section 6.16 */
+  #reject(item: RequestItem, version: Version): { items: Structure[]; entries: AuditEntry[] } {
+    const error = new KmipError('FeatureNotSupported', 'the request has a critical Message Extension, and no extension is known here')
+    const operation = this.#operations.get(item.operation)?.name ?? `0x${item.operation.toString(16)}`
+    const { response, entry } = failed(item, error, version, { operation, status: 'OperationFailed', latencyMs: 0 })
+    return { items: [responseItem(response)], entries: [entry] }
+  }
+
   async #runEach(request: Request, peer: Peer, budget: Budget, goOn: boolean): Promise<Outcome[]> {
     const batch = new Batch()
     const outcomes: Outcome[] = []
     const later = isAsynchronous(request)
-    for (const item of request.items) {
+    for (const [at, item] of request.items.entries()) {
+      budget.keepFor(request.items.slice(at + 1, goOn ? undefined : at + 2), request.version)
       const outcome =
         later && this.#operations.get(item.operation)?.immediate !== true
           ? this.#putOff(item, request.version, peer)
@@ -151,7 +162,6 @@ export class BatchRunner {
       if (!operation || version < operation.since || version > operation.until)
         throw new KmipError('OperationNotSupported', 'this operation is not supported in this version of the protocol')
       if (!peer.may(name)) throw new KmipError('PermissionDenied', `the role may not do ${name}`)
-      checkExtensions(item)
       const canonical = version < 20 ? requestFromV1(item.operation, item.requestPayload) : item.requestPayload
       const typed = read(resolveReferences(canonical, batch), operation.request)
       if (operation.answer) {
@@ -191,20 +201,26 @@ function failed(item: RequestItem, error: unknown, version: Version, entry: Audi
       : error instanceof MessageError
         ? new KmipError(error.reason, error.message)
         : new KmipError('GeneralFailure', 'internal error; the server\u2019s log says more', { cause: error })
-  const { code, name } = reasonFor(known, version)
-  const cause = known.cause
+  const { cause } = known
   return {
-    response: {
-      operation: item.operation,
-      uniqueBatchItemId: item.uniqueBatchItemId,
-      status: ResultStatus.OperationFailed,
-      reason: code,
-      message: known.message,
-      ...(known.payload ? { payload: responseTo(version, known.payload) } : {}),
+    response: refusal(item, known, version),
+    entry: {
+      ...entry,
+      status: 'OperationFailed',
+      reason: reasonFor(known, version).name,
+      ...(cause === undefined ? {} : { cause }),
     },
-    entry: { ...entry, status: 'OperationFailed', reason: name, ...(cause === undefined ? {} : { cause }) },
   }
 }
+
+const refusal = (item: RequestItem, error: KmipError, version: Version): ResponseItem => ({
+  operation: item.operation,
+  uniqueBatchItemId: item.uniqueBatchItemId,
+  status: ResultStatus.OperationFailed,
+  reason: reasonFor(error, version).code,
+  message: error.message,
+  ...(error.payload ? { payload: responseTo(version, error.payload) } : {}),
+})
 
 const undone = ({ response, entry }: Outcome): Outcome => ({
   response: { ...response, status: ResultStatus.OperationUndone },
@@ -217,18 +233,15 @@ function isAsynchronous({ header, version }: Request): boolean {
   return version < 20 ? value === true : value === ENUM.AsynchronousIndicator.Mandatory
 }
 
-/** Spec: KMIP 1.4 section 6.16 */
-function checkExtensions(item: RequestItem): void {
-  for (const extension of item.messageExtension)
-    if (child(extension, TAG.CriticalityIndicator)?.value === true)
-      throw new KmipError('FeatureNotSupported', 'the request has a critical Message Extension, and no extension is known here')
-}
+const hasCriticalExtension = (item: RequestItem): boolean =>
+  item.messageExtension.some(extension => child(extension, TAG.CriticalityIndicator)?.value === true)
 
 /** Watches Maximum Response Size, so that an answer that would not fit fails before its effect is stored. Spec: KMIP 1.4 section 6.3 */
 class Budget {
   static readonly unlimited = new Budget()
   readonly limit: number
   #left: number
+  #kept = 0
   readonly #header: number
 
   constructor(request?: Request, now = 0n) {
@@ -239,8 +252,15 @@ class Budget {
     this.#left = this.limit - this.#header
   }
 
+  /** Keep room for the refusal of items that come next: what is done now must still be told when they fail. */
+  keepFor(items: readonly RequestItem[], version: Version): void {
+    if (!Number.isFinite(this.limit)) return
+    this.#kept = 0
+    for (const item of items) this.#kept += sizeOf(responseItem(refusal(item, tooLarge(this.limit), version)))
+  }
+
   check(item: RequestItem, outcome: Outcome, version: Version): Outcome {
-    if (!Number.isFinite(this.limit) || sizeOf(responseItem(outcome.response)) <= this.#left) return outcome
+    if (!Number.isFinite(this.limit) || sizeOf(responseItem(outcome.response)) + this.#kept <= this.#left) return outcome
     return failed(item, tooLarge(this.limit), version, outcome.entry)
   }
 

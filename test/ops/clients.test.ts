@@ -437,11 +437,10 @@ t.test('every message that PyKMIP was recorded with is answered', async t => {
     if (result !== 'Success') failed[key] = result
   }
   t.same(failed, {
-    // Recorded ciphertexts are of other keys, one request lacks an IV on purpose, and our key cannot sign.
+    // Recorded ciphertexts are of other keys, and our key cannot sign.
     'decrypt-1.2': 'CryptographicFailure',
     'decrypt-1.2-3': 'CryptographicFailure',
     'decrypt-1.2-4': 'CryptographicFailure',
-    'encrypt-1.2-4': 'InvalidMessage',
     'sign-1.2': 'PermissionDenied',
     'signature-verify-1.2': 'PermissionDenied',
   })
