@@ -21,7 +21,7 @@ export const OBJECT_TAG: Readonly<Record<number, number>> = {
 }
 
 /** Stands around a stored object; the extension tags never appear on the wire. */
-const RECORD = { Object: 0x54f001, Format: 0x54f002 } as const
+const RECORD = { Object: 0x54f001, Format: 0x54f002, Owner: 0x54f003 } as const
 const FORMAT = 1
 
 /** A Managed Object: its attributes and, until it is destroyed, what it is made of. Spec: KMIP 1.4 section 2.2, 2.1 section 2 */
@@ -31,18 +31,21 @@ export class ManagedObject {
   readonly attributes: AttributeSet
   /** The object as the client registered it or the server made it, under its own tag; none once it is destroyed. */
   object: Item | undefined
+  /** User whom the credentials of the request named that made it; absent: all who see the scope may use it. */
+  readonly owner: string | undefined
   /** Revision in the store that this was read from; 0: not stored yet. */
   readonly revision: number
-  constructor(id: string, type: number, attributes: AttributeSet, object: Item | undefined, revision = 0) {
+  constructor(id: string, type: number, attributes: AttributeSet, object: Item | undefined, revision = 0, owner?: string) {
     this.id = id
     this.type = type
     this.attributes = attributes
     this.object = object
     this.revision = revision
+    this.owner = owner
   }
 
   copy(): ManagedObject {
-    return new ManagedObject(this.id, this.type, this.attributes.copy(), this.object, this.revision)
+    return new ManagedObject(this.id, this.type, this.attributes.copy(), this.object, this.revision, this.owner)
   }
 
   /** State by the dates that have passed at `now`, in seconds. Spec: KMIP 1.4 section 3.22, 2.1 section 4.57 */
@@ -97,6 +100,7 @@ export class ManagedObject {
       structure(RECORD.Object, [
         integer(RECORD.Format, FORMAT),
         enumeration(TAG.ObjectType, this.type),
+        ...(this.owner === undefined ? [] : [text(RECORD.Owner, this.owner)]),
         this.attributes.toItem(),
         ...(this.object ? [this.object] : []),
       ]),
@@ -110,6 +114,15 @@ export class ManagedObject {
     const type = child(record, TAG.ObjectType)?.value
     if (record.type !== TYPE.Structure || format !== FORMAT || typeof type !== 'number')
       throw new Error(`object ${id} was stored in format ${format}, which this version of kmipd does not read: use a newer one`)
-    return new ManagedObject(id, type, AttributeSet.from(child(record, TAG.Attributes)), child(record, OBJECT_TAG[type] ?? 0), revision)
+    const owner = child(record, RECORD.Owner)?.value
+    const attributes = AttributeSet.from(child(record, TAG.Attributes))
+    return new ManagedObject(
+      id,
+      type,
+      attributes,
+      child(record, OBJECT_TAG[type] ?? 0),
+      revision,
+      typeof owner === 'string' ? owner : undefined,
+    )
   }
 }

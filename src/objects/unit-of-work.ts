@@ -119,7 +119,10 @@ export class UnitOfWork {
     for (const object of this.#removed.values()) changes.push({ partition: this.scope, id: object.id, expect: object.revision })
     await this.#records.commit(changes)
     for (const object of this.#changed.values())
-      this.#cache.keep(this.scope, new ManagedObject(object.id, object.type, object.attributes, object.object, object.revision + 1))
+      this.#cache.keep(
+        this.scope,
+        new ManagedObject(object.id, object.type, object.attributes, object.object, object.revision + 1, object.owner),
+      )
     for (const object of this.#removed.values()) this.#cache.forget(this.scope, object.id)
     this.#changed.clear()
     this.#removed.clear()

@@ -29,7 +29,7 @@ export const getAttributes = operation({
   request: GetAttributesRequest,
   response: GetAttributesResponse,
   async run(request, context) {
-    const object = await context.unit.read(context.id(request.uniqueIdentifier))
+    const object = await context.readArchived(request.uniqueIdentifier)
     const wanted = request.attributeReference.map(keyOf)
     const twice = wanted.find((key, at) => wanted.indexOf(key) !== at)
     if (twice !== undefined) throw new KmipError('InvalidMessage', `${titleOf(twice)} is asked for more than once`)
@@ -47,7 +47,7 @@ export const getAttributeList = operation({
   request: UniqueIdentifierRequest,
   response: GetAttributeListResponse,
   async run(request, context) {
-    const object = await context.unit.read(context.id(request.uniqueIdentifier))
+    const object = await context.readArchived(request.uniqueIdentifier)
     const keys = new Set(object.visible(context.now(), context.settings.leaseTime).map(instance => instance.key))
     return { uniqueIdentifier: object.id, attributeReference: [...keys].map(referenceOf) }
   },
@@ -64,7 +64,7 @@ export const addAttribute = operation({
     if (request.attributeIndex !== undefined && request.attributeIndex !== 0)
       throw new KmipError('InvalidField', 'a new attribute has no Attribute Index yet')
     const object = await context.edit(request.uniqueIdentifier)
-    const item = completeNamespace(single(request.newAttribute), context)
+    const item = completeNamespace(singleAttribute(request.newAttribute), context)
     checkAdd(object, item, context.now())
     if (item.tag === TAG.Name) await context.unit.checkName(item, object.id, 'IllegalOperation')
     const instance = object.attributes.add(item)
@@ -84,9 +84,9 @@ export const modifyAttribute = operation({
   response: AttributeResponse,
   async run(request, context) {
     const object = await context.edit(request.uniqueIdentifier)
-    const item = completeNamespace(single(request.newAttribute), context)
+    const item = completeNamespace(singleAttribute(request.newAttribute), context)
     checkModify(object, item, context.now())
-    const current = request.currentAttribute && single(request.currentAttribute)
+    const current = request.currentAttribute && singleAttribute(request.currentAttribute)
     const instance = selected(object, keyOf(item), { current, index: request.attributeIndex }, context, 'InvalidField')
     if (item.tag === TAG.Name) await context.unit.checkName(item, object.id, 'IllegalOperation')
     return changed(object, object.attributes.replace(instance, item), context)
@@ -102,7 +102,7 @@ export const deleteAttribute = operation({
   response: AttributeResponse,
   async run(request, context) {
     const object = await context.edit(request.uniqueIdentifier)
-    const current = request.currentAttribute && single(request.currentAttribute)
+    const current = request.currentAttribute && singleAttribute(request.currentAttribute)
     const named = current ?? request.attributeReference
     if (!named) throw new KmipError('InvalidMessage', 'neither Current Attribute nor Attribute Reference is given')
     const key = keyOf(named)
@@ -121,7 +121,7 @@ export const deleteAttribute = operation({
 })
 
 /** The one attribute of a New Attribute or Current Attribute structure. */
-function single(attribute: Item): Item {
+export function singleAttribute(attribute: Item): Item {
   const items = attribute.type === TYPE.Structure ? attribute.value : []
   const [item] = items
   if (!item || items.length !== 1) throw new KmipError('InvalidMessage', 'exactly one attribute must be given')

@@ -9,12 +9,12 @@ import { ENUM } from '../ttlv/enumerations.ts'
 import { child, enumName, type Item, type Structure, structure } from '../ttlv/item.ts'
 import { MessageError, read, type Version, write } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
-import { Batch, Context, type Environment } from './context.ts'
+import { authenticate, hasRight } from './authentication.ts'
+import { type Asking, Batch, Context, type Environment } from './context.ts'
 import type { AuditEntry, Peer } from './engine.ts'
 import { isFailure, type Request, type RequestItem, type ResponseItem, responseItem, responseMessage } from './message.ts'
 import type { Operation } from './operation.ts'
 import { remember, resolveReferences } from './references.ts'
-import { rulesOf } from './rules.ts'
 
 const { ResultStatus, BatchErrorContinuationOption } = ENUM
 
@@ -47,15 +47,28 @@ export class BatchRunner {
     const critical = request.items.find(hasCriticalExtension)
     if (critical) return this.#reject(critical, request.version)
     const budget = new Budget(request, this.#environment.now())
+    const asking = this.#identify(request, peer)
     const outcomes = undo
-      ? await this.#runAsOne(request, peer, budget)
-      : await this.#runEach(request, peer, budget, option === BatchErrorContinuationOption.Continue)
+      ? await this.#runAsOne(request, asking, budget)
+      : await this.#runEach(request, asking, budget, option === BatchErrorContinuationOption.Continue)
     const items = outcomes.map(outcome => responseItem(outcome.response))
     const entries = outcomes.map(outcome => outcome.entry)
     if (budget.fits(items)) return { items, entries }
     const { code, name } = reasonFor(tooLarge(budget.limit), request.version)
     const item = responseItem({ status: ResultStatus.OperationFailed, reason: code, message: tooLarge(budget.limit).message })
     return { items: [item], entries: [...entries, { operation: '-', status: 'OperationFailed', reason: name, latencyMs: 0 }] }
+  }
+
+  /** Who asks inside the request; credentials that are wrong fail every item. */
+  #identify({ header }: Request, peer: Peer): Asking {
+    const { settings, tickets, now } = this.#environment
+    try {
+      return { peer, inner: authenticate(header.authentication, peer, settings.accounts, tickets, now()) }
+    } catch (error) {
+      if (error instanceof MessageError) return { peer, inner: {}, refused: new KmipError(error.reason, error.message) }
+      if (error instanceof KmipError) return { peer, inner: {}, refused: error }
+      throw error
+    }
   }
 
   /** A critical extension that we do not know rejects the whole message, before any of it is done. Spec: KMIP 1.4 section 6.16 */
@@ -66,7 +79,7 @@ export class BatchRunner {
     return { items: [responseItem(response)], entries: [entry] }
   }
 
-  async #runEach(request: Request, peer: Peer, budget: Budget, goOn: boolean): Promise<Outcome[]> {
+  async #runEach(request: Request, asking: Asking, budget: Budget, goOn: boolean): Promise<Outcome[]> {
     const batch = new Batch()
     const outcomes: Outcome[] = []
     const later = isAsynchronous(request)
@@ -74,8 +87,8 @@ export class BatchRunner {
       budget.keepFor(request.items.slice(at + 1, goOn ? undefined : at + 2), request.version)
       const outcome =
         later && this.#operations.get(item.operation)?.immediate !== true
-          ? this.#putOff(item, request.version, peer)
-          : await this.#runAlone(item, request.version, peer, batch, budget)
+          ? this.#putOff(item, request.version, asking)
+          : await this.#runAlone(item, request.version, asking, batch, budget)
       outcomes.push(outcome)
       budget.spend(responseItem(outcome.response))
       if (isFailure(outcome.response) && !goOn) break
@@ -84,17 +97,17 @@ export class BatchRunner {
   }
 
   /** Promise to do an item later, and tell by which value the client can ask for the outcome. Spec: KMIP 1.4 section 6.7, 2.1 section 9.2 */
-  #putOff(item: RequestItem, version: Version, peer: Peer): Outcome {
+  #putOff(item: RequestItem, version: Version, asking: Asking): Outcome {
     const { jobs, now, randomBytes, defer } = this.#environment
     const name = this.#operations.get(item.operation)?.name ?? `0x${item.operation.toString(16)}`
     const entry: AuditEntry = { operation: name, status: 'OperationPending', latencyMs: 0 }
     try {
       const job = jobs.submit({
         correlation: randomBytes(CORRELATION_BYTES),
-        owner: `${peer.scope}/${peer.role}`,
+        owner: `${asking.peer.scope}/${asking.peer.role}`,
         operation: item.operation,
         submitted: now(),
-        run: async () => (await this.#runAlone(item, version, peer, new Batch(), Budget.unlimited)).response,
+        run: async () => (await this.#runAlone(item, version, asking, new Batch(), Budget.unlimited)).response,
       })
       defer(() => jobs.run(job))
       const { operation, uniqueBatchItemId } = item
@@ -105,12 +118,12 @@ export class BatchRunner {
   }
 
   /** One item, in a unit of work of its own that is durable before the answer is given. */
-  async #runAlone(item: RequestItem, version: Version, peer: Peer, batch: Batch, budget: Budget): Promise<Outcome> {
+  async #runAlone(item: RequestItem, version: Version, asking: Asking, batch: Batch, budget: Budget): Promise<Outcome> {
     const { placeholder } = batch
     for (let attempt = 1; ; attempt++) {
-      const unit = new UnitOfWork(this.#records, this.#cache, peer.scope)
+      const unit = new UnitOfWork(this.#records, this.#cache, asking.peer.scope)
       batch.placeholder = placeholder
-      const outcome = await this.#runItem(item, version, peer, batch, unit)
+      const outcome = await this.#runItem(item, version, asking, batch, unit)
       if (isFailure(outcome.response) || !unit.isChanged) return budget.check(item, outcome, version)
       const checked = budget.check(item, outcome, version)
       if (isFailure(checked.response)) return checked
@@ -124,13 +137,13 @@ export class BatchRunner {
   }
 
   /** All items in one unit of work: when one fails, none happened. Spec: KMIP 1.4 section 11.43, BL-M-2 of the 2.1 profiles */
-  async #runAsOne(request: Request, peer: Peer, budget: Budget): Promise<Outcome[]> {
+  async #runAsOne(request: Request, asking: Asking, budget: Budget): Promise<Outcome[]> {
     for (let attempt = 1; ; attempt++) {
-      const unit = new UnitOfWork(this.#records, this.#cache, peer.scope)
+      const unit = new UnitOfWork(this.#records, this.#cache, asking.peer.scope)
       const batch = new Batch()
       const outcomes: Outcome[] = []
       for (const item of request.items) {
-        const outcome = budget.check(item, await this.#runItem(item, request.version, peer, batch, unit), request.version)
+        const outcome = budget.check(item, await this.#runItem(item, request.version, asking, batch, unit), request.version)
         outcomes.push(outcome)
         if (isFailure(outcome.response)) return [...outcomes.slice(0, -1).map(undone), outcome]
       }
@@ -146,14 +159,16 @@ export class BatchRunner {
     }
   }
 
-  async #runItem(item: RequestItem, version: Version, peer: Peer, batch: Batch, unit: UnitOfWork): Promise<Outcome> {
+  async #runItem(item: RequestItem, version: Version, asking: Asking, batch: Batch, unit: UnitOfWork): Promise<Outcome> {
     const started = performance.now()
     const operation = this.#operations.get(item.operation)
     const name = operation?.name ?? `0x${item.operation.toString(16)}`
-    const context = new Context(this.#environment, peer, batch, unit, version)
+    const context = new Context(this.#environment, asking, batch, unit, version, item.operation)
     const entry = (status: string, more?: { reason?: string; cause?: unknown }): AuditEntry => ({
       operation: name,
       ...(context.subject === undefined ? {} : { object: context.subject }),
+      ...(asking.inner.user === undefined ? {} : { user: asking.inner.user }),
+      ...(context.remark === undefined ? {} : { remark: context.remark }),
       status,
       ...more,
       latencyMs: performance.now() - started,
@@ -161,7 +176,9 @@ export class BatchRunner {
     try {
       if (!operation || version < operation.since || version > operation.until)
         throw new KmipError('OperationNotSupported', 'this operation is not supported in this version of the protocol')
-      if (!peer.may(name)) throw new KmipError('PermissionDenied', `the role may not do ${name}`)
+      if (asking.refused) throw asking.refused
+      if (!asking.peer.may(name)) throw new KmipError('PermissionDenied', `the role may not do ${name}`)
+      if (!hasRight(asking.inner, item.operation, undefined)) throw new KmipError('NotAuthorised', `the ticket does not cover ${name}`)
       const canonical = version < 20 ? requestFromV1(item.operation, item.requestPayload) : item.requestPayload
       const typed = read(resolveReferences(canonical, batch), operation.request)
       if (operation.answer) {
@@ -272,6 +289,3 @@ class Budget {
     return !Number.isFinite(this.limit) || this.#header + sizeOf(structure(TAG.ResponseMessage, items)) - 8 <= this.limit
   }
 }
-
-/** Kept next to the runner that obeys it. */
-export const isOrdered = (request: Request): boolean => request.header.batchOrderOption ?? rulesOf(request.version).batchesAreOrdered

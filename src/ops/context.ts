@@ -4,12 +4,14 @@ import type { UnitOfWork } from '../objects/unit-of-work.ts'
 import { structureTo } from '../ttlv/dialect.ts'
 import type { Item } from '../ttlv/item.ts'
 import type { Version } from '../ttlv/spec.ts'
+import { type Account, hasRight, type Inner } from './authentication.ts'
 import type { Peer } from './engine.ts'
 import type { GroupMembers } from './group-members.ts'
 import type { Jobs } from './jobs.ts'
 import type { Operation } from './operation.ts'
 import { type Rules, rulesOf } from './rules.ts'
 import type { Streams } from './streams.ts'
+import type { Tickets } from './tickets.ts'
 
 /** What an operator can set about the operations. */
 export interface Settings {
@@ -23,6 +25,10 @@ export interface Settings {
   readonly maxIterations: number
   /** Bytes that RNG Retrieve gives at most. */
   readonly maxRandom: number
+  /** Users and devices that credentials inside a request can name; none: the certificate alone says who is asking. */
+  readonly accounts: readonly Account[]
+  /** Interop is answered, for conformance tests. */
+  readonly interop: boolean
   /** Object Groups in which a fresh key is made when a client asks for a fresh member and there is none. */
   readonly freshGroups: readonly string[]
   readonly productName: string
@@ -40,6 +46,7 @@ export interface Environment {
   readonly streams: Streams
   readonly groups: GroupMembers
   readonly jobs: Jobs
+  readonly tickets: Tickets
   /** Run something soon, but not now. */
   defer(work: () => Promise<void>): void
   readonly operations: readonly Operation[]
@@ -53,6 +60,14 @@ export class Batch {
   readonly identifiers: string[] = []
 }
 
+/** Who asks: by certificate, and inside the request. */
+export interface Asking {
+  readonly peer: Peer
+  readonly inner: Inner
+  /** Why nothing of the request is done: its credentials are wrong. */
+  readonly refused?: KmipError
+}
+
 /** All that an operation may touch. */
 export class Context {
   readonly unit: UnitOfWork
@@ -63,10 +78,16 @@ export class Context {
   readonly version: Version
   /** The object that the item is about, for the audit log. */
   subject: string | undefined
+  /** What the client wants to have in the log. */
+  remark: string | undefined
+  readonly inner: Inner
+  readonly #operation: number
 
-  constructor(environment: Environment, peer: Peer, batch: Batch, unit: UnitOfWork, version: Version) {
+  constructor(environment: Environment, asking: Asking, batch: Batch, unit: UnitOfWork, version: Version, operation: number) {
     this.environment = environment
-    this.peer = peer
+    this.peer = asking.peer
+    this.inner = asking.inner
+    this.#operation = operation
     this.batch = batch
     this.unit = unit
     this.version = version
@@ -91,14 +112,27 @@ export class Context {
     const id = given ?? this.batch.placeholder
     if (id === undefined) throw new KmipError('InvalidMessage', 'no Unique Identifier is given, and the ID Placeholder is empty')
     this.subject = id
+    if (!hasRight(this.inner, this.#operation, id)) throw new KmipError('NotAuthorised', 'the ticket does not cover this object')
     return id
   }
 
   /** The object that a request is about, to read. @throws KmipError Object Not Found, Object Archived */
   async read(given: string | undefined): Promise<ManagedObject> {
-    const object = await this.unit.read(this.id(given))
+    const object = await this.readArchived(given)
     if (object.archived) throw new KmipError('ObjectArchived', 'the object is archived; recover it first')
     return object
+  }
+
+  /** The same, archived or not. @throws KmipError Object Not Found, Permission Denied */
+  async readArchived(given: string | undefined): Promise<ManagedObject> {
+    const object = await this.unit.read(this.id(given))
+    if (!this.mayUse(object)) throw new KmipError('PermissionDenied', 'the object belongs to another user')
+    return object
+  }
+
+  /** Whether whom the credentials name may use the object: its own, and those that belong to nobody. */
+  mayUse(object: ManagedObject): boolean {
+    return object.owner === undefined || this.inner.user === undefined || object.owner === this.inner.user
   }
 
   /** The object that a request is about, to change. @throws KmipError as `read` */

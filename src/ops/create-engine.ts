@@ -13,6 +13,7 @@ import { OPERATIONS } from './index.ts'
 import { Jobs } from './jobs.ts'
 import { type Request, readRequest, responseItem, responseMessage, versionOf } from './message.ts'
 import { Streams } from './streams.ts'
+import { Tickets } from './tickets.ts'
 import { SUPPORTED_VERSIONS } from './versions.ts'
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -21,6 +22,8 @@ export const DEFAULT_SETTINGS: Settings = {
   maxBatch: 100,
   maxIterations: 10_000_000,
   maxRandom: 65_536,
+  accounts: [],
+  interop: false,
   freshGroups: [],
   productName: 'kmipd',
   productVersion: '0.1.0',
@@ -52,6 +55,7 @@ export function createEngine(options: EngineOptions): Engine {
     streams: new Streams(),
     groups: new GroupMembers(),
     jobs: new Jobs(),
+    tickets: new Tickets(),
     defer: options.defer ?? (work => void setTimeout(() => void work(), ASYNCHRONOUS_DELAY_MS)),
     operations: OPERATIONS,
   }

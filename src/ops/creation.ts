@@ -111,7 +111,7 @@ export async function finish(context: Context, making: Making, attributes: Attri
   for (const item of digestsOf(making.object)) if (!attributes.has(TAG.Digest)) attributes.add(item)
   const id = making.id ?? context.environment.newId()
   attributes.set(bytes(TAG.ShortUniqueIdentifier, createHash('sha256').update(id).digest()))
-  const object = new ManagedObject(id, making.type, attributes, making.object)
+  const object = new ManagedObject(id, making.type, attributes, making.object, 0, context.inner.user)
   object.touch(now)
   context.unit.add(object)
   return object

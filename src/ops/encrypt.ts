@@ -44,11 +44,11 @@ export const encrypt = operation({
     >(request, { operation: 'Encrypt', object: object.id }, context, {
       whole: () => whole(object, request, needed(data)),
       begin: () => cryptographic(() => beginEncrypt(object, request)),
-      update: (stream, part) => ({ data: stream.update(part) }),
+      update: (stream, part) => some(stream.update(part)),
       final: async (stream, part) => {
         const start = stream.update(part)
         const { data: end, tag } = await cryptographic(() => stream.final())
-        return { data: Buffer.concat([start, end]), ...(tag ? { authenticatedEncryptionTag: tag } : {}) }
+        return { ...some(Buffer.concat([start, end])), ...(tag ? { authenticatedEncryptionTag: tag } : {}) }
       },
     })
     return { uniqueIdentifier: object.id, ...answer }
@@ -72,12 +72,15 @@ export const decrypt = operation({
           stream: createDecryptStream(secretBytes(object), named(parametersFor(object, request.cryptographicParameters)), inputOf(request)),
           first: {},
         })),
-      update: (stream, part) => ({ data: stream.update(part) }),
-      final: async (stream, part) => ({ data: Buffer.concat([stream.update(part), (await cryptographic(() => stream.final())).data]) }),
+      update: (stream, part) => some(stream.update(part)),
+      final: async (stream, part) => some(Buffer.concat([stream.update(part), (await cryptographic(() => stream.final())).data])),
     })
     return { uniqueIdentifier: object.id, ...answer }
   },
 })
+
+/** Nothing comes of a part that the cipher holds back. */
+const some = (data: Buffer): { data?: Buffer } => (data.length > 0 ? { data } : {})
 
 const needed = (data: Buffer | undefined): Buffer => {
   if (!data) throw new KmipError('InvalidMessage', 'Data is missing')
@@ -95,10 +98,13 @@ const inputOf = (request: Encrypting | Decrypting): { iv?: Buffer; aad?: Buffer;
   ...('authenticatedEncryptionTag' in request && request.authenticatedEncryptionTag ? { tag: request.authenticatedEncryptionTag } : {}),
 })
 
-/** The IV that the server makes when Random IV is true and the client gave none. Spec: KMIP 1.4 section 3.6 */
+/**
+ * The IV that the server makes when the client gave none. Not only when Random IV is true, as the specification has it: PyKMIP's clients leave
+ * both out, and look for the IV in the answer. Spec: KMIP 1.4 section 3.6
+ */
 function serverIv(object: ManagedObject, request: Encrypting): Buffer | undefined {
   const parameters = parametersFor(object, request.cryptographicParameters)
-  return parameters.randomIv === true && !request.ivCounterNonce ? randomIv(named(parameters)) : undefined
+  return parameters.randomIv !== false && !request.ivCounterNonce ? randomIv(named(parameters)) : undefined
 }
 
 function beginEncrypt(object: ManagedObject, request: Encrypting): { stream: CipherStream; first: { ivCounterNonce?: Buffer } } {

@@ -14,6 +14,10 @@ export interface Peer {
 export interface AuditEntry {
   readonly operation: string
   readonly object?: string
+  /** Whom credentials inside the request name. */
+  readonly user?: string
+  /** What the client asked to be logged, without control characters. */
+  readonly remark?: string
   readonly status: string
   readonly reason?: string
   readonly latencyMs: number

@@ -40,7 +40,7 @@ export const exportObject = operation({
   request: GetRequest,
   response: ExportResponse,
   async run(request, context) {
-    const found = await context.unit.read(context.id(request.uniqueIdentifier))
+    const found = await context.readArchived(request.uniqueIdentifier)
     const object = found.destroyed ? undefined : await outgoing(found, request, context)
     context.place(found.id)
     const attributes = AttributeSet.toItem(found.visible(context.now(), context.settings.leaseTime))

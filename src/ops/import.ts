@@ -44,13 +44,14 @@ export const importObject = operation({
     const existing = await context.unit.find(id)
     if (existing && request.replaceExisting !== true)
       throw new KmipError('ObjectAlreadyExists', 'an object with this Unique Identifier exists')
+    if (existing && !context.mayUse(existing)) throw new KmipError('PermissionDenied', 'the object belongs to another user')
     if (existing) await context.unit.remove(id)
     const content = request.keyWrapType === KeyWrapType.NotWrapped ? await unwrapped(object, context) : object
     const given = request.attributes?.type === TYPE.Structure ? request.attributes.value : []
     const items = [...given, ...missingFacts(type, content, given)]
     const attributes = importedAttributes(items, context)
     await finish(context, { type, object: content, requested: items, serverMade: false, id }, attributes)
-    if (existing) context.unit.add(new ManagedObject(id, type, attributes, content, existing.revision))
+    if (existing) context.unit.add(new ManagedObject(id, type, attributes, content, existing.revision, existing.owner))
     context.place(id)
     return { uniqueIdentifier: id }
   },

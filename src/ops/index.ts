@@ -9,12 +9,16 @@ import { importObject } from './import.ts'
 import { createKeyPair } from './key-pair.ts'
 import { activate, archive, destroy, recover, revoke } from './lifecycle.ts'
 import { locate } from './locate.ts'
+import { delegatedLogin, login, logout } from './login.ts'
 import { hash, mac, macVerify } from './mac.ts'
 import type { Operation } from './operation.ts'
 import { rngRetrieve, rngSeed } from './random.ts'
 import { register } from './register.ts'
 import { reKey, reKeyKeyPair } from './rekey.ts'
+import { adjustAttribute, setAttribute } from './set-attribute.ts'
 import { sign, signatureVerify } from './sign.ts'
+import { createSplitKey, joinSplitKey } from './split-key.ts'
+import { interop, log, ping } from './talk.ts'
 import { check, getUsageAllocation, obtainLease } from './usage.ts'
 
 /** Every operation that kmipd does; what is not here is answered with Operation Not Supported, and Query does not name it. */
@@ -57,4 +61,14 @@ export const OPERATIONS: readonly Operation[] = [
   cancel,
   process,
   queryAsynchronousRequests,
+  createSplitKey,
+  joinSplitKey,
+  setAttribute,
+  adjustAttribute,
+  login,
+  delegatedLogin,
+  logout,
+  log,
+  ping,
+  interop,
 ]

@@ -33,7 +33,7 @@ const COMPONENT_TAGS = {
 } as const satisfies Record<keyof KeyComponents, number>
 
 /** An unsigned number as a Big Integer: two's complement, a multiple of eight bytes. */
-function signed(unsigned: Uint8Array): Buffer {
+export function signed(unsigned: Uint8Array): Buffer {
   let start = 0
   while (start < unsigned.length && unsigned[start] === 0) start++
   const digits = unsigned.subarray(start)
@@ -41,6 +41,13 @@ function signed(unsigned: Uint8Array): Buffer {
   const result = Buffer.alloc(length)
   result.set(digits, length - digits.length)
   return result
+}
+
+/** The digits of a positive Big Integer, without sign bytes. */
+export function unsignedOf(value: Buffer): Buffer {
+  let start = 0
+  while (start < value.length - 1 && value[start] === 0) start++
+  return value.subarray(start)
 }
 
 /** Components in the order that the specification's tables give them. */

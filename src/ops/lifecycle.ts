@@ -125,7 +125,8 @@ export const recover = operation({
   request: UniqueIdentifierRequest,
   response: UniqueIdentifierResponse,
   async run(request, context) {
-    const object = await context.unit.edit(context.id(request.uniqueIdentifier))
+    const { id } = await context.readArchived(request.uniqueIdentifier)
+    const object = await context.unit.edit(id)
     object.attributes.remove(TAG.ArchiveDate)
     object.touch(context.now())
     context.place(object.id)

@@ -73,7 +73,7 @@ async function searchAll({ filters, terms, request, offset, limit }: Search, con
   for await (const object of context.unit.candidates(terms)) {
     // Counting all that match is for the count alone once the page is full; past this many objects it is not worth the time.
     if (++looked > COUNT_LIMIT && found.length === limit && seen.size > offset + 1) return { found, located: undefined }
-    if (seen.has(object.id) || !isAsked(object, filters, request, context)) continue
+    if (seen.has(object.id) || !context.mayUse(object) || !isAsked(object, filters, request, context)) continue
     seen.add(object.id)
     if (seen.size > offset && found.length < limit) found.push(object.id)
   }

@@ -2,10 +2,8 @@ import type { Version } from '../ttlv/spec.ts'
 
 /** Rules that themselves changed between versions; operations ask for the rule, never for the version. */
 export interface Rules {
-  /** Without a Storage Status Mask a Locate finds on-line objects only, and destroyed ones are not on-line. Spec: KMIP 2.1 section 6.1.28 */
-  readonly locateFindsOnlineOnly: boolean /** An instance of an attribute is selected by its index, otherwise by its value. Spec: KMIP 1.4 section 4.15, 2.1 section 6.1.34 */
-  readonly attributesHaveIndex: boolean /** Batches are in order unless the request says otherwise. Spec: KMIP 1.4 section 6.12, 2.1 section 9.6 */
-  readonly batchesAreOrdered: boolean
+  /** An instance of an attribute is selected by its index, otherwise by its value. Spec: KMIP 1.4 section 4.15, 2.1 section 6.1.34 */
+  readonly attributesHaveIndex: boolean
   /** Keys come in these formats unless another is asked for. Spec: KMIP 2.1 section 4.26 */
   readonly defaultFormats: boolean
 }
@@ -15,11 +13,7 @@ const cache = new Map<Version, Rules>()
 export function rulesOf(version: Version): Rules {
   let rules = cache.get(version)
   if (!rules) {
-    rules = {
-      attributesHaveIndex: version < 20,
-      batchesAreOrdered: version >= 20,
-      defaultFormats: version >= 20,
-    }
+    rules = { attributesHaveIndex: version < 20, defaultFormats: version >= 20 }
     cache.set(version, rules)
   }
   return rules

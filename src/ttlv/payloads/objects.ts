@@ -1,4 +1,19 @@
-import { boolean, date, enumeration, type Fields, integer, interval, item, long, oneOf, optional, repeated, struct, text } from '../spec.ts'
+import {
+  big,
+  boolean,
+  date,
+  enumeration,
+  type Fields,
+  integer,
+  interval,
+  item,
+  long,
+  oneOf,
+  optional,
+  repeated,
+  struct,
+  text,
+} from '../spec.ts'
 import { TAG } from '../tags.ts'
 import { attributes, DerivationParameters, KeyWrappingSpecification, MANAGED_OBJECTS, RevocationReason } from './structures.ts'
 
@@ -172,4 +187,39 @@ export const ObtainLeaseResponse = {
 export const GetUsageAllocationRequest = {
   uniqueIdentifier: optional(text(TAG.UniqueIdentifier)),
   usageLimitsCount: long(TAG.UsageLimitsCount),
+} as const satisfies Fields
+
+// Spec: KMIP 2.1 section 6.1.51 and 6.1.3
+export const SetAttributeRequest = {
+  uniqueIdentifier: optional(text(TAG.UniqueIdentifier)),
+  newAttribute: attributes(TAG.NewAttribute),
+} as const satisfies Fields
+export const AdjustAttributeRequest = {
+  uniqueIdentifier: optional(text(TAG.UniqueIdentifier)),
+  attributeReference: item(TAG.AttributeReference),
+  adjustmentType: enumeration(TAG.AdjustmentType),
+  adjustmentValue: optional(item(TAG.AdjustmentValue)),
+} as const satisfies Fields
+
+// Spec: KMIP 1.4 section 4.38 and 4.39, 2.1 section 6.1.10 and 6.1.27
+export const CreateSplitKeyRequest = {
+  objectType: enumeration(TAG.ObjectType),
+  uniqueIdentifier: optional(text(TAG.UniqueIdentifier)),
+  splitKeyParts: integer(TAG.SplitKeyParts),
+  splitKeyThreshold: integer(TAG.SplitKeyThreshold),
+  splitKeyMethod: enumeration(TAG.SplitKeyMethod),
+  primeFieldSize: optional(big(TAG.PrimeFieldSize)),
+  attributes: optional(attributes(TAG.Attributes)),
+  protectionStorageMasks: protectionStorageMasks(TAG.ProtectionStorageMasks),
+} as const satisfies Fields
+export const JoinSplitKeyRequest = {
+  objectType: enumeration(TAG.ObjectType),
+  uniqueIdentifier: repeated(text(TAG.UniqueIdentifier)),
+  secretDataType: optional(enumeration(TAG.SecretDataType)),
+  attributes: optional(attributes(TAG.Attributes)),
+  protectionStorageMasks: protectionStorageMasks(TAG.ProtectionStorageMasks),
+} as const satisfies Fields
+export const SplitKeyResponse = {
+  objectType: optional(enumeration(TAG.ObjectType, { until: 12 })),
+  uniqueIdentifier: repeated(text(TAG.UniqueIdentifier)),
 } as const satisfies Fields
