@@ -37,14 +37,16 @@ export const encryptCommand = (io: Io): Command => ({
       .positional('file', { type: 'string', describe: 'what to encrypt; absent or -: standard input' })
       .option('mode', { choices: MODES, default: 'GCM' as const, describe: 'block cipher mode' })
       .example('$0 client encrypt 6a2e… note.txt > note.json', ''),
-  handler: (argv: CipherArguments) =>
-    withClient(argv, io, async client => {
-      const { encrypt } = await import('../client/operations.ts')
-      const { data, iv, tag } = await encrypt(client, argv.id, await readInput(argv.file, io), OPTIONS[argv.mode])
+  async handler(argv: CipherArguments) {
+    const { encrypt } = await import('../client/operations.ts')
+    const plain = await readInput(argv.file, io)
+    await withClient(argv, io, async client => {
+      const { data, iv, tag } = await encrypt(client, argv.id, plain, OPTIONS[argv.mode])
       printJson(io, { mode: argv.mode, data: data.toString('base64'), iv: iv?.toString('base64'), tag: tag?.toString('base64') } satisfies {
         [field in keyof Sealed]: Sealed[field] | undefined
       })
-    }),
+    })
+  },
 })
 
 export const decryptCommand = (io: Io): Command => ({
@@ -55,17 +57,18 @@ export const decryptCommand = (io: Io): Command => ({
       .positional('id', { type: 'string', demandOption: true, describe: 'unique identifier of the key' })
       .positional('file', { type: 'string', describe: 'JSON as encrypt prints it; absent or -: standard input' })
       .example('$0 client decrypt 6a2e… note.json', ''),
-  handler: (argv: CipherArguments) =>
-    withClient(argv, io, async client => {
-      const { decrypt } = await import('../client/operations.ts')
-      const { mode, data, iv, tag } = sealedOf(await readInput(argv.file, io))
-      const options = {
-        ...OPTIONS[mode],
-        ...(iv !== undefined && { iv: Buffer.from(iv, 'base64') }),
-        ...(tag !== undefined && { tag: Buffer.from(tag, 'base64') }),
-      }
+  async handler(argv: CipherArguments) {
+    const { decrypt } = await import('../client/operations.ts')
+    const { mode, data, iv, tag } = sealedOf(await readInput(argv.file, io))
+    const options = {
+      ...OPTIONS[mode],
+      ...(iv !== undefined && { iv: Buffer.from(iv, 'base64') }),
+      ...(tag !== undefined && { tag: Buffer.from(tag, 'base64') }),
+    }
+    await withClient(argv, io, async client => {
       io.stdout.write(await decrypt(client, argv.id, Buffer.from(data, 'base64'), options))
-    }),
+    })
+  },
 })
 
 function sealedOf(bytes: Buffer): Sealed {

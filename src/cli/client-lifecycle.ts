@@ -37,12 +37,12 @@ export const revokeCommand = (io: Io): Command => ({
       .option('reason', { type: 'string', default: 'CessationOfOperation', describe: 'such as KeyCompromise' })
       .option('message', { type: 'string', requiresArg: true, describe: 'more about the reason' })
       .example('$0 client revoke 6a2e… --reason KeyCompromise', ''),
-  handler: (argv: LifecycleArguments & { readonly reason: string; readonly message?: string }) =>
-    change(argv, io, 'revoked', async client => {
-      const { revoke } = await import('../client/operations.ts')
-      const { ENUM } = await import('../ttlv/enumerations.ts')
-      await revoke(client, argv.id, await named(ENUM.RevocationReasonCode, argv.reason, 'reason'), argv.message)
-    }),
+  async handler(argv: LifecycleArguments & { readonly reason: string; readonly message?: string }) {
+    const { revoke } = await import('../client/operations.ts')
+    const { ENUM } = await import('../ttlv/enumerations.ts')
+    const reason = await named(ENUM.RevocationReasonCode, argv.reason, 'reason')
+    await change(argv, io, 'revoked', client => revoke(client, argv.id, reason, argv.message))
+  },
 })
 
 export const destroyCommand = (io: Io): Command => ({

@@ -1,4 +1,4 @@
-import type { CreateOptions } from '../client/operations.ts'
+import type { Item } from '../ttlv/item.ts'
 import { type ConnectionArguments, connectionOptions, withClient } from './client-connection.ts'
 import { type Command, type Io, printJson, printLines, readInput } from './io.ts'
 import { named } from './named.ts'
@@ -44,13 +44,15 @@ export const createCommand = (io: Io): Command => ({
       .option('usage', { type: 'string', default: 'Encrypt,Decrypt', describe: 'what it may be used for' })
       .option('activate', { type: 'boolean', describe: 'activate it too' })
       .example('$0 client create --name backup --activate', ''),
-  handler: (argv: CreateArguments) =>
-    withClient(argv, io, async client => {
-      const { activate, create } = await import('../client/operations.ts')
-      const id = await create(client, { ...(await keyOptions(argv)), length: argv.length })
+  async handler(argv: CreateArguments) {
+    const { activate, create } = await import('../client/operations.ts')
+    const options = { ...(await keyOptions(argv)), length: argv.length }
+    await withClient(argv, io, async client => {
+      const id = await create(client, options)
       if (argv.activate) await activate(client, id)
       showId(id, argv, io)
-    }),
+    })
+  },
 })
 
 interface RegisterArguments extends Omit<CreateArguments, 'length'> {
@@ -71,17 +73,20 @@ export const registerCommand = (io: Io): Command => ({
       .option('activate', { type: 'boolean', describe: 'activate it too' })
       .example('$0 client register key.bin --name backup', '')
       .example('printf %s "$PASSWORD" | $0 client register --secret --name db', ''),
-  handler: (argv: RegisterArguments) =>
-    withClient(argv, io, async client => {
-      const { activate, registerSecretData, registerSymmetricKey } = await import('../client/operations.ts')
-      const bytes = await readInput(argv.file, io)
-      if (bytes.length === 0) throw new UsageError('there is nothing to register')
+  async handler(argv: RegisterArguments) {
+    const { activate, registerSecretData, registerSymmetricKey } = await import('../client/operations.ts')
+    const bytes = await readInput(argv.file, io)
+    if (bytes.length === 0) throw new UsageError('there is nothing to register')
+    const { algorithm, usage, name } = await keyOptions(argv)
+    const naming = name === undefined ? {} : { name }
+    await withClient(argv, io, async client => {
       const id = argv.secret
-        ? await registerSecretData(client, bytes, argv.name === undefined ? {} : { name: argv.name })
-        : await registerSymmetricKey(client, bytes, await keyOptions(argv))
+        ? await registerSecretData(client, bytes, naming)
+        : await registerSymmetricKey(client, bytes, { algorithm, usage, ...naming })
       if (argv.activate) await activate(client, id)
       showId(id, argv, io)
-    }),
+    })
+  },
 })
 
 export const getCommand = (io: Io): Command => ({
@@ -124,22 +129,25 @@ export const locateCommand = (io: Io): Command => ({
       .option('state', { type: 'string', requiresArg: true, describe: 'their state, such as Active' })
       .option('limit', { type: 'number', describe: 'so many at most' })
       .example('$0 client locate --name backup --state Active', ''),
-  handler: (argv: LocateArguments) =>
-    withClient(argv, io, async client => {
-      const { locate, nameItem } = await import('../client/operations.ts')
-      const { ENUM } = await import('../ttlv/enumerations.ts')
-      const { enumeration } = await import('../ttlv/item.ts')
-      const { TAG } = await import('../ttlv/tags.ts')
-      const { name, type, state, limit } = argv
-      const filters = [
-        ...(type === undefined ? [] : [enumeration(TAG.ObjectType, ENUM.ObjectType[await named(ENUM.ObjectType, type, 'object type')])]),
-        ...(name === undefined ? [] : [nameItem(name)]),
-        ...(state === undefined ? [] : [enumeration(TAG.State, ENUM.State[await named(ENUM.State, state, 'state')])]),
-      ]
-      const ids = await locate(client, filters, limit === undefined ? {} : { maximumItems: limit })
-      argv.json ? printJson(io, ids) : printLines(io, ids)
-    }),
+  async handler(argv: LocateArguments) {
+    const { locate } = await import('../client/operations.ts')
+    const filters = await filtersOf(argv)
+    const ids = await withClient(argv, io, client => locate(client, filters, argv.limit === undefined ? {} : { maximumItems: argv.limit }))
+    argv.json ? printJson(io, ids) : printLines(io, ids)
+  },
 })
+
+async function filtersOf({ name, type, state }: LocateArguments): Promise<Item[]> {
+  const { nameItem } = await import('../client/operations.ts')
+  const { ENUM } = await import('../ttlv/enumerations.ts')
+  const { enumeration } = await import('../ttlv/item.ts')
+  const { TAG } = await import('../ttlv/tags.ts')
+  return [
+    ...(type === undefined ? [] : [enumeration(TAG.ObjectType, ENUM.ObjectType[await named(ENUM.ObjectType, type, 'object type')])]),
+    ...(name === undefined ? [] : [nameItem(name)]),
+    ...(state === undefined ? [] : [enumeration(TAG.State, ENUM.State[await named(ENUM.State, state, 'state')])]),
+  ]
+}
 
 export const attributesCommand = (io: Io): Command => ({
   command: 'attributes <id> [names..]',
@@ -171,7 +179,7 @@ function valueIn(attribute: string): unknown {
   return value.find(({ tag }) => tag === 'AttributeValue')?.value
 }
 
-async function keyOptions(argv: Pick<CreateArguments, 'name' | 'algorithm' | 'usage'>): Promise<CreateOptions> {
+async function keyOptions(argv: Pick<CreateArguments, 'name' | 'algorithm' | 'usage'>) {
   const { ENUM, MASK } = await import('../ttlv/enumerations.ts')
   const masks = await Promise.all(argv.usage.split(',').map(name => named(MASK.CryptographicUsageMask, name.trim(), 'usage')))
   return {

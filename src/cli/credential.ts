@@ -48,7 +48,7 @@ const sign = (io: Io): Command => ({
   handler: ({ scope, role, csr, format, ...rest }: CredentialArguments) =>
     withScopes(rest, io, async scopes => {
       const request = readFileSync(resolve(io.cwd, csr), 'utf8')
-      show(await scopes.signRequest(scope, role, { csr: request, format: formatFor(format, rest) }), rest, io)
+      await show(await scopes.signRequest(scope, role, { csr: request, format: formatFor(format, rest) }), rest, io)
     }),
 })
 
@@ -83,7 +83,7 @@ const lookup = (io: Io): Command => ({
   handler: ({ scope, role, serial, format, ...rest }: CredentialArguments) =>
     withScopes(rest, io, async scopes => {
       const answer = await scopes.lookupCredential(scope, role, { serial_number: serial!, format: formatFor(format, rest) })
-      show(answer, rest, io)
+      await show(answer, rest, io)
     }),
 })
 
