@@ -1,6 +1,6 @@
 import { TYPE } from '../ttlv/item.ts'
 import { TAG } from '../ttlv/tags.ts'
-import { fieldOf, type Pattern, valueAt } from './pattern.ts'
+import { fieldOf, fieldsOf, type Pattern, valueAt } from './pattern.ts'
 
 /** What to do about a slip in a published case. */
 export interface Defect {
@@ -38,6 +38,21 @@ export const DEFECTS: readonly Defect[] = [
     cases: /^TC-ECC-3-1[01]$/,
     reason: 'the keys that Get shows are other ones than those registered (KMIP 1.1 section 4.11: as registered)',
     free: new Set([TAG.KeyMaterial]),
+  },
+  {
+    cases: /^TC-95-1[01]$/,
+    reason: 'shows the lease of another server; later versions of the case show the maximum',
+    free: new Set([TAG.LeaseTime]),
+  },
+  {
+    cases: /^TC-SJ-[24]-\d\d$/,
+    reason: 'the answer to the Get of the last part shows the identifier of the first',
+    repair: nameLastPart,
+  },
+  {
+    cases: /^TC-OFFSET-1-13$/,
+    reason: 'lists the newest first, yet pages through the same objects from the oldest; 1.4 and later have the newest first in both',
+    repair: turnPages,
   },
   {
     cases: /^TC-RNG-ATTR-2-13$/,
@@ -109,4 +124,29 @@ function nameAttributes(message: Pattern): Pattern {
     item: { tag: TAG.AttributeName, type: TYPE.TextString, value: 'Cryptographic Parameters' },
   }
   return { ...message, fields: [name, ...fields] }
+}
+
+/** The same message with every placeholder and text inside put through `change`. */
+function changed(message: Pattern, change: (text: string) => string): Pattern {
+  if (message.kind === 'structure') return { ...message, fields: message.fields.map(field => changed(field, change)) }
+  if (message.kind === 'placeholder') return { ...message, placeholder: { ...message.placeholder, name: change(message.placeholder.name) } }
+  return message.item.type === TYPE.TextString ? { ...message, item: { ...message.item, value: change(message.item.value) } } : message
+}
+
+/** Pages of one object each, from the newest of the five instead of from the oldest. */
+function turnPages(message: Pattern): Pattern {
+  const isPage = message.tag === TAG.ResponseMessage && fieldsOf(message, TAG.BatchItem).length === 2
+  if (!isPage) return message
+  return changed(message, text =>
+    text
+      .replace(/^(UNIQUE_IDENTIFIER_)(\d)$/, (_, name, n) => `${name}${4 - Number(n)}`)
+      .replace(/(-key)(\d)$/, (_, name, n) => `${name}${6 - Number(n)}`),
+  )
+}
+
+/** The identifier of the fourth part, where the case shows that of the first. */
+function nameLastPart(message: Pattern): Pattern {
+  const payload = fieldOf(fieldOf(message, TAG.BatchItem), TAG.ResponsePayload)
+  if (valueAt(payload, TAG.SplitKey, TAG.KeyPartIdentifier) !== 4) return message
+  return changed(message, text => text.replace(/^UNIQUE_IDENTIFIER_1$/, 'UNIQUE_IDENTIFIER_4'))
 }

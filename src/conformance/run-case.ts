@@ -140,13 +140,13 @@ function mayChange(step: Step, response: Item): boolean {
  * The request to send: placeholders filled, sample values replaced by what the server made of them.
  * @throws Error for a placeholder that nothing has bound
  */
-export function fill(request: Pattern, bindings: ReadonlyMap<string, Item>, session: Session, now: bigint): Item {
-  const made = new Map<string, Item>()
+export function fill(request: Pattern, bindings: Map<string, Item>, session: Session, now: bigint): Item {
   const value = ({ name, offset }: Placeholder, tag: number, type: number): Item => {
     if (name === 'NOW') return dateTime(tag, now + BigInt(offset))
     if (name.includes('_RANDOM_')) {
-      const known = made.get(name) ?? random(tag, type)
-      made.set(name, known)
+      // What the client makes up stays the same to the end of the case.
+      const known = bindings.get(name) ?? random(tag, type)
+      bindings.set(name, known)
       return known
     }
     const known = bindings.get(name) ?? session.last.get(tag)

@@ -66,7 +66,7 @@ export const addAttribute = operation({
     const object = await context.edit(request.uniqueIdentifier)
     const item = completeNamespace(singleAttribute(request.newAttribute), context)
     checkAdd(object, item, context.now())
-    if (item.tag === TAG.Name) await context.unit.checkName(item, object.id, 'IllegalOperation')
+    if (item.tag === TAG.Name) await context.unit.checkName(item, undefined, 'IllegalOperation')
     const instance = object.attributes.add(item)
     return changed(object, instance, context)
   },

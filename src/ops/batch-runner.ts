@@ -15,6 +15,7 @@ import type { AuditEntry, Peer } from './engine.ts'
 import { isFailure, type Request, type RequestItem, type ResponseItem, responseItem, responseMessage } from './message.ts'
 import type { Operation } from './operation.ts'
 import { remember, resolveReferences } from './references.ts'
+import { rulesOf } from './rules.ts'
 
 const { ResultStatus, BatchErrorContinuationOption } = ENUM
 
@@ -207,8 +208,7 @@ export class BatchRunner {
 }
 
 const isConflict = (error: unknown): boolean => error instanceof StoreError && error.code === 'conflict'
-const tooLarge = (limit: number): KmipError =>
-  new KmipError('ResponseTooLarge', `the response would be longer than the ${limit} bytes that the request allows; ask for less`)
+const tooLarge = (limit: number): KmipError => new KmipError('ResponseTooLarge', `more than ${limit} bytes; ask for less`)
 
 /** What we did not throw on purpose says nothing about itself to the client. */
 function failed(item: RequestItem, error: unknown, version: Version, entry: AuditEntry): Outcome {
@@ -236,7 +236,7 @@ const refusal = (item: RequestItem, error: KmipError, version: Version): Respons
   status: ResultStatus.OperationFailed,
   reason: reasonFor(error, version).code,
   message: error.message,
-  ...(error.payload ? { payload: responseTo(version, error.payload) } : {}),
+  ...(error.payload && rulesOf(version).failuresTellFields ? { payload: responseTo(version, error.payload) } : {}),
 })
 
 const undone = ({ response, entry }: Outcome): Outcome => ({

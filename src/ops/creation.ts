@@ -6,7 +6,7 @@ import { nameTerms } from '../objects/index-terms.ts'
 import { ManagedObject, OBJECT_TAG } from '../objects/managed-object.ts'
 import { attributeOfTag } from '../ttlv/attributes.ts'
 import { encode } from '../ttlv/binary.ts'
-import { ENUM } from '../ttlv/enumerations.ts'
+import { ENUM, MASK } from '../ttlv/enumerations.ts'
 import { boolean, bytes, child, dateTime, enumeration, type Item, integer, structure, TYPE, text } from '../ttlv/item.ts'
 import { RngParameters } from '../ttlv/payloads/server.ts'
 import { write } from '../ttlv/spec.ts'
@@ -102,10 +102,11 @@ export async function finish(context: Context, making: Making, attributes: Attri
     const sensitive = attributes.flag(TAG.Sensitive) ?? false
     const extractable = attributes.flag(TAG.Extractable) ?? true
     unset(boolean(TAG.Sensitive, sensitive))
-    unset(boolean(TAG.AlwaysSensitive, sensitive && making.serverMade))
+    unset(boolean(TAG.AlwaysSensitive, sensitive))
     unset(boolean(TAG.Extractable, extractable))
-    unset(boolean(TAG.NeverExtractable, !extractable && making.serverMade))
+    unset(boolean(TAG.NeverExtractable, !extractable))
     unset(boolean(TAG.Fresh, true))
+    unset(integer(TAG.ProtectionStorageMask, MASK.ProtectionStorageMask.Software))
     if (making.serverMade) unset(RANDOM_NUMBER_GENERATOR)
   }
   for (const item of digestsOf(making.object)) if (!attributes.has(TAG.Digest)) attributes.add(item)
@@ -139,6 +140,8 @@ function factsOf(type: number, object: Item | undefined): Item[] {
     if (block.cryptographicLength !== undefined) facts.push(integer(TAG.CryptographicLength, block.cryptographicLength))
     if (block.keyValue === undefined) facts.push(boolean(TAG.KeyValuePresent, false))
   }
+  // The published cases have certificates in format Raw, though the default format of the specification is X.509.
+  if (type === ObjectType.Certificate) facts.push(enumeration(TAG.KeyFormatType, ENUM.KeyFormatType.Raw))
   if (type === ObjectType.OpaqueObject) {
     const kind = child(object, TAG.OpaqueDataType)
     if (kind) facts.push(kind)

@@ -7,7 +7,7 @@ import { chargeUse } from './encrypt.ts'
 import { secretBytes } from './key-material.ts'
 import { operation } from './operation.ts'
 import { cryptographic, named, parametersFor } from './parameters.ts'
-import { inParts } from './parts.ts'
+import { type Expecting, expectedOf, inParts } from './parts.ts'
 import { validity } from './sign.ts'
 import { requireUse } from './use.ts'
 
@@ -52,20 +52,23 @@ export const macVerify = operation({
     const object = await context.read(request.uniqueIdentifier)
     requireUse(object, Usage.MACVerify, 'process', context)
     const parameters = named(parametersFor(object, request.cryptographicParameters))
-    const expected = (): Buffer => {
-      if (!request.macData) throw new KmipError('InvalidMessage', 'MAC Data is missing')
-      return request.macData
-    }
-    const answer = await inParts<DigestStream, { validityIndicator?: number }>(
+    const answer = await inParts<Expecting<DigestStream>, { validityIndicator?: number }>(
       request,
       { operation: 'MACVerify', object: object.id },
       context,
       {
-        whole: async () =>
-          validity(sameBytes(await cryptographic(() => macOnce(secretBytes(object), needed(request.data), parameters)), expected())),
-        begin: () => cryptographic(() => ({ stream: createMacStream(secretBytes(object), parameters), first: {} })),
-        update: absorb,
-        final: async (stream, part) => validity(sameBytes(finish(stream, part), expected())),
+        whole: async () => {
+          const made = await cryptographic(() => macOnce(secretBytes(object), needed(request.data), parameters))
+          return validity(sameBytes(made, expectedOf(request.macData, 'MAC Data')))
+        },
+        begin: () =>
+          cryptographic(() => ({ stream: { stream: createMacStream(secretBytes(object), parameters), expected: undefined }, first: {} })),
+        update: (held, part) => {
+          held.expected = request.macData ?? held.expected
+          return absorb(held.stream, part)
+        },
+        final: async (held, part) =>
+          validity(sameBytes(finish(held.stream, part), expectedOf(request.macData ?? held.expected, 'MAC Data'))),
       },
     )
     return { uniqueIdentifier: object.id, ...answer }

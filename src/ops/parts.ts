@@ -50,3 +50,15 @@ export async function inParts<S, A extends object>(
   streams.close(correlationValue)
   return work.final(stream, data)
 }
+
+/** A check in parts: what is expected may come with any of them. */
+export interface Expecting<S> {
+  readonly stream: S
+  expected: Buffer | undefined
+}
+
+/** @throws KmipError Invalid Message: nothing to compare with came with any part */
+export function expectedOf(expected: Buffer | undefined, field: string): Buffer {
+  if (!expected) throw new KmipError('InvalidMessage', `${field} is missing`)
+  return expected
+}

@@ -1,6 +1,7 @@
 import { generateSymmetricKey } from '../crypto/random.ts'
 import { KmipError } from '../objects/errors.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
+import { attributeOfTag } from '../ttlv/attributes.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { dateTime, enumName, type Item } from '../ttlv/item.ts'
 import { KeyPairResponse, ReKeyKeyPairRequest, ReKeyRequest, UniqueIdentifierResponse } from '../ttlv/payloads/objects.ts'
@@ -17,29 +18,16 @@ const { Operation, ObjectType, LinkType } = ENUM
 
 // A new key in the place of another one: names move, links tie the two, dates shift by Offset. Spec: KMIP 1.4 section 4.4, 2.1 section 6.1.46
 
-/** Attributes that the new key does not take over; all others are the old one's unless the request says otherwise. */
+/** What a client may set and the new key does not take over all the same; what only the server sets it has of its own. */
 const NOT_TAKEN: ReadonlySet<number> = new Set<number>([
-  TAG.InitialDate,
-  TAG.DestroyDate,
-  TAG.CompromiseDate,
-  TAG.CompromiseOccurrenceDate,
-  TAG.RevocationReason,
-  TAG.ArchiveDate,
-  TAG.LastChangeDate,
   TAG.OriginalCreationDate,
-  TAG.Digest,
   TAG.Fresh,
   TAG.Link,
-  TAG.AlwaysSensitive,
-  TAG.NeverExtractable,
   TAG.KeyFormatType,
-  TAG.ShortUniqueIdentifier,
-  TAG.KeyValuePresent,
   TAG.RandomNumberGenerator,
-  TAG.RotateDate,
-  TAG.RotateGeneration,
-  TAG.RotateLatest,
 ])
+const isTaken = (item: Item): boolean =>
+  !NOT_TAKEN.has(item.tag) && !DATES.includes(item.tag) && (item.tag === TAG.Attribute || attributeOfTag(item.tag)?.setBy === 'client')
 const DATES: readonly number[] = [TAG.ActivationDate, TAG.ProcessStartDate, TAG.ProtectStopDate, TAG.DeactivationDate]
 
 /** Re-key. Spec: KMIP 1.4 section 4.4, 2.1 section 6.1.46 */
@@ -112,9 +100,7 @@ function inherit(old: ManagedObject, requested: readonly Item[], offset: number 
   const asked = new Set(requested.map(item => item.tag))
   if (offset !== undefined && DATES.some(tag => asked.has(tag)))
     throw new KmipError('InvalidMessage', 'Offset and the dates that it would shift cannot both be given')
-  const taken = [...old.attributes]
-    .map(instance => instance.item)
-    .filter(item => !NOT_TAKEN.has(item.tag) && !DATES.includes(item.tag) && (isMulti(item) || !asked.has(item.tag)))
+  const taken = [...old.attributes].map(instance => instance.item).filter(item => isTaken(item) && (isMulti(item) || !asked.has(item.tag)))
   return [...taken, ...requested, ...(DATES.some(tag => asked.has(tag)) ? [] : shifted(old, offset, context))]
 }
 

@@ -4,6 +4,8 @@ import type { Version } from '../ttlv/spec.ts'
 export interface Rules {
   /** An instance of an attribute is selected by its index, otherwise by its value. Spec: KMIP 1.4 section 4.15, 2.1 section 6.1.34 */
   readonly attributesHaveIndex: boolean
+  /** A failed Check tells the fields that are the reason. Spec: KMIP 1.4 section 4.10; the published cases of 2.1 have no payload there. */
+  readonly failuresTellFields: boolean
   /** Keys come in these formats unless another is asked for. Spec: KMIP 2.1 section 4.26 */
   readonly defaultFormats: boolean
 }
@@ -13,7 +15,7 @@ const cache = new Map<Version, Rules>()
 export function rulesOf(version: Version): Rules {
   let rules = cache.get(version)
   if (!rules) {
-    rules = { attributesHaveIndex: version < 20, defaultFormats: version >= 20 }
+    rules = { attributesHaveIndex: version < 20, failuresTellFields: version < 20, defaultFormats: version >= 20 }
     cache.set(version, rules)
   }
   return rules

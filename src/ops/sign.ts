@@ -14,7 +14,7 @@ import { chargeUse } from './encrypt.ts'
 import { asymmetricKey } from './key-material.ts'
 import { operation } from './operation.ts'
 import { cryptographic, named, parametersFor } from './parameters.ts'
-import { inParts } from './parts.ts'
+import { type Expecting, expectedOf, inParts } from './parts.ts'
 import { requireUse } from './use.ts'
 
 const { Operation, ValidityIndicator } = ENUM
@@ -61,24 +61,25 @@ export const signatureVerify = operation({
     requireUse(object, Usage.Verify, 'process', context)
     const parameters = named(parametersFor(object, request.cryptographicParameters))
     const key = await cryptographic(() => asymmetricKey(object))
-    const signature = (): Buffer => {
-      if (!request.signatureData) throw new KmipError('InvalidMessage', 'Signature Data is missing')
-      return request.signatureData
-    }
-    const answer = await inParts<VerifyStream, { validityIndicator?: number }>(
+    const answer = await inParts<Expecting<VerifyStream>, { validityIndicator?: number }>(
       request,
       { operation: 'SignatureVerify', object: object.id },
       context,
       {
-        whole: async () => validity(await cryptographic(() => verify(key, messageOf(request), signature(), parameters))),
-        begin: () => cryptographic(() => ({ stream: createVerifyStream(key, parameters), first: {} })),
-        update: (stream, part) => {
-          stream.update(part)
+        whole: async () => {
+          const signature = expectedOf(request.signatureData, 'Signature Data')
+          return validity(await cryptographic(() => verify(key, messageOf(request), signature, parameters)))
+        },
+        begin: () => cryptographic(() => ({ stream: { stream: createVerifyStream(key, parameters), expected: undefined }, first: {} })),
+        update: (held, part) => {
+          held.expected = request.signatureData ?? held.expected
+          held.stream.update(part)
           return {}
         },
-        final: async (stream, part) => {
-          stream.update(part)
-          return validity(await cryptographic(() => stream.final(signature())))
+        final: async (held, part) => {
+          held.stream.update(part)
+          const signature = expectedOf(request.signatureData ?? held.expected, 'Signature Data')
+          return validity(await cryptographic(() => held.stream.final(signature)))
         },
       },
     )

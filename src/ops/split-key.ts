@@ -59,7 +59,7 @@ export const createSplitKey = operation({
     }
     const [first] = made
     if (first) context.place(first.id)
-    return { objectType: ObjectType.SplitKey, uniqueIdentifier: made.map(part => part.id) }
+    return { uniqueIdentifier: made.map(part => part.id) }
   },
 })
 
@@ -159,7 +159,7 @@ export const joinSplitKey = operation({
         : symmetricKeyItem(secret, algorithm ?? ENUM.CryptographicAlgorithm.AES, secret.length * 8)
     const made = await makeObject(context, { type: objectType, object, requested, serverMade: false })
     context.place(made.id)
-    return { objectType, uniqueIdentifier: [made.id] }
+    return { uniqueIdentifier: [made.id] }
   },
 })
 

@@ -43,7 +43,7 @@ export const check = operation({
       const reason = maskRefused ? 'IncompatibleCryptographicUsageMask' : 'PermissionDenied'
       throw new KmipError(reason, 'the object may not be used like this', { payload: refused })
     }
-    return { uniqueIdentifier: object.id, usageLimitsCount, cryptographicUsageMask, leaseTime }
+    return { uniqueIdentifier: object.id }
   },
 })
 

@@ -219,7 +219,7 @@ export const JoinSplitKeyRequest = {
   attributes: optional(attributes(TAG.Attributes)),
   protectionStorageMasks: protectionStorageMasks(TAG.ProtectionStorageMasks),
 } as const satisfies Fields
+/** The table of 1.2 has an Object Type here too; its published cases do not, and later versions dropped it. */
 export const SplitKeyResponse = {
-  objectType: optional(enumeration(TAG.ObjectType, { until: 12 })),
   uniqueIdentifier: repeated(text(TAG.UniqueIdentifier)),
 } as const satisfies Fields
