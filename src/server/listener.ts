@@ -71,9 +71,13 @@ export class Listener {
     this.#server.on('connection', this.#onConnection)
     this.#server.on('secureConnection', this.#onSecure)
     this.#server.on('tlsClientError', this.#onHandshakeError)
+    let loggedMs = 0
     this.#server.on('drop', () => {
       metrics.refuse('connections')
-      options.log.warn({ refusal: 'connections' }, `a connection was refused: ${limits.connections} are open; the limit is connections`)
+      // They can come faster than a log should grow.
+      if (now() - loggedMs < 1000) return
+      loggedMs = now()
+      options.log.warn({ refusal: 'connections' }, `connections are refused: ${limits.connections} are open; the limit is connections`)
     })
   }
 

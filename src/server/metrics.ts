@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from 'prom-client'
+import { ClientUses } from './client-uses.ts'
 import { Latencies } from './latencies.ts'
 
 /** Why the listener refused or closed something, as it stands in `kmipd_refusals_total`. */
@@ -21,6 +22,7 @@ export type Refusal = (typeof REFUSALS)[number]
 /** What the server counts. The request path adds to plain numbers; they become metrics when somebody asks for them. */
 export class Metrics {
   readonly registry = new Registry()
+  readonly clients = new ClientUses(this.registry, Date.now)
   receivedBytes = 0
   sentBytes = 0
   connectionsTotal = 0

@@ -1,6 +1,7 @@
 import type { Answer } from '../ops/engine.ts'
 import type { Audit } from './audit.ts'
 import { auditLine } from './audit-record.ts'
+import type { ClientUse } from './client-uses.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -8,6 +9,7 @@ import type { Metrics } from './metrics.ts'
 export interface Recipient {
   /** Start of its audit records, made by `auditSubject`. */
   readonly subject: string
+  readonly use: ClientUse | undefined
   deliver(bytes: Buffer, close: boolean): void
   /** The answer may not leave. */
   withhold(): void
@@ -56,19 +58,22 @@ export class Outbox {
     this.#answers = []
     const { metrics, log } = this.#options
     const time = this.#timestamp()
+    const nowMs = this.#time
     let lines = ''
     for (let i = 0; i < answers.length; i++) {
       const { entries } = answers[i]!
-      const { subject } = recipients[i]!
+      const { subject, use } = recipients[i]!
       for (let j = 0; j < entries.length; j++) {
         const entry = entries[j]!
         lines += auditLine(time, subject, entry)
         metrics.request(entry.operation, entry.status, entry.latencyMs)
+        if (use !== undefined && entry.status === 'Success') use.lastSuccessMs = nowMs
         if (entry.cause !== undefined)
           log.error({ operation: entry.operation, object: entry.object, err: entry.cause }, 'an operation failed')
       }
     }
     const written = lines === '' || this.#write(lines)
+    if (!written) metrics.auditFailures++
     for (let i = 0; i < answers.length; i++) {
       const { bytes, close } = answers[i]!
       if (written) recipients[i]!.deliver(bytes, close)
@@ -77,13 +82,12 @@ export class Outbox {
   }
 
   #write(lines: string): boolean {
-    const { audit, metrics, log } = this.#options
+    const { audit, log } = this.#options
     try {
       audit.write(lines)
       this.blocked = false
       return true
     } catch (err) {
-      metrics.auditFailures++
       if (!this.blocked) log.error({ err }, 'the audit log cannot be written: no answer leaves until it can; check its file and disk')
       this.blocked = true
       return false

@@ -1,12 +1,19 @@
 import type { TLSSocket } from 'node:tls'
 import type { Answer, Engine, Peer } from '../ops/engine.ts'
 import { auditSubject } from './audit-record.ts'
+import type { ClientUse } from './client-uses.ts'
 import { Framer, FramingError } from './framer.ts'
 import { type Identities, type Identity, versionOf } from './identities.ts'
 import type { Limits } from './limits.ts'
 import type { Logger } from './log.ts'
 import type { Metrics, Refusal } from './metrics.ts'
 import type { Outbox, Recipient } from './outbox.ts'
+
+/** `host:port`, with an IPv4 address in its own form where the listener is bound to IPv6. */
+function addressText(host: string, port: number): string {
+  const plain = host.startsWith('::ffff:') ? host.slice(7) : host
+  return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`
+}
 
 /** What all sessions of a listener share. */
 export interface SessionContext {
@@ -32,6 +39,7 @@ export class Session implements Recipient {
   readonly identity: Identity
   readonly address: string
   subject = ''
+  use: ClientUse | undefined
   deadlineMs: number
   readonly #socket: TLSSocket
   readonly #context: SessionContext
@@ -44,14 +52,16 @@ export class Session implements Recipient {
   #writing = false
   #unsent: Buffer[] = []
   #paused = false
-  /** The client will send nothing more, or shall not: close when what is in flight is answered. */
+  /** The client will send nothing more: close when all that came is answered. */
+  #ended = false
+  /** Nothing more shall be begun: close when what is in flight is answered. */
   #ending = false
   #closed = false
 
   constructor(id: number, socket: TLSSocket, identity: Identity, context: SessionContext) {
     this.id = id
     this.identity = identity
-    this.address = `${socket.remoteAddress}:${socket.remotePort}`
+    this.address = addressText(socket.remoteAddress ?? '', socket.remotePort ?? 0)
     this.#socket = socket
     this.#context = context
     this.#framer = new Framer(context.limits.messageBytes)
@@ -129,7 +139,8 @@ export class Session implements Recipient {
   }
 
   readonly #onEnd = (): void => {
-    this.drain()
+    this.#ended = true
+    if (!this.#busy) this.#pump()
   }
 
   /** Begin the next message, if there is one and the connection may. */
@@ -148,6 +159,10 @@ export class Session implements Recipient {
       return
     }
     if (message === undefined) {
+      if (this.#ended) {
+        if (this.#owed === 0) this.#close()
+        return
+      }
       const partial = this.#framer.buffered > 0
       // A client that sends byte by byte must not push its deadline on with each.
       if (!partial) this.deadlineMs = nowMs + limits.idleMs
@@ -245,7 +260,7 @@ export class Session implements Recipient {
     this.#owed--
     const next = this.#unsent.shift()
     if (next !== undefined) this.#send(next)
-    if (!this.#busy && (this.#ending || this.#framer.buffered > 0)) this.#pump()
+    if (!this.#busy && (this.#ending || this.#ended || this.#framer.buffered > 0)) this.#pump()
   }
 
   /** Say goodbye to the client (close_notify) and wait a little for its own. */
@@ -268,6 +283,7 @@ export class Session implements Recipient {
   #setPeer(peer: Peer): void {
     this.#peer = peer
     this.subject = auditSubject(peer, this.address, this.id)
+    this.use = this.#context.metrics.clients.of(peer, this.identity.endsMs)
   }
 
   #pause(): void {

@@ -79,6 +79,8 @@ t.test('a server from store to socket', async t => {
   const metrics = await get('/metrics')
   t.match(metrics, 'kmipd_requests_total{operation="Query",status="Success"} 1')
   t.match(metrics, /kmipd_certificate_end_timestamp_seconds\{certificate="ca"\} \d{10}/)
+  t.match(metrics, /kmipd_client_last_success_timestamp_seconds\{scope="app",role="reader",serial="\d+"\} \d{10}/)
+  t.match(metrics, /kmipd_client_certificate_end_timestamp_seconds\{scope="app",role="reader",serial="\d+"\} \d{10}/)
   t.equal(await get('/readyz'), 'ok\n')
 
   renameSync(file, `${file}.1`)
