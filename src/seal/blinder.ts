@@ -2,11 +2,9 @@ import { createHmac } from 'node:crypto'
 
 const BLINDED_BYTES = 16
 
-export type BlindedKind = 'term' | 'claim'
-
 /**
- * Turns terms and claims into values that show nothing but equality within their partition: HMAC-SHA256, cut to 16 bytes, with a key
- * for each partition and kind. The same values come again and again, so results are kept.
+ * Turns terms into values that show nothing but equality within their partition: HMAC-SHA256, cut to 16 bytes, with a key for each
+ * partition. The same values come again and again, so results are kept.
  */
 export class Blinder {
   readonly #key: Buffer
@@ -24,10 +22,9 @@ export class Blinder {
   }
 
   /** @returns 16 bytes, shared: not to be changed */
-  blind(kind: BlindedKind, partition: string, value: string): Buffer {
-    const name = `${kind} ${partition}`
-    const place = `${name}\0${value}`
-    return this.#blinded.get(place) ?? this.#blinded.set(place, hmac(this.#partitionKey(name), value).subarray(0, BLINDED_BYTES))
+  blind(partition: string, term: string): Buffer {
+    const place = `${partition}\0${term}`
+    return this.#blinded.get(place) ?? this.#blinded.set(place, hmac(this.#partitionKey(partition), term).subarray(0, BLINDED_BYTES))
   }
 
   close(): void {
@@ -36,8 +33,8 @@ export class Blinder {
     this.#blinded.clear()
   }
 
-  #partitionKey(name: string): Buffer {
-    return this.#partitionKeys.get(name) ?? this.#partitionKeys.set(name, hmac(this.#key, name))
+  #partitionKey(partition: string): Buffer {
+    return this.#partitionKeys.get(partition) ?? this.#partitionKeys.set(partition, hmac(this.#key, partition))
   }
 }
 

@@ -22,7 +22,7 @@ export interface FoundRecord {
 }
 
 /**
- * Records above the seal: what the rest of kmipd reads and writes. Each body is sealed for its place, each term and claim blinded,
+ * Records above the seal: what the rest of kmipd reads and writes. Each body is sealed for its place, each term blinded,
  * before the store sees it. Partition and identifier stand in the store in clear, so they shall be identifiers without meaning (a
  * scope's id, an object's UUID), never names that a client gave. Who can write the database can still put back an older state of a
  * record, or of all. `test/seal/records.test.ts` holds the promises.

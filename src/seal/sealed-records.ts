@@ -1,6 +1,6 @@
 import type { Page } from '../store/store.ts'
 import { type Change, type Store, StoreError } from '../store/store.ts'
-import { type BlindedKind, Blinder } from './blinder.ts'
+import { Blinder } from './blinder.ts'
 import { SealError } from './error.ts'
 import { childKey, rootKeyOf, SEAL_PARTITION } from './header.ts'
 import type { KeyProvider } from './provider.ts'
@@ -50,7 +50,7 @@ class SealedRecords implements Records {
 
   async find(partition: string, terms: readonly string[], page: Page): Promise<FoundRecord[]> {
     this.#check(partition)
-    return this.#store.find(partition, this.#blind('term', partition, terms), page)
+    return this.#store.find(partition, this.#blind(partition, terms), page)
   }
 
   async commit(changes: readonly RecordChange[]): Promise<void> {
@@ -76,13 +76,13 @@ class SealedRecords implements Records {
       id,
       expect,
       body: this.#cipher.seal(partition, id, body),
-      terms: this.#blind('term', partition, terms),
-      claims: this.#blind('claim', partition, claims),
+      terms: this.#blind(partition, terms),
+      claims: this.#blind(partition, claims),
     }
   }
 
-  #blind(kind: BlindedKind, partition: string, values: readonly string[]): Buffer[] {
-    return values.map(value => this.#blinder.blind(kind, partition, value))
+  #blind(partition: string, values: readonly string[]): Buffer[] {
+    return values.map(value => this.#blinder.blind(partition, value))
   }
 
   /** After `close` the keys are zero, and nothing may be sealed with them. */

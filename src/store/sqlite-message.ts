@@ -1,61 +1,74 @@
+import { packTerms } from './sqlite-terms.ts'
 import type { Verdict } from './sqlite-units.ts'
 import type { Change } from './store.ts'
 
-/** A change without its bytes: lengths in bytes of what lies in the message's `bytes`, in this order. */
-interface Outline {
+/** A change as the writer takes it. */
+export interface PackedChange {
   readonly partition: string
   readonly id: string
   readonly expect: number
   /** Absent: a deletion. */
-  readonly body?: number
-  readonly terms: readonly number[]
-  readonly claims: readonly number[]
+  readonly body?: Buffer
+  /** By `packTerms`. */
+  readonly terms: Buffer
 }
 
-/** Units on their way to the writer. All bytes lie in one piece that moves to the other thread; small buffers are expensive to clone. */
+export type Unit = readonly PackedChange[]
+
+/**
+ * Units on their way to the writer: few large values, since each object and each small buffer is expensive to clone.
+ * `heads` has for each unit its count of changes, and for each change partition, id, expected revision, and the lengths in bytes of
+ * body (-1: none) and terms, which lie one after the other in `bytes`.
+ */
 export interface UnitsMessage {
-  readonly units: readonly (readonly Outline[])[]
+  readonly heads: readonly (string | number)[]
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
 export type ToWriter = UnitsMessage | 'close'
 
-/** Verdicts for the oldest units that have none yet. */
-export type FromWriter = readonly Verdict[]
+/** Verdicts for the oldest units that have none yet; a number: so many were all stored. */
+export type FromWriter = readonly Verdict[] | number
 
-export function packUnits(units: readonly (readonly Change[])[]): UnitsMessage {
-  const parts: Buffer[] = []
-  const lengths = (values: readonly Buffer[] = []): number[] =>
-    values.map(value => {
-      parts.push(value)
-      return value.length
-    })
-  const outlines = units.map(unit =>
-    unit.map(({ partition, id, expect, body, terms, claims }) => {
-      const [length] = body ? lengths([body]) : []
-      const outline = { partition, id, expect, terms: lengths(terms), claims: lengths(claims) }
-      return length === undefined ? outline : { ...outline, body: length }
-    }),
-  )
-  const total = parts.reduce((sum, part) => sum + part.length, 0)
-  // Not from the shared pool, which cannot be moved.
-  const bytes = Buffer.allocUnsafeSlow(total)
-  let at = 0
-  for (const part of parts) at += part.copy(bytes, at)
-  return { units: outlines, bytes }
+export const packChange = ({ partition, id, expect, body, terms, claims }: Change): PackedChange => {
+  const place = { partition, id, expect, terms: packTerms(terms, claims) }
+  return body ? { ...place, body } : place
 }
 
-export function unpackUnits({ units, bytes }: UnitsMessage): Change[][] {
+export function packUnits(units: readonly (readonly Change[])[]): UnitsMessage {
+  const heads: (string | number)[] = []
+  const parts: Buffer[] = []
+  let size = 0
+  for (const unit of units) {
+    heads.push(unit.length)
+    for (const { partition, id, expect, body, terms, claims } of unit) {
+      const packed = packTerms(terms, claims)
+      heads.push(partition, id, expect, body ? body.length : -1, packed.length)
+      if (body) parts.push(body)
+      parts.push(packed)
+      size += (body?.length ?? 0) + packed.length
+    }
+  }
+  // Not from the shared pool, which cannot be moved to another thread.
+  const bytes = Buffer.allocUnsafeSlow(size)
   let at = 0
+  for (const part of parts) at += part.copy(bytes, at)
+  return { heads, bytes }
+}
+
+export function unpackUnits({ heads, bytes }: UnitsMessage): Unit[] {
+  let at = 0
+  let used = 0
   const next = (length: number): Buffer => {
     at += length
     return Buffer.from(bytes.buffer, bytes.byteOffset + at - length, length)
   }
-  return units.map(unit =>
-    unit.map(({ partition, id, expect, body: length, terms, claims }) => {
-      const body = length === undefined ? undefined : next(length)
-      const change = { partition, id, expect, terms: terms.map(next), claims: claims.map(next) }
-      return body ? { ...change, body } : change
-    }),
-  )
+  const change = (): PackedChange => {
+    const [partition, id, expect, body, terms] = heads.slice(used, used + 5) as [string, string, number, number, number]
+    used += 5
+    return body < 0 ? { partition, id, expect, terms: next(terms) } : { partition, id, expect, body: next(body), terms: next(terms) }
+  }
+  const units: Unit[] = []
+  while (used < heads.length) units.push(Array.from({ length: heads[used++] as number }, change))
+  return units
 }

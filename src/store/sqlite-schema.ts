@@ -11,30 +11,29 @@ export const MIGRATIONS: readonly string[] = [
   create table partition (number integer primary key, name text not null unique);
 
   create table record (
-    sequence integer primary key autoincrement,
-    partition integer not null references partition (number),
+    -- In the order of their making; never given again.
+    sequence integer primary key,
+    partition integer not null,
     id text not null,
     revision integer not null,
+    -- Its entries in the table below, in one piece.
+    terms blob not null,
     body blob not null,
     unique (partition, id)
   );
   create index record_by_age on record (partition, sequence);
 
+  -- Terms are scattered, so each costs a page of its own in every commit: a claim is no entry more but a mark on the term.
   create table term (
     partition integer not null,
     term blob not null,
-    sequence integer not null references record (sequence),
+    sequence integer not null,
+    claimed integer not null,
     primary key (partition, term, sequence)
   ) without rowid;
-  create index term_by_record on term (sequence);
 
-  create table claim (
-    partition integer not null,
-    claim blob not null,
-    sequence integer not null references record (sequence),
-    primary key (partition, claim)
-  ) without rowid;
-  create index claim_by_record on claim (sequence);
+  create table next (sequence integer not null);
+  insert into next values (1);
   `,
 ]
 

@@ -1,49 +1,69 @@
 import type { Statement, Transaction } from 'better-sqlite3'
 import { type Connection, storeError } from './sqlite-connection.ts'
-import { type Change, StoreError, type StoreErrorCode } from './store.ts'
+import type { PackedChange, Unit } from './sqlite-message.ts'
+import { type Term, unpackTerms } from './sqlite-terms.ts'
+import type { StoreErrorCode } from './store.ts'
 
 /** What became of a unit: stored, or why not. */
 export type Verdict = undefined | { readonly code: StoreErrorCode; readonly message: string }
 
-type Unit = readonly Change[]
+/** A record that is there. */
+interface Row {
+  readonly sequence: number
+  readonly revision: number
+  readonly terms: Buffer
+}
 
 interface Place {
-  readonly partition: number
-  /** Absent: the record is not there. */
-  readonly sequence?: number
+  /** Absent: the partition was never used. */
+  readonly partition: number | undefined
+  readonly row: Row | undefined
+  /** Those that the record has afterwards. */
+  readonly terms: readonly Term[]
 }
 
-/** A table of values that belong to records: terms and claims have the same columns. */
-interface Tags {
-  readonly of: Statement<[sequence: number], Buffer>
-  readonly add: Statement<[partition: number, value: Buffer, sequence: number]>
-  readonly remove: Statement<[partition: number, value: Buffer, sequence: number]>
-}
+/** So many terms go into the index by one statement. */
+const MAX_ROWS = 16
 
-/** Writes units of changes through one connection, as many as there are in one transaction, each of them all or nothing. */
+/**
+ * Writes units of changes through one connection, as many as there are in one transaction, each of them all or nothing: a unit is
+ * checked before anything of it is written, so that it needs no savepoint.
+ */
 export class UnitWriter {
+  readonly #db: Connection
   readonly #numberOf: Statement<[string], number>
   readonly #newPartition: Statement<[string], number>
-  readonly #row: Statement<[number, string], { sequence: number; revision: number }>
-  readonly #insert: Statement<[number, string, Buffer]>
-  readonly #update: Statement<[Buffer, number]>
+  readonly #next: Statement<[], number>
+  readonly #setNext: Statement<[number]>
+  readonly #row: Statement<[number, string], Row>
+  readonly #insert: Statement<[sequence: number, partition: number, id: string, terms: Buffer, body: Buffer]>
+  readonly #update: Statement<[terms: Buffer, body: Buffer, sequence: number]>
   readonly #remove: Statement<[number]>
-  readonly #terms: Tags
-  readonly #claims: Tags
-  readonly #unit: Transaction<(unit: Unit) => void>
+  readonly #holder: Statement<[partition: number, term: Buffer], number>
+  readonly #untag: Statement<[partition: number, term: Buffer, sequence: number]>
+  /** By count of rows. */
+  readonly #tags: Statement<(number | Buffer)[]>[] = []
   readonly #batch: Transaction<(units: readonly Unit[]) => Verdict[]>
+  /** Numbers of partitions by name. */
+  readonly #numbers = new Map<string, number>()
+  /** Of the next new record. */
+  #sequence = 0
 
   constructor(db: Connection) {
+    this.#db = db
     this.#numberOf = db.prepare<[string], number>('select number from partition where name = ?').pluck()
     this.#newPartition = db.prepare<[string], number>('insert into partition (name) values (?) returning number').pluck()
-    this.#row = db.prepare('select sequence, revision from record where partition = ? and id = ?')
-    this.#insert = db.prepare('insert into record (partition, id, revision, body) values (?, ?, 1, ?)')
-    this.#update = db.prepare('update record set revision = revision + 1, body = ? where sequence = ?')
+    this.#next = db.prepare<[], number>('select sequence from next').pluck()
+    this.#setNext = db.prepare('update next set sequence = ?')
+    this.#row = db.prepare('select sequence, revision, terms from record where partition = ? and id = ?')
+    this.#insert = db.prepare('insert into record (sequence, partition, id, revision, terms, body) values (?, ?, ?, 1, ?, ?)')
+    this.#update = db.prepare('update record set revision = revision + 1, terms = ?, body = ? where sequence = ?')
     this.#remove = db.prepare('delete from record where sequence = ?')
-    this.#terms = tagsIn(db, 'term')
-    this.#claims = tagsIn(db, 'claim')
-    this.#unit = db.transaction(unit => this.#write(unit))
-    this.#batch = db.transaction(units => units.map(unit => this.#judge(unit)))
+    this.#holder = db
+      .prepare<[number, Buffer], number>('select sequence from term where partition = ? and term = ? and claimed order by sequence desc')
+      .pluck()
+    this.#untag = db.prepare('delete from term where partition = ? and term = ? and sequence = ?')
+    this.#batch = db.transaction(units => this.#writeAll(units))
   }
 
   /**
@@ -55,80 +75,110 @@ export class UnitWriter {
     try {
       return this.#batch.immediate(units)
     } catch (e) {
+      // What was rolled back may have made a partition.
+      this.#numbers.clear()
       throw storeError(e)
     }
   }
 
+  #writeAll(units: readonly Unit[]): Verdict[] {
+    const first = this.#next.get()!
+    this.#sequence = first
+    const verdicts = units.map(unit => this.#judge(unit))
+    if (this.#sequence !== first) this.#setNext.run(this.#sequence)
+    return verdicts
+  }
+
   #judge(unit: Unit): Verdict {
-    try {
-      this.#unit(unit)
-      return undefined
-    } catch (e) {
-      if (e instanceof StoreError && e.code === 'conflict') return { code: e.code, message: e.message }
-      throw e
-    }
+    const places = unit.map(change => this.#place(change))
+    const message = this.#conflict(unit, places)
+    if (message) return { code: 'conflict', message }
+    for (const [i, change] of unit.entries()) this.#write(change, places[i]!)
+    return undefined
   }
 
-  #write(unit: Unit): void {
-    const seen = new Set<string>()
-    const places = unit.map(change => {
-      const place = this.#place(change)
-      const key = `${place.partition}/${change.id}`
-      if (seen.has(key)) throw new StoreError('conflict', `record ${change.id} is changed twice in one commit`)
-      seen.add(key)
-      return place
-    })
-    // A claim may pass from one record of the unit to another, whatever their order: first everything is let go, then taken.
-    unit.forEach((change, i) => {
-      drop(this.#claims, places[i]!, change.body ? change.claims : [])
-    })
-    unit.forEach((change, i) => {
-      this.#store(change, places[i]!)
-    })
-  }
-
-  /** Where the record is or will be. @throws StoreError `conflict`: it is not at the expected revision */
-  #place({ partition: name, id, expect, body }: Change): Place {
-    let partition = this.#numberOf.get(name)
+  #place({ partition: name, id, body, terms }: PackedChange): Place {
+    const partition = this.#number(name)
     const row = partition === undefined ? undefined : this.#row.get(partition, id)
-    const revision = row?.revision ?? 0
-    if (revision !== expect) throw new StoreError('conflict', `record ${id} is at revision ${revision}, not ${expect}`)
-    if (row) return { partition: partition!, sequence: row.sequence }
-    if (body) partition ??= this.#newPartition.get(name)
-    return { partition: partition ?? 0 }
+    return { partition, row, terms: body ? unpackTerms(terms) : [] }
   }
 
-  #store({ id, body, terms, claims }: Change, { partition, sequence }: Place): void {
+  /** Everything for which a unit may be refused. */
+  #conflict(unit: Unit, places: readonly Place[]): string | undefined {
+    const seen = new Set<string>()
+    for (const [i, { partition, id, expect }] of unit.entries()) {
+      const revision = places[i]!.row?.revision ?? 0
+      if (revision !== expect) return `record ${id} is at revision ${revision}, not ${expect}`
+      if (seen.size === seen.add(`${partition}\0${id}`).size) return `record ${id} is changed twice in one commit`
+    }
+    const taken = new Set<string>()
+    for (const [i, { partition: name, id }] of unit.entries()) {
+      const { partition, terms } = places[i]!
+      for (const { value, isClaimed } of terms) {
+        if (!isClaimed) break
+        const holder = partition === undefined ? undefined : this.#holder.get(partition, value)
+        // A record of this unit lets go what it held, whatever their order; what it keeps is among the taken ones.
+        if (holder !== undefined && !places.some(({ row }) => row?.sequence === holder)) return `a claim of record ${id} is taken`
+        if (taken.size === taken.add(`${name}\0${value.toString('latin1')}`).size) return `a claim of record ${id} is taken`
+      }
+    }
+    return undefined
+  }
+
+  #write({ partition: name, id, body, terms: packed }: PackedChange, { row, terms }: Place): void {
     if (!body) {
-      if (sequence === undefined) return
-      drop(this.#terms, { partition, sequence }, [])
-      this.#remove.run(sequence)
+      if (!row) return
+      const partition = this.#number(name)!
+      for (const { value } of unpackTerms(row.terms)) this.#untag.run(partition, value, row.sequence)
+      this.#remove.run(row.sequence)
       return
     }
-    if (sequence !== undefined) this.#update.run(body, sequence)
-    const place = { partition, sequence: sequence ?? Number(this.#insert.run(partition, id, body).lastInsertRowid) }
-    drop(this.#terms, place, terms)
-    take(this.#terms, place, terms)
-    if (!take(this.#claims, place, claims)) throw new StoreError('conflict', `a claim of record ${id} is taken`)
+    const partition = this.#number(name) ?? this.#make(name)
+    if (!row) {
+      const sequence = this.#sequence++
+      this.#insert.run(sequence, partition, id, packed, body)
+      this.#tag(partition, sequence, terms)
+      return
+    }
+    this.#update.run(packed, body, row.sequence)
+    if (packed.equals(row.terms)) return
+    const had = unpackTerms(row.terms)
+    for (const term of had) if (!has(terms, term)) this.#untag.run(partition, term.value, row.sequence)
+    this.#tag(
+      partition,
+      row.sequence,
+      terms.filter(term => !has(had, term)),
+    )
+  }
+
+  #number(name: string): number | undefined {
+    const known = this.#numbers.get(name)
+    if (known !== undefined) return known
+    const number = this.#numberOf.get(name)
+    if (number !== undefined) this.#numbers.set(name, number)
+    return number
+  }
+
+  #make(name: string): number {
+    const number = this.#newPartition.get(name)!
+    this.#numbers.set(name, number)
+    return number
+  }
+
+  #tag(partition: number, sequence: number, terms: readonly Term[]): void {
+    for (let i = 0; i < terms.length; i += MAX_ROWS) {
+      const some = terms.slice(i, i + MAX_ROWS)
+      this.#tagging(some.length).run(...some.flatMap(({ value, isClaimed }) => [partition, value, sequence, isClaimed ? 1 : 0]))
+    }
+  }
+
+  #tagging(rows: number): Statement<(number | Buffer)[]> {
+    this.#tags[rows] ??= this.#db.prepare(
+      `insert into term (partition, term, sequence, claimed) values ${Array(rows).fill('(?, ?, ?, ?)').join(', ')}`,
+    )
+    return this.#tags[rows]
   }
 }
 
-const tagsIn = (db: Connection, table: 'term' | 'claim'): Tags => ({
-  of: db.prepare<[number], Buffer>(`select ${table} from ${table} where sequence = ?`).pluck(),
-  add: db.prepare(`insert into ${table} (partition, ${table}, sequence) values (?, ?, ?) on conflict do nothing`),
-  remove: db.prepare(`delete from ${table} where partition = ? and ${table} = ? and sequence = ?`),
-})
-
-/** Remove the record's values that are not among `kept`. */
-function drop(tags: Tags, { partition, sequence }: Place, kept: readonly Buffer[] = []): void {
-  if (sequence === undefined) return
-  for (const value of tags.of.all(sequence)) if (!kept.some(k => k.equals(value))) tags.remove.run(partition, value, sequence)
-}
-
-/** Give the record the values that it lacks. @returns false if another record has one that only one may have */
-function take(tags: Tags, { partition, sequence }: Place, values: readonly Buffer[] = []): boolean {
-  if (values.length === 0 || sequence === undefined) return true
-  const had = tags.of.all(sequence)
-  const lacking = values.filter((value, i) => !had.some(h => h.equals(value)) && values.findIndex(v => v.equals(value)) === i)
-  return lacking.every(value => tags.add.run(partition, value, sequence).changes === 1)
-}
+const has = (terms: readonly Term[], { value, isClaimed }: Term): boolean =>
+  terms.some(term => term.isClaimed === isClaimed && term.value.equals(value))

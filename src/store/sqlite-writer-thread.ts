@@ -75,10 +75,10 @@ export class WriterThread implements Writer {
   }
 
   #settle(verdicts: FromWriter): void {
-    const units = this.#sent.splice(0, verdicts.length)
+    const units = this.#sent.splice(0, typeof verdicts === 'number' ? verdicts : verdicts.length)
     if (this.#sent.length === 0 && !this.#isClosing) this.#worker.unref()
     units.forEach(({ resolve, reject }, i) => {
-      const verdict = verdicts[i]
+      const verdict = typeof verdicts === 'number' ? undefined : verdicts[i]
       if (verdict) reject(new StoreError(verdict.code, verdict.message))
       else resolve()
     })

@@ -1,8 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { connectWriter } from './sqlite-connection.ts'
-import { type FromWriter, type ToWriter, unpackUnits } from './sqlite-message.ts'
-import { UnitWriter, type Verdict } from './sqlite-units.ts'
-import { type Change, StoreError } from './store.ts'
+import { type FromWriter, type ToWriter, type Unit, unpackUnits } from './sqlite-message.ts'
+import { UnitWriter } from './sqlite-units.ts'
+import { StoreError } from './store.ts'
 
 // The thread that writes. Whatever arrived while a transaction was being made durable becomes the next transaction.
 
@@ -12,7 +12,7 @@ const MAX_UNITS = 1_000
 const port = parentPort!
 const db = connectWriter((workerData as { path: string }).path)
 const writer = new UnitWriter(db)
-const waiting: Change[][] = []
+const waiting: Unit[] = []
 let isScheduled = false
 let isClosing = false
 
@@ -27,16 +27,17 @@ function run(): void {
   isScheduled = false
   while (waiting.length > 0) {
     const units = waiting.splice(0, MAX_UNITS)
-    port.postMessage(verdicts(units) satisfies FromWriter)
+    port.postMessage(verdicts(units))
   }
   if (!isClosing) return
   db.close()
   port.close()
 }
 
-function verdicts(units: Change[][]): Verdict[] {
+function verdicts(units: readonly Unit[]): FromWriter {
   try {
-    return writer.commit(units)
+    const verdicts = writer.commit(units)
+    return verdicts.some(verdict => verdict) ? verdicts : units.length
   } catch (e) {
     if (!(e instanceof StoreError)) throw e
     const { code, message } = e

@@ -4,6 +4,7 @@ import type { Statement } from 'better-sqlite3'
 import { type Connection, connectReader, connectWriter, guarded, storeError } from './sqlite-connection.ts'
 import { conditionValues, FIND_ALL, findStatement } from './sqlite-find.ts'
 import { lockServer } from './sqlite-lock.ts'
+import { packChange } from './sqlite-message.ts'
 import { MIGRATIONS, migrate } from './sqlite-schema.ts'
 import { UnitWriter } from './sqlite-units.ts'
 import { type Writer, WriterThread } from './sqlite-writer-thread.ts'
@@ -74,7 +75,7 @@ class DirectWriter implements Writer {
   }
 
   async commit(changes: readonly Change[]): Promise<void> {
-    const [verdict] = this.#units.commit([changes])
+    const [verdict] = this.#units.commit([changes.map(packChange)])
     if (verdict) throw new StoreError(verdict.code, verdict.message)
   }
 

@@ -17,8 +17,8 @@ export interface Change {
   /** Blinded index terms, replacing the old ones; absent: none. */
   readonly terms?: readonly Buffer[]
   /**
-   * Blinded values that this record alone may hold in its partition, replacing the old ones; absent: none. The commit fails while
-   * another record holds one, save one that lets it go in the same commit.
+   * Terms too, that this record alone may claim in its partition, replacing the old ones; absent: none. The commit fails while another
+   * record claims one, save one that lets it go in the same commit; that others carry it as a plain term does not matter.
    */
   readonly claims?: readonly Buffer[]
 }

@@ -109,6 +109,32 @@ const CHECKS: [name: string, check: Check][] = [
     },
   ],
   [
+    'a claim is a term of its record; that others carry it as a term does not matter',
+    async (t, store) => {
+      const tagged = (id: string, expect: number, terms: string[], claims: string[]): Change =>
+        change({ id, expect, terms: terms.map(bytes), claims: claims.map(bytes) })
+      await store.commit([tagged('k1', 0, ['n'], []), tagged('k2', 0, ['a', 'n'], ['n']), tagged('k3', 0, ['n', 'b'], [])])
+      t.equal(await idsOf(store, 's', 'n'), 'k3 k2 k1')
+      t.equal(await idsOf(store, 's', 'a', 'n'), 'k2')
+      await t.rejects(store.commit([tagged('k3', 1, ['b'], ['n'])]), CONFLICT)
+      await store.commit([tagged('k2', 1, ['n'], [])])
+      await store.commit([tagged('k3', 1, ['b'], ['n'])])
+      t.equal(await idsOf(store, 's', 'n'), 'k3 k2 k1', 'a term that becomes a claim, and a claim that becomes a term')
+      await t.rejects(store.commit([tagged('k1', 1, [], ['n'])]), CONFLICT)
+      await store.commit([tagged('k3', 2, [], []), tagged('k1', 1, [], ['m', 'n', 'm'])])
+      t.equal(await idsOf(store, 's', 'n'), 'k2 k1')
+      t.equal(await idsOf(store, 's', 'm'), 'k1')
+      t.equal(await idsOf(store, 's', 'b'), '')
+      const many = Array.from({ length: 50 }, (_, i) => `t${i}`)
+      await store.commit([tagged('k1', 2, many, many.slice(0, 20))])
+      t.equal(await idsOf(store, 's', ...many), 'k1', 'fifty terms')
+      await store.commit([tagged('k1', 3, many.slice(30), [])])
+      await store.commit([tagged('k4', 0, many, many)])
+      t.equal(await idsOf(store, 's', 't30'), 'k4 k1')
+      t.equal(await idsOf(store, 's', 't29'), 'k4')
+    },
+  ],
+  [
     'terms find records that carry all of them, and are replaced at each commit',
     async (t, store) => {
       const tagged = (id: string, expect: number, ...terms: string[]): Change => change({ id, expect, terms: terms.map(bytes) })

@@ -10,6 +10,7 @@ import { openSqlite } from '../../src/store/sqlite.ts'
 import { connectReader, connectWriter, storeError } from '../../src/store/sqlite-connection.ts'
 import { FIND_ALL, findStatement } from '../../src/store/sqlite-find.ts'
 import { lockServer } from '../../src/store/sqlite-lock.ts'
+import { packChange } from '../../src/store/sqlite-message.ts'
 import { MIGRATIONS, migrate, schemaVersion } from '../../src/store/sqlite-schema.ts'
 import { UnitWriter } from '../../src/store/sqlite-units.ts'
 import { WriterThread } from '../../src/store/sqlite-writer-thread.ts'
@@ -63,7 +64,7 @@ t.test('every connection is durable, also after its first write', async t => {
   const path = file(t)
   await (await openSqlite({ path, directWriter: true })).close()
   const writer = connectWriter(path)
-  new UnitWriter(writer).commit([[record('a')]])
+  new UnitWriter(writer).commit([[packChange(record('a'))]])
   t.equal(writer.pragma('synchronous', { simple: true }), 2)
   t.equal(writer.pragma('secure_delete', { simple: true }), 1)
   writer.close()
@@ -149,10 +150,12 @@ t.test('a full disk: nothing of the transaction is stored, and writing goes on w
   const db = connectWriter(path)
   const writer = new UnitWriter(db)
   db.pragma(`max_page_count = ${Number(db.pragma('page_count', { simple: true })) + 4}`)
-  t.throws(() => writer.commit([[record('a')], [record('big', { body: Buffer.alloc(100_000) })]]), { ...UNAVAILABLE, message: /disk/ })
+  const unit = (id: string, over?: Partial<Change>) => [packChange(record(id, over))]
+  const big = { partition: 'other', body: Buffer.alloc(100_000) }
+  t.throws(() => writer.commit([unit('a'), unit('big', big)]), { ...UNAVAILABLE, message: /disk/ })
   t.notOk(db.inTransaction)
   db.pragma('max_page_count = 10000')
-  t.same(writer.commit([[record('a')], [record('a')], [record('big', { body: Buffer.alloc(100_000) })]]), [
+  t.same(writer.commit([unit('a'), unit('a'), unit('big', big)]), [
     undefined,
     { code: 'conflict', message: 'record a is at revision 1, not 0' },
     undefined,
