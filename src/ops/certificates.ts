@@ -1,8 +1,10 @@
 import { createPublicKey } from 'node:crypto'
 import { CryptoError } from '../crypto/errors.ts'
+import type { ManagedObject } from '../objects/managed-object.ts'
 import { type Certificate, parseCertificate } from '../pki/certificate.ts'
 import { PkiError } from '../pki/error.ts'
 import type { Name } from '../pki/name.ts'
+import { attributeOfTag } from '../ttlv/attributes.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { bytes, child, enumeration, type Item, integer, structure, TYPE, text } from '../ttlv/item.ts'
 import { TAG } from '../ttlv/tags.ts'
@@ -15,8 +17,17 @@ const { ObjectType, CertificateType, DigitalSignatureAlgorithm } = ENUM
  * A certificate that the server cannot read is kept all the same, and has only its type and length.
  * Spec: KMIP 1.4 section 3.8 to 3.16, 2.1 section 4.7
  */
-export function certificateFacts(objectType: number, object: Item): Item[] {
-  if (objectType !== ObjectType.Certificate) return []
+/** Put on a certificate what it tells about itself, where the client did not say it. */
+export function addCertificateFacts(object: ManagedObject): void {
+  const { attributes } = object
+  for (const fact of certificateFacts(object.type, object.object)) {
+    const row = attributeOfTag(fact.tag)
+    if (row?.multi === true || !attributes.has(fact.tag)) attributes.add(fact)
+  }
+}
+
+function certificateFacts(objectType: number, object: Item | undefined): Item[] {
+  if (objectType !== ObjectType.Certificate || !object) return []
   const type = child(object, TAG.CertificateType)
   const value = child(object, TAG.CertificateValue)
   if (type?.type !== TYPE.Enumeration || value?.type !== TYPE.ByteString) return []

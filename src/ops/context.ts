@@ -5,6 +5,7 @@ import { structureTo } from '../ttlv/dialect.ts'
 import type { Item } from '../ttlv/item.ts'
 import type { Version } from '../ttlv/spec.ts'
 import { type Account, hasRight, type Inner } from './authentication.ts'
+import type { Certifier } from './certifier.ts'
 import type { Peer } from './engine.ts'
 import type { GroupMembers } from './group-members.ts'
 import type { Jobs } from './jobs.ts'
@@ -47,6 +48,7 @@ export interface Environment {
   readonly groups: GroupMembers
   readonly jobs: Jobs
   readonly tickets: Tickets
+  readonly certifier: Certifier
   /** Run something soon, but not now. */
   defer(work: () => Promise<void>): void
   readonly operations: readonly Operation[]

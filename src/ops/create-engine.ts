@@ -6,6 +6,7 @@ import { ENUM } from '../ttlv/enumerations.ts'
 import type { Item, Structure } from '../ttlv/item.ts'
 import { MessageError } from '../ttlv/spec.ts'
 import { BatchRunner } from './batch-runner.ts'
+import { Certifier } from './certifier.ts'
 import type { Environment, Settings } from './context.ts'
 import type { Answer, AuditEntry, Engine, Peer } from './engine.ts'
 import { GroupMembers } from './group-members.ts'
@@ -56,6 +57,7 @@ export function createEngine(options: EngineOptions): Engine {
     groups: new GroupMembers(),
     jobs: new Jobs(),
     tickets: new Tickets(),
+    certifier: new Certifier(records, () => Number(now()) * 1000),
     defer: options.defer ?? (work => void setTimeout(() => void work(), ASYNCHRONOUS_DELAY_MS)),
     operations: OPERATIONS,
   }

@@ -1,5 +1,6 @@
 import { cancel, poll, process, queryAsynchronousRequests } from './asynchronous.ts'
 import { addAttribute, deleteAttribute, getAttributeList, getAttributes, modifyAttribute } from './attributes.ts'
+import { certify, reCertify, validate } from './certify.ts'
 import { create } from './create.ts'
 import { deriveKey } from './derive-key.ts'
 import { discoverVersions, query } from './discovery.ts'
@@ -71,4 +72,7 @@ export const OPERATIONS: readonly Operation[] = [
   log,
   ping,
   interop,
+  certify,
+  reCertify,
+  validate,
 ]

@@ -5,7 +5,7 @@ import { RegisterRequest, UniqueIdentifierResponse } from '../ttlv/payloads/obje
 import { Certificate, CertificateRequest, KEY_OBJECTS, OpaqueObject } from '../ttlv/payloads/structures.ts'
 import { type Fields, read } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
-import { certificateFacts } from './certificates.ts'
+import { addCertificateFacts } from './certificates.ts'
 import { makeObject, requestedAttributes, tagOfType } from './creation.ts'
 import { keyBlockOf } from './key-block.ts'
 import { factsOfKey } from './key-facts.ts'
@@ -37,8 +37,7 @@ export const register = operation({
       requested: [...requested, ...missingFacts(objectType, object, requested)],
       serverMade: false,
     })
-    for (const fact of certificateFacts(objectType, object))
-      if (!made.attributes.has(fact.tag) || fact.tag === TAG.Digest) made.attributes.add(fact)
+    addCertificateFacts(made)
     context.place(made.id)
     return { uniqueIdentifier: made.id }
   },

@@ -1,0 +1,205 @@
+import { KmipError } from '../objects/errors.ts'
+import type { ManagedObject } from '../objects/managed-object.ts'
+import { parseCertificate } from '../pki/certificate.ts'
+import { verifyChain } from '../pki/chain.ts'
+import { PkiError } from '../pki/error.ts'
+import { keyUsage } from '../pki/extensions.ts'
+import { issueCertificate } from '../pki/issue.ts'
+import { parsePublicKey, spkiOf } from '../pki/keys.ts'
+import { encodeName, type NameType } from '../pki/name.ts'
+import { parseRequest } from '../pki/request.ts'
+import { ENUM } from '../ttlv/enumerations.ts'
+import { bytes, child, enumeration, type Item, structure, TYPE, tagName } from '../ttlv/item.ts'
+import { CertifyRequest, ReCertifyRequest, ValidateRequest, ValidateResponse } from '../ttlv/payloads/certificates.ts'
+import { UniqueIdentifierResponse } from '../ttlv/payloads/objects.ts'
+import type { Value } from '../ttlv/spec.ts'
+import { TAG } from '../ttlv/tags.ts'
+import { addCertificateFacts } from './certificates.ts'
+import type { Context } from './context.ts'
+import { linksOf, linkTo, makeObject, requestedAttributes, setLink } from './creation.ts'
+import { asymmetricKey } from './key-material.ts'
+import { operation } from './operation.ts'
+import { cryptographic } from './parameters.ts'
+
+const { Operation, ObjectType, CertificateRequestType, CertificateType, LinkType, ValidityIndicator } = ENUM
+const LIFE_DAYS = 365n
+const DAY_SECONDS = 86_400n
+/** A certificate whose holder's clock is a little behind must hold at once. */
+const BACK_DATED_SECONDS = 30n
+const MILLISECONDS = 1000
+
+interface Asked {
+  /** DER of the subject's name. */
+  readonly subject: Buffer
+  /** SubjectPublicKeyInfo, DER. */
+  readonly spki: Buffer
+}
+type Request = Pick<Value<typeof CertifyRequest>, 'certificateRequestType' | 'certificateRequestValue'>
+
+/** Certify: a certificate for a public key, signed by the scope's certifying CA. Spec: KMIP 1.4 section 4.7, 2.1 section 6.1.6 */
+export const certify = operation({
+  code: Operation.Certify,
+  name: 'Certify',
+  since: 10,
+  request: CertifyRequest,
+  response: UniqueIdentifierResponse,
+  async run(request, context) {
+    const publicKey =
+      request.uniqueIdentifier !== undefined || !request.certificateRequestValue ? await context.edit(request.uniqueIdentifier) : undefined
+    if (publicKey && publicKey.type !== ObjectType.PublicKey)
+      throw new KmipError('IllegalObjectType', 'only a public key can be certified', { v1: 'PermissionDenied' })
+    const requested = await requestedAttributes([request.attributes], context)
+    const asked = askedBy(request) ?? (publicKey && (await fromKey(publicKey, requested)))
+    if (!asked) throw new KmipError('MissingData', 'there is neither a public key nor a certificate request')
+    const made = await issue(asked, requested, validityOf(requested, context), context)
+    if (publicKey) {
+      made.attributes.add(linkTo(LinkType.PublicKeyLink, publicKey.id))
+      publicKey.attributes.add(linkTo(LinkType.CertificateLink, made.id))
+      publicKey.touch(context.now())
+    }
+    context.place(made.id)
+    return { uniqueIdentifier: made.id }
+  },
+})
+
+/** Re-certify: a new certificate in the place of another. Spec: KMIP 1.4 section 4.8, 2.1 section 6.1.45 */
+export const reCertify = operation({
+  code: Operation.ReCertify,
+  name: 'ReCertify',
+  since: 10,
+  request: ReCertifyRequest,
+  response: UniqueIdentifierResponse,
+  async run(request, context) {
+    const old = await context.edit(request.uniqueIdentifier)
+    if (old.type !== ObjectType.Certificate || !old.object)
+      throw new KmipError('IllegalObjectType', 'only a certificate can be re-certified', { v1: 'PermissionDenied' })
+    if (linksOf(old, LinkType.ReplacementObjectLink).length > 0)
+      throw new KmipError('PermissionDenied', 'the certificate has been replaced already')
+    const requested = await requestedAttributes([request.attributes], context)
+    const offset = request.offset
+    if (offset !== undefined && requested.some(item => item.tag === TAG.ActivationDate || item.tag === TAG.DeactivationDate))
+      throw new KmipError('InvalidMessage', 'Offset and the dates that it would shift cannot both be given')
+    const before = await cryptographic(() => parsed(old.object))
+    const asked = askedBy(request) ?? { subject: before.subject.der, spki: before.spki }
+    const from = context.now() + BigInt(offset ?? 0)
+    const length = BigInt(Math.max(1, Math.floor((before.notAfter.getTime() - before.notBefore.getTime()) / MILLISECONDS)))
+    const validity = offset === undefined ? validityOf(requested, context) : { from, until: from + length }
+    // Names go to the new certificate, as with Re-key.
+    const names = old.attributes.all(TAG.Name).map(instance => instance.item)
+    old.attributes.remove(TAG.Name)
+    const made = await issue(asked, [...names, ...requested], validity, context)
+    for (const id of linksOf(old, LinkType.PublicKeyLink)) {
+      made.attributes.add(linkTo(LinkType.PublicKeyLink, id))
+      const publicKey = await context.unit.edit(id)
+      setLink(publicKey, LinkType.CertificateLink, made.id)
+      publicKey.touch(context.now())
+    }
+    setLink(old, LinkType.ReplacementObjectLink, made.id)
+    setLink(made, LinkType.ReplacedObjectLink, old.id)
+    old.touch(context.now())
+    context.place(made.id)
+    return { uniqueIdentifier: made.id }
+  },
+})
+
+/** Validate: whether certificates form a chain that holds at a date. Spec: KMIP 1.4 section 4.24, 2.1 section 6.1.57 */
+export const validate = operation({
+  code: Operation.Validate,
+  name: 'Validate',
+  since: 10,
+  request: ValidateRequest,
+  response: ValidateResponse,
+  async run(request, context) {
+    const items = request.certificate.map(one => one.certificateValue)
+    for (const id of request.uniqueIdentifier) {
+      const object = await context.read(id)
+      const value = object.object && child(object.object, TAG.CertificateValue)
+      if (object.type !== ObjectType.Certificate || value?.type !== TYPE.ByteString)
+        throw new KmipError('IllegalObjectType', 'only certificates can be validated', { v1: 'InvalidMessage' })
+      items.push(value.value)
+    }
+    if (items.length === 0) throw new KmipError('InvalidMessage', 'there is no certificate to validate')
+    const at = new Date(Number(request.validityDate ?? context.now()) * MILLISECONDS)
+    try {
+      const { validity } = verifyChain(items.map(parseCertificate), at)
+      return { validityIndicator: ValidityIndicator[validity] }
+    } catch (error) {
+      if (error instanceof PkiError) return { validityIndicator: ValidityIndicator.Invalid }
+      throw error
+    }
+  },
+})
+
+function askedBy({ certificateRequestType, certificateRequestValue }: Request): Asked | undefined {
+  if (!certificateRequestValue) return undefined
+  if (certificateRequestType === CertificateRequestType.PEM) return pkcs10(fromPem(certificateRequestValue))
+  if (certificateRequestType !== undefined && certificateRequestType !== CertificateRequestType.PKCS_10)
+    throw new KmipError('FeatureNotSupported', 'certificate requests are read as PKCS#10, in DER or PEM')
+  return pkcs10(certificateRequestValue)
+}
+
+function pkcs10(der: Buffer): Asked {
+  try {
+    const { subject, spki } = parseRequest(der)
+    return { subject: subject.der, spki }
+  } catch (error) {
+    if (error instanceof PkiError) throw new KmipError('InvalidCSR', `the certificate request cannot be used: ${error.message}`)
+    throw error
+  }
+}
+
+const fromPem = (pem: Buffer): Buffer => Buffer.from(pem.toString('latin1').replace(/-----[A-Z ]+-----/g, ''), 'base64')
+
+/** Subject from the attributes of the request, key from the object. */
+async function fromKey(publicKey: ManagedObject, requested: readonly Item[]): Promise<Asked> {
+  const prefix = 'CertificateSubject'
+  const parts = requested.flatMap(item => {
+    const name = tagName(item.tag)
+    return name.startsWith(prefix) && item.type === TYPE.TextString ? [[name.slice(prefix.length) as NameType, item.value] as const] : []
+  })
+  const spki = spkiOf(await cryptographic(() => asymmetricKey(publicKey)))
+  return { subject: encodeName(parts.length > 0 ? parts : [['CN', publicKey.id]]), spki }
+}
+
+function parsed(object: Item | undefined) {
+  const value = object && child(object, TAG.CertificateValue)
+  if (value?.type !== TYPE.ByteString) throw new KmipError('IllegalObjectType', 'the object is no certificate')
+  try {
+    return parseCertificate(value.value)
+  } catch (error) {
+    if (error instanceof PkiError) throw new KmipError('PermissionDenied', 'the certificate cannot be read, and so not be re-certified')
+    throw error
+  }
+}
+
+function validityOf(requested: readonly Item[], context: Context): { from: bigint; until: bigint } {
+  const date = (tag: number): bigint | undefined => {
+    const value = requested.find(item => item.tag === tag)?.value
+    return typeof value === 'bigint' ? value : undefined
+  }
+  const from = date(TAG.ActivationDate) ?? context.now() - BACK_DATED_SECONDS
+  return { from, until: date(TAG.DeactivationDate) ?? from + LIFE_DAYS * DAY_SECONDS }
+}
+
+async function issue(
+  asked: Asked,
+  requested: readonly Item[],
+  validity: { from: bigint; until: bigint },
+  context: Context,
+): Promise<ManagedObject> {
+  const { issuer } = await context.environment.certifier.of(context.peer.scope)
+  const date = (seconds: bigint): Date => new Date(Number(seconds) * MILLISECONDS)
+  const certificate = await cryptographic(() => {
+    parsePublicKey(asked.spki)
+    const extensions = [keyUsage('digitalSignature', 'keyEncipherment', 'keyAgreement')]
+    return issueCertificate({ ...asked, notBefore: date(validity.from), notAfter: date(validity.until), extensions }, issuer)
+  })
+  const object = structure(TAG.Certificate, [
+    enumeration(TAG.CertificateType, CertificateType.X_509),
+    bytes(TAG.CertificateValue, certificate),
+  ])
+  const attributes = requested.filter(item => !tagName(item.tag).startsWith('CertificateSubject'))
+  const made = await makeObject(context, { type: ObjectType.Certificate, object, requested: attributes, serverMade: true })
+  addCertificateFacts(made)
+  return made
+}
