@@ -8,7 +8,7 @@ import { MessageError } from '../ttlv/spec.ts'
 import { BatchRunner } from './batch-runner.ts'
 import { Certifier } from './certifier.ts'
 import type { Environment, Settings } from './context.ts'
-import type { Answer, AuditEntry, Engine, Peer } from './engine.ts'
+import type { Answer, AuditEntry, Engine, Peer, Reply } from './engine.ts'
 import { GroupMembers } from './group-members.ts'
 import { OPERATIONS } from './index.ts'
 import { Jobs } from './jobs.ts'
@@ -62,28 +62,40 @@ export function createEngine(options: EngineOptions): Engine {
     operations: OPERATIONS,
   }
   const runner = new BatchRunner(environment, records, new ObjectCache(records))
+  const fail = (cause: unknown): Reply =>
+    refuse(
+      new KmipError('GeneralFailure', 'internal error; the server’s log says more', { cause }),
+      undefined,
+      environment,
+      performance.now(),
+    )
+  const answerItem = (message: Item, peer: Peer, started = performance.now()): Promise<Reply> =>
+    reply(message, peer, environment, runner, started).catch(fail)
   return {
     answer: (request, peer) =>
-      answer(request, peer, environment, runner).catch((cause: unknown) =>
-        refuse(
-          new KmipError('GeneralFailure', 'internal error; the server’s log says more', { cause }),
-          undefined,
-          environment,
-          performance.now(),
-        ),
-      ),
+      answerBytes(request, peer)
+        .then(encoded)
+        .catch((cause: unknown) => encoded(fail(cause))),
+    answerItem,
+    answerUnreadable: (problem, version) => refuse(new KmipError('CodecError', problem), version, environment, performance.now()),
+  }
+
+  async function answerBytes(request: Buffer, peer: Peer): Promise<Reply> {
+    const started = performance.now()
+    let message: Item
+    try {
+      message = decode(request)
+    } catch (error) {
+      if (!(error instanceof TtlvError)) return fail(error)
+      return refuse(new KmipError('CodecError', error.message), versionInBytes(request), environment, started)
+    }
+    return answerItem(message, peer, started)
   }
 }
 
-async function answer(bytes: Buffer, peer: Peer, environment: Environment, runner: BatchRunner): Promise<Answer> {
-  const started = performance.now()
-  let message: Item
-  try {
-    message = decode(bytes)
-  } catch (error) {
-    if (!(error instanceof TtlvError)) throw error
-    return refuse(new KmipError('CodecError', error.message), versionInBytes(bytes), environment, started)
-  }
+const encoded = ({ message, entries }: Reply): Answer => ({ bytes: encode(message), close: false, entries })
+
+async function reply(message: Item, peer: Peer, environment: Environment, runner: BatchRunner, started: number): Promise<Reply> {
   const asked = versionOf(message)
   if (!asked) return refuse(new KmipError('InvalidMessage', 'the message has no protocol version'), undefined, environment, started)
   if (!SUPPORTED_VERSIONS.some(([major, minor]) => major === asked.major && minor === asked.minor)) {
@@ -102,7 +114,7 @@ async function answer(bytes: Buffer, peer: Peer, environment: Environment, runne
     return refuse(new KmipError('ServerLimitExceeded', text, { v1: 'InvalidMessage' }), asked, environment, started)
   }
   const { items, entries } = await runner.run(request, peer)
-  return { bytes: encode(respond(request, items, environment)), close: false, entries }
+  return { message: respond(request, items, environment), entries }
 }
 
 function respond(request: Request, items: readonly Structure[], environment: Environment): Structure {
@@ -112,12 +124,7 @@ function respond(request: Request, items: readonly Structure[], environment: Env
 }
 
 /** A header and one batch item without Operation, for a message that is not a request that we can run. Spec: KMIP 1.4 section 11.1 */
-function refuse(
-  error: KmipError,
-  version: { major: number; minor: number } | undefined,
-  environment: Environment,
-  started: number,
-): Answer {
+function refuse(error: KmipError, version: { major: number; minor: number } | undefined, environment: Environment, started: number): Reply {
   const [newestMajor, newestMinor] = SUPPORTED_VERSIONS[0]!
   const { major, minor } = version ?? { major: newestMajor, minor: newestMinor }
   const { code, name } = reasonFor(error, Math.min(Math.max(major * 10 + minor, 10), 30))
@@ -129,7 +136,7 @@ function refuse(
     latencyMs: performance.now() - started,
     ...(error.cause === undefined ? {} : { cause: error.cause }),
   }
-  return { bytes: encode(responseMessage({ major, minor, timeStamp: environment.now() }, [item])), close: false, entries: [entry] }
+  return { message: responseMessage({ major, minor, timeStamp: environment.now() }, [item]), entries: [entry] }
 }
 
 /**

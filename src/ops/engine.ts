@@ -1,3 +1,5 @@
+import type { Item, Structure } from '../ttlv/item.ts'
+
 /** Who sent a message: what the listener read from the client's certificate, checked anew before each message. */
 export interface Peer {
   /** Partition of the objects that this client sees: the scope's id. */
@@ -33,7 +35,23 @@ export interface Answer {
   readonly entries: readonly AuditEntry[]
 }
 
+/** An answer before it is encoded. */
+export interface Reply {
+  /** A Response Message. */
+  readonly message: Structure
+  readonly entries: readonly AuditEntry[]
+}
+
 /** Answers KMIP messages. It never rejects: what goes wrong is in the answer. */
 export interface Engine {
+  /** @param request one whole message in TTLV */
   answer(request: Buffer, peer: Peer): Promise<Answer>
+  /** The same for a message that came in another encoding and is decoded already. Sizes inside it count TTLV all the same. */
+  answerItem(message: Item, peer: Peer): Promise<Reply>
+  /**
+   * The refusal of a message that cannot be decoded, or whose answer cannot be encoded.
+   * @param problem what is wrong with it, as the client is told
+   * @param version of the message, if it can be made out
+   */
+  answerUnreadable(problem: string, version?: { readonly major: number; readonly minor: number }): Reply
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
-import type { Answer, Engine, Peer } from '../../src/ops/engine.ts'
+import type { Answer, Engine, Peer, Reply } from '../../src/ops/engine.ts'
 import { type Authority, issueClient, issueServer, makeAuthority } from '../../src/pki/authority.ts'
 import { certificatePem, parseCertificate } from '../../src/pki/certificate.ts'
 import { keyUsage } from '../../src/pki/extensions.ts'
@@ -14,6 +14,8 @@ import { LIMITS, type Limits } from '../../src/server/limits.ts'
 import { Listener, type ServerCredential } from '../../src/server/listener.ts'
 import { createLog } from '../../src/server/log.ts'
 import { Metrics } from '../../src/server/metrics.ts'
+import { structure } from '../../src/ttlv/item.ts'
+import { TAG } from '../../src/ttlv/tags.ts'
 
 const EC = { type: 'ec', bits: 256 } as const
 const DAY_MS = 86_400_000
@@ -105,7 +107,10 @@ export const fakeEngine = (answer: Answerer): Engine => ({
     ]
     return { close: false, entries, ...(Buffer.isBuffer(result) ? {} : result), bytes }
   },
+  answerItem: async () => reply,
+  answerUnreadable: () => reply,
 })
+const reply: Reply = { message: structure(TAG.ResponseMessage, []), entries: [] }
 
 /** A request message with a number and so many bytes of content. */
 export function message(number: number, contentBytes = 8): Buffer {
