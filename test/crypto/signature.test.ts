@@ -1,10 +1,13 @@
 import { constants, createHash, sign as nodeSign, verify as nodeVerify, privateDecrypt, privateEncrypt, publicEncrypt } from 'node:crypto'
 import { x25519 } from '@noble/curves/ed25519.js'
-import { p256 } from '@noble/curves/nist.js'
+import { brainpoolP384r1 } from '@noble/curves/misc.js'
+import { p256, p521 } from '@noble/curves/nist.js'
+import { secp256k1 } from '@noble/curves/secp256k1.js'
 import fc from 'fast-check'
 import t from 'tap'
 import { HASHES, SIGNATURES } from '../../src/crypto/algorithms.ts'
 import type { KeyComponents } from '../../src/crypto/components.ts'
+import { CURVES, OKP } from '../../src/crypto/curves.ts'
 import { parseKey, writeKey } from '../../src/crypto/key-formats.ts'
 import { agree, generateKeyPair } from '../../src/crypto/keys.ts'
 import type { CryptographicParameters } from '../../src/crypto/parameters.ts'
@@ -90,10 +93,6 @@ t.test('each Digital Signature Algorithm, over data, over a digest, in parts, an
     t.equal(await check.final(await stream.final()), true, `${name}: in parts`)
 
     const digest = createHash(openssl).update(data).digest()
-    if (row.key === 'DSA') {
-      await t.rejects(sign(privateKey, { digest }, p), { name: 'CryptoError', code: 'unsupported' })
-      continue
-    }
     t.equal(await verify(publicKey, { data }, await sign(privateKey, { digest }, p), p), true, `${name}: of a digest`)
     t.equal(await verify(publicKey, { digest }, signature, p), true, `${name}: by its digest`)
     await t.rejects(
@@ -111,20 +110,92 @@ t.test('each Digital Signature Algorithm, over data, over a digest, in parts, an
   await t.rejects(sign(ed.privateKey, { digest: Buffer.alloc(32) }, {}), { name: 'CryptoError', code: 'unsupported' })
 })
 
-t.test('digests on each curve that takes them', async t => {
-  for (const curve of ['P_384', 'P_521', 'SECP256K1', 'BRAINPOOLP256R1', 'BRAINPOOLP384R1', 'BRAINPOOLP512R1']) {
+t.test('a digest on each curve is what OpenSSL makes of its data', async t => {
+  for (const [curve, row] of Object.entries(CURVES)) {
+    if (curve in OKP) continue
+    const { privateKey, publicKey } = await generateKeyPair('EC', { curve })
+    const openssl = HASHES[row.hash]?.name ?? ''
+    const digest = createHash(openssl).update(data).digest()
+    const signature = await sign(privateKey, { digest }, {})
+    t.equal(nodeVerify(openssl, data, publicKey, signature), true, `${curve}: OpenSSL verifies ours`)
+    t.equal(await verify(publicKey, { digest }, nodeSign(openssl, data, privateKey), {}), true, `${curve}: we verify OpenSSL's`)
+    const other = Buffer.from(digest)
+    other[0] = (other[0] ?? 0) ^ 1
+    t.equal(await verify(publicKey, { digest: other }, signature, {}), false, `${curve}: another digest`)
+  }
+})
+
+t.test('digests of any length when no hash is named', async t => {
+  const LENGTHS = [1, 16, 20, 31, 32, 33, 48, 64, 66, 67, 200]
+  const digestOf = (length: number): Buffer => Buffer.alloc(length, createHash('sha512').update(String(length)).digest())
+  const form = { prehash: false, lowS: false, format: 'der' } as const
+  for (const [curve, noble] of Object.entries({ P_256: p256, P_521: p521, SECP256K1: secp256k1, BRAINPOOLP384R1: brainpoolP384r1 })) {
     const pair = await generateKeyPair('EC', { curve })
-    for (const [name, hash] of [
-      ['SHA_256', 'sha256'],
-      ['SHA_512', 'sha512'],
-    ] as const) {
-      const p = { hashingAlgorithm: name }
-      const signature = await sign(pair.privateKey, { digest: createHash(hash).update(data).digest() }, p)
-      t.equal(await verify(pair.publicKey, { data }, signature, p), true, `${curve} ${name}`)
+    const numbers = (key: Parameters<typeof writeKey>[0], format: string): KeyComponents => writeKey(key, format) as KeyComponents
+    const d = new Uint8Array(numbers(pair.privateKey, 'TransparentECPrivateKey').d ?? [])
+    const q = new Uint8Array(numbers(pair.publicKey, 'TransparentECPublicKey').qString ?? [])
+    for (const length of LENGTHS) {
+      const digest = digestOf(length)
+      const signature = await sign(pair.privateKey, { digest }, { cryptographicAlgorithm: 'ECDSA' })
+      t.equal(noble.verify(new Uint8Array(signature), digest, q, form), true, `${curve}, ${length} bytes: another implementation agrees`)
+      t.equal(await verify(pair.publicKey, { digest }, noble.sign(digest, d, form), {}), true, `${curve}, ${length} bytes: and we with it`)
     }
   }
-  const pair = await generateKeyPair('EC', { curve: 'B_163' })
-  await t.rejects(sign(pair.privateKey, { digest: Buffer.alloc(32) }, {}), { name: 'CryptoError', code: 'unsupported' })
+  for (const length of LENGTHS) {
+    const digest = digestOf(length)
+    const signature = await sign(dsa.privateKey, { digest }, {})
+    t.equal(await verify(dsa.publicKey, { digest }, signature, {}), true, `DSA, ${length} bytes`)
+    t.equal(await verify(dsa.publicKey, { digest: digestOf(length + 1) }, signature, {}), false, `DSA, ${length} bytes: another digest`)
+    const bare = await sign(rsa.privateKey, { digest }, { cryptographicAlgorithm: 'RSA' })
+    t.same(bare, privateEncrypt({ key: rsa.privateKey, padding: RSA_PKCS1_PADDING }, digest), `RSA, ${length} bytes: as they are`)
+    t.equal(await verify(rsa.publicKey, { digest }, bare, {}), true)
+    t.equal(await verify(rsa.publicKey, { digest: digestOf(length + 1) }, bare, {}), false)
+  }
+  const most = Buffer.alloc(245, 1)
+  t.equal(await verify(rsa.publicKey, { digest: most }, await sign(rsa.privateKey, { digest: most }, {}), {}), true)
+  const REFUSED: [name: string, code: string, key: typeof rsa, digest: Buffer][] = [
+    ['too long for the key', 'too-long', rsa, Buffer.alloc(246, 1)],
+    ['empty', 'invalid', rsa, Buffer.alloc(0)],
+    ['empty', 'invalid', ec, Buffer.alloc(0)],
+    ['zeros', 'invalid', ec, Buffer.alloc(32)],
+    ['zeros', 'invalid', dsa, Buffer.alloc(20)],
+  ]
+  for (const [name, code, key, digest] of REFUSED)
+    await t.rejects(sign(key.privateKey, { digest }, {}), { name: 'CryptoError', code }, name)
+  await t.rejects(
+    sign(rsa.privateKey, { digest: most }, { paddingMethod: 'PSS' }),
+    { name: 'CryptoError', code: 'invalid' },
+    'PSS needs a hash',
+  )
+  t.equal(
+    await verify(ec.publicKey, { digest: Buffer.alloc(32) }, await sign(ec.privateKey, { data }, {}), {}),
+    false,
+    'zeros can be asked about',
+  )
+})
+
+t.test('parameters of another kind of key', async t => {
+  const FOREIGN: [name: string, key: typeof rsa, p: CryptographicParameters][] = [
+    ['RSA PSS for EC', ec, { cryptographicAlgorithm: 'RSA', paddingMethod: 'PSS', hashingAlgorithm: 'SHA_1' }],
+    ['RSA for EC', ec, { digitalSignatureAlgorithm: 'SHA_256WithRSAEncryption' }],
+    ['ECDSA for RSA', rsa, { digitalSignatureAlgorithm: 'ECDSAWithSHA256' }],
+    ['DSA for RSA', rsa, { cryptographicAlgorithm: 'DSA', hashingAlgorithm: 'SHA_256' }],
+    ['AES for DSA', dsa, { cryptographicAlgorithm: 'AES' }],
+  ]
+  for (const [name, { privateKey, publicKey }, p] of FOREIGN) {
+    t.equal(await verify(publicKey, { data }, Buffer.alloc(64, 1), p), false, name)
+    const check = createVerifyStream(publicKey, p)
+    check.update(data)
+    t.equal(await check.final(Buffer.alloc(64, 1)), false, `${name}, in parts`)
+    await t.rejects(sign(privateKey, { data }, p), { name: 'CryptoError', code: 'invalid' }, name)
+    t.throws(() => createSignStream(privateKey, p), { name: 'CryptoError', code: 'invalid' }, `${name}, in parts`)
+  }
+  for (const cryptographicAlgorithm of ['EC', 'ECDSA', 'ECDH'])
+    t.equal(
+      await verify(ec.publicKey, { data }, await sign(ec.privateKey, { data }, { cryptographicAlgorithm }), {}),
+      true,
+      cryptographicAlgorithm,
+    )
 })
 
 // Malformed signatures of the kinds that the published collections of attacks try.
