@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Argv } from 'yargs'
 import type { KmipClient } from '../client/client.ts'
+import { addressArgument } from './address-argument.ts'
 import type { Io } from './io.ts'
 import { DEV_DIR } from './settings.ts'
 import { UsageError } from './usage-error.ts'
@@ -30,11 +31,12 @@ export const connectionOptions = <T>(y: Argv<T>) =>
 /** Do something with a connection, and close it. @throws ClientError, and what `use` throws */
 export async function withClient<T>(argv: ConnectionArguments, io: Io, use: (client: KmipClient) => Promise<T>): Promise<T> {
   const { KmipClient } = await import('../client/client.ts')
-  const { parseAddress } = await import('../config/value-types.ts')
   const dir = resolve(io.cwd, argv.client)
   if (!existsSync(join(dir, 'cert.pem')))
     throw new UsageError(`there is no cert.pem in ${dir}; say where the credential is, with --client DIR`)
-  const { host, port } = parseAddress(argv.server ?? boundAddress(dir) ?? '127.0.0.1:5696')
+  const address = await addressArgument('server', argv.server ?? boundAddress(dir) ?? '127.0.0.1:5696')
+  if (!address) throw new UsageError('say which server')
+  const { host, port } = address
   const client = await KmipClient.connect({
     host,
     port,

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { devNull, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Config } from '../config/schema.ts'
+import { addressArgument } from './address-argument.ts'
 import type { Command, Io } from './io.ts'
 import { DEV_DIR, loadConfig } from './settings.ts'
 
@@ -42,18 +43,21 @@ export const devCommand = (io: Io): Command => ({
   },
 })
 
-async function run(argv: DevArguments, dataDir: string, io: Io): Promise<void> {
-  const read = async (): Promise<Config> => devConfig((await loadConfig({ dataDir }, io)).config, argv)
+async function run(argv: DevArguments, dir: string, io: Io): Promise<void> {
+  const read = async (): Promise<Config> => devConfig((await loadConfig({ dataDir: dir }, io)).config, argv)
   const config = await read()
-  const { parseAddress } = await import('../config/value-types.ts')
+  const { dataDir } = config
+  const kmip = argv.kmipAddress === undefined ? undefined : await addressArgument('kmip-address', argv.kmipAddress)
   const { serve } = await import('./serve.ts')
   const { makeClients } = await import('./default-client.ts')
   const { guide, writeClientConfigs } = await import('./client-guide.ts')
+  const { CONFORMANCE } = await import('./conformance-settings.ts')
   await serve({
     config,
     io,
     reload: read,
-    ...(argv.kmipAddress !== undefined && { kmip: [parseAddress(argv.kmipAddress)] }),
+    ...(kmip && { kmip: [kmip] }),
+    ...(argv.conformance === true && { settings: CONFORMANCE }),
     prepare: ({ scopes }) => makeClients(scopes, dataDir, argv.conformance ? ['default', 'b', 'c'] : ['default']),
     async ready({ kmip, metrics }) {
       const client = join(dataDir, 'clients', 'default')
@@ -67,13 +71,12 @@ async function run(argv: DevArguments, dataDir: string, io: Io): Promise<void> {
 
 /** The configuration of the directory, with what the command line says. */
 async function devConfig(config: Config, { ephemeral, conformance, kmipAddress, metricsAddress }: DevArguments): Promise<Config> {
-  const { addressOrOff } = await import('../config/value-types.ts')
   // Who asks for any free port wants several servers side by side.
   const metrics = metricsAddress ?? (kmipAddress?.endsWith(':0') === true ? '127.0.0.1:0' : undefined)
   return {
     ...config,
     ...(ephemeral && { store: { kind: 'memory' }, audit: { file: devNull, fsync: false } }),
     ...(conformance && { kmip: { ...config.kmip, leaseTime: 3_600_000 } }),
-    ...(metrics !== undefined && { metrics: { listen: addressOrOff.parse(metrics) } }),
+    ...(metrics !== undefined && { metrics: { listen: await addressArgument('metrics-address', metrics) } }),
   }
 }

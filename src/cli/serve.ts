@@ -1,7 +1,8 @@
-import { renameSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import type { Address } from '../config/value-types.ts'
+import type { Settings } from '../ops/context.ts'
 import { type Addresses, Daemon } from '../server/daemon.ts'
 import { createLog } from '../server/log.ts'
 import { type Data, makeKeyFiles, openData, storeFields } from './data.ts'
@@ -15,6 +16,8 @@ export interface ServeOptions {
   reload(): Promise<Config>
   /** Instead of those of the configuration. */
   readonly kmip?: readonly Address[]
+  /** More settings of the operations than a configuration has. */
+  readonly settings?: Partial<Settings>
   /** What to do between opening the data and listening. */
   prepare?(data: Data): Promise<void>
   /** What to do once all listeners accept. */
@@ -24,7 +27,7 @@ export interface ServeOptions {
 export const LISTENERS_NAME = 'listeners.json'
 
 /** Run a server until it is told to stop. @throws whatever keeps it from starting */
-export async function serve({ config, io, reload, kmip, prepare, ready }: ServeOptions): Promise<void> {
+export async function serve({ config, io, reload, kmip, settings, prepare, ready }: ServeOptions): Promise<void> {
   const { level, format } = config.log
   const log = createLog({ level, ...(format !== 'auto' && { pretty: format === 'pretty' }) })
   await makeKeyFiles(config)
@@ -32,7 +35,7 @@ export async function serve({ config, io, reload, kmip, prepare, ready }: ServeO
   try {
     await storeFields(config, data.scopes)
     await prepare?.(data)
-    const server = await Daemon.start({ config, data, log, version: version(), ...(kmip && { kmip }) })
+    const server = await Daemon.start({ config, data, log, version: version(), ...(kmip && { kmip }), ...(settings && { settings }) })
     try {
       const stopped = io.untilStopped(() => {
         // A configuration that is wrong now must not end a server that runs by a right one.
@@ -44,6 +47,7 @@ export async function serve({ config, io, reload, kmip, prepare, ready }: ServeO
       await stopped
       log.info('stopping')
     } finally {
+      rmSync(join(config.dataDir, LISTENERS_NAME), { force: true })
       await server.stop()
     }
 
@@ -62,8 +66,14 @@ export async function serve({ config, io, reload, kmip, prepare, ready }: ServeO
 
 /** Sections that differ and are read at the start only. */
 function needRestart(before: Config, after: Config): string[] {
-  const sections = ['dataDir', 'store', 'seal', 'audit', 'metrics', 'kmip'] as const
-  return sections.filter(section => JSON.stringify(before[section]) !== JSON.stringify(after[section]))
+  const sections = ['dataDir', 'kmip', 'store', 'seal', 'audit', 'metrics'] as const
+  return sections.filter(section => atStart(before, section) !== atStart(after, section))
+}
+
+function atStart({ kmip, ...rest }: Config, section: keyof Config): string {
+  // These two are in the certificate, and that is made anew.
+  const { serverHostnames: _names, serverIps: _ips, ...fixed } = kmip
+  return JSON.stringify({ ...rest, kmip: fixed }[section])
 }
 
 /** The file appears when everything accepts, and whole. */

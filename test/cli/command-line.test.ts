@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import t from 'tap'
 import { run } from './run.ts'
 
-const here = { cwd: '/' }
+const here = { cwd: t.testdir({}) }
 
 t.test('usage: exit codes and what is said', async t => {
   const CASES: [argv: string[], code: number, err: RegExp][] = [
@@ -23,6 +23,7 @@ t.test('usage: exit codes and what is said', async t => {
     [['credential', 'revoke', 's', 'r'], 2, /serial number or --certificate/],
     [['credential', 'generate', 's', 'r', '--format', 'txt'], 2, /Choices/],
     [['client', 'query'], 2, /no cert\.pem/],
+    [['dev', '--kmip-address', '5696'], 2, /--kmip-address 5696: write host:port/],
     [['decode', '--hex', 'xyz'], 2, /not hex/],
   ]
   for (const [argv, code, err] of CASES) {
