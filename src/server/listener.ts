@@ -3,12 +3,13 @@ import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls'
 import type { Engine } from '../ops/engine.ts'
 import type { Audit } from './audit.ts'
+import type { Connection, ConnectionContext, OpenConnection } from './connection.ts'
 import { type Identities, Identity, versionOf } from './identities.ts'
 import type { Limits } from './limits.ts'
 import type { Logger } from './log.ts'
 import type { Metrics, Refusal } from './metrics.ts'
 import { Outbox } from './outbox.ts'
-import { Session, type SessionContext } from './session.ts'
+import { Session } from './session.ts'
 
 /** What the listener shows to clients, and whom it trusts; all in PEM. */
 export interface ServerCredential {
@@ -33,17 +34,20 @@ export interface ListenerOptions {
   readonly log: Logger
   /** Milliseconds since 1970. */
   readonly now: () => number
+  /** What is spoken; unless told TTLV messages one after another. */
+  readonly open?: OpenConnection
 }
 
+const openSession: OpenConnection = (...of) => new Session(...of)
 const REVOCATION_MS = 250
 
-/** The KMIP listener: TLS with client certificates, sessions, limits, and the watch over who may stay. */
+/** A KMIP listener: TLS with client certificates, connections, limits, and the watch over who may stay. */
 export class Listener {
   readonly outbox: Outbox
   readonly #options: ListenerOptions
   readonly #server: Server
-  readonly #context: SessionContext
-  readonly #sessions = new Set<Session>()
+  readonly #context: ConnectionContext
+  readonly #sessions = new Set<Connection>()
   readonly #identities = new Map<string, Identity>()
   readonly #sockets = new Set<Socket>()
   readonly #timers: NodeJS.Timeout[] = []
@@ -174,8 +178,8 @@ export class Listener {
   }
 
   #open(socket: TLSSocket, identity: Identity, fingerprint: string): void {
-    const { metrics, limits } = this.#options
-    const session = new Session(this.#nextId++, socket, identity, this.#context)
+    const { metrics, limits, open = openSession } = this.#options
+    const session = open(this.#nextId++, socket, identity, this.#context)
     this.#sessions.add(session)
     metrics.connectionsTotal++
     metrics.connectionsOpen++
@@ -195,7 +199,7 @@ export class Listener {
     void this.#admit(session, identity)
   }
 
-  async #admit(session: Session, identity: Identity): Promise<void> {
+  async #admit(session: Connection, identity: Identity): Promise<void> {
     const { identities, now, log } = this.#options
     if (now() >= identity.endsMs) {
       session.refuse('certificate', 'the client certificate has ended; issue a new one')
