@@ -1,5 +1,8 @@
+// A limit that is a bare parameter makes SQLite prepare the statement again for each value that is bound to it, which takes as long as
+// the search; hence the `+ 0`.
+
 /** Records of a partition, newest first. Parameters: partition, before, limit. */
-export const FIND_ALL = 'select sequence, id from record where partition = ? and sequence < ? order by sequence desc limit ?'
+export const FIND_ALL = 'select sequence, id from record where partition = ? and sequence < ? order by sequence desc limit ? + 0'
 
 /** So many terms after the first have a condition each; those beyond, which no sane request has, share one: SQLite limits an expression's depth. */
 const MAX_SINGLE = 16
@@ -25,5 +28,5 @@ export function findStatement(conditions: number): string {
   return `
     select first.sequence, record.id from term as first cross join record on record.sequence = first.sequence
     where first.partition = ? and first.term = ? and first.sequence < ? ${others.join(' ')}
-    order by first.sequence desc limit ?`
+    order by first.sequence desc limit ? + 0`
 }

@@ -16,9 +16,12 @@ interface Waiting {
   readonly reject: (error: StoreError) => void
 }
 
+/** So many units are sent at once, for the writer to begin while this thread prepares more; fewer cost more messages than that gains. */
+const MAX_COLLECTED = 8
+
 const CODE = new URL(import.meta.url.endsWith('.ts') ? './sqlite-writer.ts' : './sqlite-writer.js', import.meta.url)
 
-/** The writer thread as its owner sees it. Units of one turn of the event loop travel in one message, and so do their verdicts. */
+/** The writer thread as its owner sees it. Units that come close together travel in one message. */
 export class WriterThread implements Writer {
   readonly #worker: Worker
   readonly #ended: Promise<void>
@@ -52,6 +55,7 @@ export class WriterThread implements Writer {
       if (this.#isClosing) return reject(new StoreError('closed', 'the store is closed'))
       if (this.#collected.length === 0) setImmediate(() => this.#send())
       this.#collected.push({ changes, resolve, reject })
+      if (this.#collected.length >= MAX_COLLECTED) this.#send()
     })
   }
 
