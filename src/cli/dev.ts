@@ -25,7 +25,6 @@ export const devCommand = (io: Io): Command => ({
       .option('metrics-address', { type: 'string', requiresArg: true, describe: 'host:port or off' })
       .option('ephemeral', {
         type: 'boolean',
-        default: false,
         describe: 'keep everything in memory; only client files and addresses are written',
       })
       .option('conformance', { type: 'boolean', describe: 'with what the OASIS test cases presuppose; not for use' })

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { address, addressOrOff, duration, file, hostname, ipAddress, timeout } from './value-types.ts'
 
 /** Sizes that each type of key may have, in bits. */
-export const KEY_SIZES = { ec: [256, 384, 521], rsa: [2048, 3072, 4096] } as const
+export const KEY_SIZES = { ec: [224, 256, 384, 521], rsa: [2048, 3072, 4096] } as const
 
 interface Key {
   readonly keyType?: 'ec' | 'rsa' | undefined
@@ -11,7 +11,7 @@ interface Key {
 const fits = ({ keyType, keyBits }: Key): boolean =>
   keyBits === undefined ||
   (keyType === undefined ? Object.values(KEY_SIZES).flat() : [...KEY_SIZES[keyType]]).some(size => size === keyBits)
-const MISFIT = { path: ['keyBits'], error: 'ec keys have 256, 384 or 521 bits, rsa keys 2048, 3072 or 4096' }
+const MISFIT = { path: ['keyBits'], error: 'ec keys have 224, 256, 384 or 521 bits, rsa keys 2048, 3072 or 4096' }
 
 const kmip = z.strictObject({
   listen: z
@@ -59,12 +59,14 @@ const ca = z
       .enum(['ec', 'rsa'])
       .optional()
       .meta({ usual: 'ec' })
-      .describe('Type of the keys of the CA and of the server certificate. Read when the CA is made.'),
+      .describe(
+        'Type of the keys of the CA and of the server certificate. Another one makes a new CA; clients of the old CA are still let in.',
+      ),
     keyBits: z
       .int()
       .optional()
       .meta({ usual: 256 })
-      .describe('Bits of these keys: ec 256, 384 or 521, rsa 2048, 3072 or 4096. Read when the CA is made.'),
+      .describe('Bits of these keys: ec 224, 256, 384 or 521, rsa 2048, 3072 or 4096. Other ones make a new CA too.'),
   })
   .refine(fits, MISFIT)
 
@@ -75,7 +77,7 @@ const credentials = z
       .optional()
       .meta({ usual: 'ec' })
       .describe('Type of a client key that is made here, if its role does not say.'),
-    keyBits: z.int().optional().meta({ usual: 256 }).describe('Bits of such a key: ec 256, 384 or 521, rsa 2048, 3072 or 4096.'),
+    keyBits: z.int().optional().meta({ usual: 256 }).describe('Bits of such a key: ec 224, 256, 384 or 521, rsa 2048, 3072 or 4096.'),
     ttl: duration.optional().meta({ usual: '336h' }).describe('Time that a client certificate is valid for, if its role does not say.'),
   })
   .refine(fits, MISFIT)

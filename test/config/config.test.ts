@@ -1,4 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to the environment are the subject here
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { jsonSchema, settings } from '../../src/config/describe.ts'
 import type { ConfigError } from '../../src/config/error.ts'
@@ -155,4 +156,24 @@ t.test('each setting is documented, and has a default or needs none', async t =>
   t.match(jsonSchema(), { title: String, additionalProperties: false, properties: { kmip: { additionalProperties: false } } })
   const open = all.filter(setting => setting.default === undefined && setting.type !== 'section').map(setting => setting.path)
   t.same(open, ['store.kind', 'seal[].kind', 'seal[].keyFile', 'seal[].key'])
+})
+
+t.test('the examples are right, and the unit names their files', async t => {
+  const read = (name: string) => parseConfig(readFileSync(name, 'utf8'), `/etc/kmipd/${name.split('/').at(-1)}`, SOURCES)
+  const example = read('examples/kmipd.yaml')
+  const unit = readFileSync('deploy/kmipd.service', 'utf8')
+  const writable = [...unit.matchAll(/^(State|Logs)Directory=(.+)$/gm)].map(
+    ([, kind, name]) => `${kind === 'State' ? '/var/lib' : '/var/log'}/${name}/`,
+  )
+  if (example.store.kind !== 'sqlite') throw new Error('the example has another store')
+  for (const file of [example.store.path, example.audit.file, `${example.dataDir}/`])
+    t.ok(
+      writable.some(directory => file.startsWith(directory)),
+      `the unit lets kmipd write ${file}`,
+    )
+  t.match(unit, 'server --config /etc/kmipd/kmipd.yaml')
+  t.match(example.seal[0]?.keyFile, /^\/etc\/kmipd\//)
+  const stop = /^TimeoutStopSec=(.+)$/m.exec(unit)?.[1] ?? ''
+  t.ok(parseDuration(stop) > example.kmip.drain, 'the unit waits longer than the drain takes')
+  t.match(read('deploy/container.yaml'), { audit: { file: '-' }, log: { level: 'info' }, dataDir: '/var/lib/kmipd' })
 })
