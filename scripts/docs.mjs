@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the page tells what to write in a configuration
 // Writes the pages that are made from the code: docs/configuration.md, docs/kmipd.schema.json and docs/command-line.md.
 // With --check it writes nothing, and fails when one of them is not as it would be written.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
