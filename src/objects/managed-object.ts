@@ -18,6 +18,7 @@ export const OBJECT_TAG: Readonly<Record<number, number>> = {
   [ENUM.ObjectType.OpaqueObject]: TAG.OpaqueObject,
   [ENUM.ObjectType.PGPKey]: TAG.PGPKey,
   [ENUM.ObjectType.CertificateRequest]: TAG.CertificateRequest,
+  [ENUM.ObjectType.PasswordCredential]: TAG.PasswordCredential,
 }
 
 /** Stands around a stored object; the extension tags never appear on the wire. */

@@ -18,6 +18,8 @@ export class UnitOfWork {
   /** Objects that this unit made or changed, by identifier. */
   readonly #changed = new Map<string, ManagedObject>()
   readonly #removed = new Map<string, ManagedObject>()
+  /** Records of other partitions that change with the objects, by partition and identifier. */
+  readonly #others = new Map<string, RecordChange>()
 
   constructor(records: Records, cache: ObjectCache, scope: string) {
     this.#records = records
@@ -32,9 +34,9 @@ export class UnitOfWork {
   }
 
   /** @throws KmipError Object Not Found (Item Not Found before 2.0), the same for an object of another scope */
-  async read(id: string): Promise<ManagedObject> {
+  async read(id: string, reason: 'ObjectNotFound' | 'ItemNotFound' = 'ObjectNotFound'): Promise<ManagedObject> {
     const object = await this.find(id)
-    if (!object) throw new KmipError('ObjectNotFound', `there is no object ${printable(id)}`)
+    if (!object) throw new KmipError(reason, `there is no object ${printable(id)}`)
     return object
   }
 
@@ -99,14 +101,24 @@ export class UnitOfWork {
         throw new KmipError('NonUniqueNameAttribute', 'another object has this Name', { v1 })
   }
 
+  /** A record apart from the objects that changes with them, or not at all. */
+  write(change: RecordChange): void {
+    this.#others.set(`${change.partition}/${change.id}`, change)
+  }
+
+  /** What this unit will write there, if anything. */
+  written(partition: string, id: string): RecordChange | undefined {
+    return this.#others.get(`${partition}/${id}`)
+  }
+
   get isChanged(): boolean {
-    return this.#changed.size + this.#removed.size > 0
+    return this.#changed.size + this.#removed.size + this.#others.size > 0
   }
 
   /** Make all changes durable. @throws StoreError `conflict`: another unit was faster; nothing is stored. */
   async commit(): Promise<void> {
     if (!this.isChanged) return
-    const changes: RecordChange[] = []
+    const changes: RecordChange[] = [...this.#others.values()]
     for (const object of this.#changed.values())
       changes.push({
         partition: this.scope,
@@ -126,6 +138,7 @@ export class UnitOfWork {
     for (const object of this.#removed.values()) this.#cache.forget(this.scope, object.id)
     this.#changed.clear()
     this.#removed.clear()
+    this.#others.clear()
   }
 }
 

@@ -29,7 +29,7 @@ export const getAttributes = operation({
   request: GetAttributesRequest,
   response: GetAttributesResponse,
   async run(request, context) {
-    const object = await context.readArchived(request.uniqueIdentifier)
+    const object = await context.readArchived(request.uniqueIdentifier, context.rules.attributesOfNothing)
     const wanted = request.attributeReference.map(keyOf)
     const twice = wanted.find((key, at) => wanted.indexOf(key) !== at)
     if (twice !== undefined) throw new KmipError('InvalidMessage', `${titleOf(twice)} is asked for more than once`)

@@ -15,16 +15,29 @@ export interface Account {
   readonly password: string
   /** Fields of a Device credential that must be these; absent: the account is a user with a password. */
   readonly device?: Readonly<Record<string, string>>
+  /** May make users, groups and credentials. */
+  readonly isAdministrator?: boolean
 }
+
+/** Looks up users that are kept as objects. */
+export type Users = (name: string) => Promise<{ readonly id: string; readonly passwords: readonly string[] } | undefined>
 
 /** Who asks inside what the certificate allows: the certificate is the outer limit, this can only narrow it. */
 export interface Inner {
   /** Owner of what is made; absent: the certificate alone asks. */
   readonly user?: string | undefined
+  readonly isAdministrator?: boolean | undefined
   readonly rights?: Rights | undefined
 }
 
 const CERTIFICATE_ALONE: Inner = {}
+
+/** Whom the server knows. */
+export interface Known {
+  readonly accounts: readonly Account[]
+  readonly tickets: Tickets
+  readonly users: Users
+}
 
 /**
  * Who a request's credentials name. Without accounts on the server, user and device credentials say nothing that can be checked, and
@@ -32,25 +45,26 @@ const CERTIFICATE_ALONE: Inner = {}
  * Spec: KMIP 1.4 section 6.6, 2.1 section 9.3
  * @throws KmipError Authentication Not Successful, Invalid Ticket, Usage Limit Exceeded; MessageError for a malformed credential
  */
-export function authenticate(
-  authentication: Item | undefined,
-  peer: Peer,
-  accounts: readonly Account[],
-  tickets: Tickets,
-  now: bigint,
-): Inner {
+export async function authenticate(authentication: Item | undefined, peer: Peer, known: Known, now: bigint): Promise<Inner> {
   if (!authentication) return CERTIFICATE_ALONE
+  const { accounts, tickets, users } = known
   let inner = CERTIFICATE_ALONE
   for (const { credentialType, credentialValue } of read(authentication, Authentication).credential) {
     switch (credentialType) {
       case CredentialType.UsernameAndPassword: {
-        const { username, password } = read(credentialValue, UsernameAndPassword)
-        if (accounts.length > 0) inner = { user: matching(accounts, account => !account.device && account.name === username, password) }
+        const { username, password = '' } = read(credentialValue, UsernameAndPassword)
+        const account = accounts.find(one => !one.device && one.name === username)
+        const user = account ? undefined : await users(username)
+        if (accounts.length > 0 || user) inner = account || !user ? byAccount(account, password) : byUser(user, password)
         break
       }
       case CredentialType.Device: {
-        const { password, ...fields } = read(credentialValue, Device)
-        if (accounts.length > 0) inner = { user: matching(accounts, account => isDevice(account, fields), password) }
+        const { password = '', ...fields } = read(credentialValue, Device)
+        if (accounts.some(account => account.device))
+          inner = byAccount(
+            accounts.find(account => isDevice(account, fields)),
+            password,
+          )
         break
       }
       case CredentialType.Ticket:
@@ -69,12 +83,18 @@ export function authenticate(
 const isDevice = ({ device }: Account, fields: Readonly<Record<string, string | undefined>>): boolean =>
   device !== undefined && Object.entries(device).every(([name, value]) => fields[name] === value)
 
-function matching(accounts: readonly Account[], isMeant: (account: Account) => boolean, password: string | undefined): string {
-  const account = accounts.find(isMeant)
+const wrong = (): KmipError => new KmipError('AuthenticationNotSuccessful', 'the credentials are not right')
+
+function byAccount(account: Account | undefined, password: string): Inner {
   // Compared for an unknown name too, so that the time does not tell whether it exists.
-  const right = sameText(account?.password ?? '', password ?? '')
-  if (!account || !right) throw new KmipError('AuthenticationNotSuccessful', 'the credentials are not right')
-  return account.name
+  const isRight = sameText(account?.password ?? '', password)
+  if (!account || !isRight) throw wrong()
+  return { user: account.name, isAdministrator: account.isAdministrator }
+}
+
+function byUser(user: { readonly id: string; readonly passwords: readonly string[] }, password: string): Inner {
+  if (user.passwords.filter(one => sameText(one, password)).length === 0) throw wrong()
+  return { user: user.id }
 }
 
 function sameText(one: string, other: string): boolean {

@@ -4,7 +4,7 @@ import { UnitOfWork } from '../objects/unit-of-work.ts'
 import type { Records } from '../seal/records.ts'
 import { StoreError } from '../store/store.ts'
 import { sizeOf } from '../ttlv/binary.ts'
-import { requestFromV1, responseTo } from '../ttlv/dialect.ts'
+import { requestFrom, responseTo } from '../ttlv/dialect.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { child, enumName, type Item, type Structure, structure } from '../ttlv/item.ts'
 import { MessageError, read, type Version, write } from '../ttlv/spec.ts'
@@ -16,6 +16,7 @@ import { isFailure, type Request, type RequestItem, type ResponseItem, responseI
 import type { Operation } from './operation.ts'
 import { remember, resolveReferences } from './references.ts'
 import { rulesOf } from './rules.ts'
+import { findUser } from './stored-users.ts'
 
 const { ResultStatus, BatchErrorContinuationOption } = ENUM
 
@@ -48,7 +49,7 @@ export class BatchRunner {
     const critical = request.items.find(hasCriticalExtension)
     if (critical) return this.#reject(critical, request.version)
     const budget = new Budget(request, this.#environment.now())
-    const asking = this.#identify(request, peer)
+    const asking = await this.#identify(request, peer)
     const outcomes = undo
       ? await this.#runAsOne(request, asking, budget)
       : await this.#runEach(request, asking, budget, option === BatchErrorContinuationOption.Continue)
@@ -61,10 +62,11 @@ export class BatchRunner {
   }
 
   /** Who asks inside the request; credentials that are wrong fail every item. */
-  #identify({ header }: Request, peer: Peer): Asking {
+  async #identify({ header }: Request, peer: Peer): Promise<Asking> {
     const { settings, tickets, now } = this.#environment
     try {
-      return { peer, inner: authenticate(header.authentication, peer, settings.accounts, tickets, now()) }
+      const users = (name: string) => findUser(new UnitOfWork(this.#records, this.#cache, peer.scope), name)
+      return { peer, inner: await authenticate(header.authentication, peer, { accounts: settings.accounts, tickets, users }, now()) }
     } catch (error) {
       if (error instanceof MessageError) return { peer, inner: {}, refused: new KmipError(error.reason, error.message) }
       if (error instanceof KmipError) return { peer, inner: {}, refused: error }
@@ -180,7 +182,7 @@ export class BatchRunner {
       if (asking.refused) throw asking.refused
       if (!asking.peer.may(name)) throw new KmipError('PermissionDenied', `the role may not do ${name}`)
       if (!hasRight(asking.inner, item.operation, undefined)) throw new KmipError('NotAuthorised', `the ticket does not cover ${name}`)
-      const canonical = version < 20 ? requestFromV1(item.operation, item.requestPayload) : item.requestPayload
+      const canonical = requestFrom(version, item.operation, item.requestPayload)
       const typed = read(resolveReferences(canonical, batch), operation.request)
       if (operation.answer) {
         const response = await operation.answer(typed, context)
@@ -197,7 +199,7 @@ export class BatchRunner {
           operation: item.operation,
           uniqueBatchItemId: item.uniqueBatchItemId,
           status: ResultStatus.Success,
-          payload: responseTo(version, item.ephemeral ? fields.filter(field => field.tag !== TAG.Data) : fields),
+          payload: responseTo(version, isEphemeral(item) ? fields.filter(field => field.tag !== TAG.Data) : fields, item.requestPayload),
         },
         entry: entry('Success'),
       }
@@ -236,7 +238,7 @@ const refusal = (item: RequestItem, error: KmipError, version: Version): Respons
   status: ResultStatus.OperationFailed,
   reason: reasonFor(error, version).code,
   message: error.message,
-  ...(error.payload && rulesOf(version).failuresTellFields ? { payload: responseTo(version, error.payload) } : {}),
+  ...(error.payload && rulesOf(version).failuresTellFields ? { payload: responseTo(version, error.payload, item.requestPayload) } : {}),
 })
 
 const undone = ({ response, entry }: Outcome): Outcome => ({
@@ -252,6 +254,9 @@ function isAsynchronous({ header, version }: Request): boolean {
 
 const hasCriticalExtension = (item: RequestItem): boolean =>
   item.messageExtension.some(extension => child(extension, TAG.CriticalityIndicator)?.value === true)
+
+/** Data does not go to the client: True in 2.x, an enumeration in 3.0. Spec: KMIP 2.1 section 8.3 */
+const isEphemeral = ({ ephemeral }: RequestItem): boolean => ephemeral?.value === true || ephemeral?.value === ENUM.Ephemeral.Data
 
 /** Watches Maximum Response Size, so that an answer that would not fit fails before its effect is stored. Spec: KMIP 1.4 section 6.3 */
 class Budget {

@@ -30,6 +30,8 @@ export interface Settings {
   readonly accounts: readonly Account[]
   /** Interop is answered, for conformance tests. */
   readonly interop: boolean
+  /** Drafts of the protocol are spoken: 3.0. */
+  readonly experimental: boolean
   /** Object Groups in which a fresh key is made when a client asks for a fresh member and there is none. */
   readonly freshGroups: readonly string[]
   readonly productName: string
@@ -126,8 +128,8 @@ export class Context {
   }
 
   /** The same, archived or not. @throws KmipError Object Not Found, Permission Denied */
-  async readArchived(given: string | undefined): Promise<ManagedObject> {
-    const object = await this.unit.read(this.id(given))
+  async readArchived(given: string | undefined, reason?: 'ObjectNotFound' | 'ItemNotFound'): Promise<ManagedObject> {
+    const object = await this.unit.read(this.id(given), reason)
     if (!this.mayUse(object)) throw new KmipError('PermissionDenied', 'the object belongs to another user')
     return object
   }

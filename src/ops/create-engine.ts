@@ -15,7 +15,7 @@ import { Jobs } from './jobs.ts'
 import { type Request, readRequest, responseItem, responseMessage, versionOf } from './message.ts'
 import { Streams } from './streams.ts'
 import { Tickets } from './tickets.ts'
-import { SUPPORTED_VERSIONS } from './versions.ts'
+import { SUPPORTED_VERSIONS, versionsSpoken } from './versions.ts'
 
 export const DEFAULT_SETTINGS: Settings = {
   leaseTime: 0,
@@ -25,6 +25,7 @@ export const DEFAULT_SETTINGS: Settings = {
   maxRandom: 65_536,
   accounts: [],
   interop: false,
+  experimental: false,
   freshGroups: [],
   productName: 'kmipd',
   productVersion: '0.1.0',
@@ -98,7 +99,7 @@ const encoded = ({ message, entries }: Reply): Answer => ({ bytes: encode(messag
 async function reply(message: Item, peer: Peer, environment: Environment, runner: BatchRunner, started: number): Promise<Reply> {
   const asked = versionOf(message)
   if (!asked) return refuse(new KmipError('InvalidMessage', 'the message has no protocol version'), undefined, environment, started)
-  if (!SUPPORTED_VERSIONS.some(([major, minor]) => major === asked.major && minor === asked.minor)) {
+  if (!versionsSpoken(environment.settings.experimental).some(([major, minor]) => major === asked.major && minor === asked.minor)) {
     const text = `KMIP ${asked.major}.${asked.minor} is not spoken here; ask Discover Versions`
     return refuse(new KmipError('UnsupportedProtocolVersion', text), asked, environment, started)
   }

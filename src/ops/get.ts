@@ -76,6 +76,7 @@ async function outgoing(found: ManagedObject, request: Getting, context: Context
 
 /** Spec: KMIP 1.4 section 3.48, 3.50: a sensitive key leaves only wrapped, one that is not extractable not at all. */
 function checkMayLeave(object: ManagedObject, wrapped: boolean): void {
+  if (object.type === ObjectType.PasswordCredential) throw new KmipError('Sensitive', 'a password does not leave the server')
   if (object.attributes.flag(TAG.Extractable) === false) throw new KmipError('NotExtractable', 'the object is not extractable')
   if (!wrapped && object.attributes.flag(TAG.Sensitive) === true)
     throw new KmipError('Sensitive', 'the object is sensitive; ask for it wrapped')

@@ -8,7 +8,7 @@ import { decrypt, encrypt } from './encrypt.ts'
 import { exportObject, get } from './get.ts'
 import { importObject } from './import.ts'
 import { createKeyPair } from './key-pair.ts'
-import { activate, archive, destroy, recover, revoke } from './lifecycle.ts'
+import { activate, archive, deactivate, destroy, obliterate, recover, revoke } from './lifecycle.ts'
 import { locate } from './locate.ts'
 import { delegatedLogin, login, logout } from './login.ts'
 import { hash, mac, macVerify } from './mac.ts'
@@ -21,6 +21,7 @@ import { sign, signatureVerify } from './sign.ts'
 import { createSplitKey, joinSplitKey } from './split-key.ts'
 import { interop, log, ping } from './talk.ts'
 import { check, getUsageAllocation, obtainLease } from './usage.ts'
+import { createCredential, createGroup, createUser } from './users.ts'
 
 /** Every operation that kmipd does; what is not here is answered with Operation Not Supported, and Query does not name it. */
 export const OPERATIONS: readonly Operation[] = [
@@ -75,4 +76,9 @@ export const OPERATIONS: readonly Operation[] = [
   certify,
   reCertify,
   validate,
+  deactivate,
+  obliterate,
+  createUser,
+  createGroup,
+  createCredential,
 ]

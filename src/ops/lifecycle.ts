@@ -3,6 +3,7 @@ import type { ManagedObject } from '../objects/managed-object.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { dateTime, enumeration, enumName, structure, text } from '../ttlv/item.ts'
 import { RevokeRequest, UniqueIdentifierRequest, UniqueIdentifierResponse } from '../ttlv/payloads/objects.ts'
+import { DeactivateRequest } from '../ttlv/payloads/users.ts'
 import { TAG } from '../ttlv/tags.ts'
 import type { Context } from './context.ts'
 import { operation } from './operation.ts'
@@ -131,5 +132,39 @@ export const recover = operation({
     object.touch(context.now())
     context.place(object.id)
     return { uniqueIdentifier: object.id }
+  },
+})
+
+/** Deactivate: Active to Deactivated, with the reason. Of the 3.0 draft. */
+export const deactivate = operation({
+  code: Operation.Deactivate,
+  name: 'Deactivate',
+  since: 30,
+  request: DeactivateRequest,
+  response: UniqueIdentifierResponse,
+  async run(request, context) {
+    const object = await context.edit(request.uniqueIdentifier)
+    requireStates(object)
+    if (object.state(context.now()) !== State.Active)
+      throw new KmipError('WrongKeyLifecycleState', `the object is ${stateName(object, context)}; only an Active one can be deactivated`)
+    object.attributes.set(dateTime(TAG.DeactivationDate, context.now()))
+    object.touch(context.now())
+    return { uniqueIdentifier: object.id }
+  },
+})
+
+/** Obliterate: nothing of the object stays, not even that it was there. Of the 3.0 draft; under Destroy's conditions. */
+export const obliterate = operation({
+  code: Operation.Obliterate,
+  name: 'Obliterate',
+  since: 30,
+  request: UniqueIdentifierRequest,
+  response: {},
+  async run(request, context) {
+    const object = await context.read(request.uniqueIdentifier)
+    if (object.hasState && object.state(context.now()) === State.Active)
+      throw new KmipError('WrongKeyLifecycleState', 'the object is Active; revoke it before it is obliterated')
+    await context.unit.remove(object.id)
+    return {}
   },
 })

@@ -6,6 +6,7 @@ import { filterTerms } from '../objects/index-terms.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { ENUM, MASK } from '../ttlv/enumerations.ts'
 import { enumeration, type Item, integer, TYPE } from '../ttlv/item.ts'
+import { isKnown } from '../ttlv/known.ts'
 import { LocateRequest, LocateResponse } from '../ttlv/payloads/objects.ts'
 import type { Value } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
@@ -142,7 +143,7 @@ const DERIVED: ReadonlySet<number> = new Set<number>([TAG.UniqueIdentifier, TAG.
 const isExact = (item: Item): boolean => item.type !== TYPE.DateTime && !DERIVED.has(item.tag)
 
 function isAsked(object: ManagedObject, filters: readonly Filter[], request: Value<typeof LocateRequest>, context: Context): boolean {
-  if (!hasStorageStatus(object, request.storageStatusMask)) return false
+  if (!hasStorageStatus(object, request.storageStatusMask) || !isKnown('ObjectType', object.type, context.version)) return false
   if (request.objectGroupMember === ENUM.ObjectGroupMember.GroupMemberFresh && object.attributes.flag(TAG.Fresh) !== true) return false
   return matches(filters, object.visible(context.now(), context.settings.leaseTime))
 }

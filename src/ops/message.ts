@@ -40,7 +40,8 @@ export type RequestHeader = Value<typeof RequestHeader>
 
 const RequestItem = {
   operation: enumerated(TAG.Operation),
-  ephemeral: optional(boolean(TAG.Ephemeral)),
+  /** Boolean, from 3.0 on an enumeration. */
+  ephemeral: optional(item(TAG.Ephemeral)),
   uniqueBatchItemId: optional(byteString(TAG.UniqueBatchItemID)),
   requestPayload: item(TAG.RequestPayload),
   messageExtension: repeated(item(TAG.MessageExtension)),

@@ -6,6 +6,8 @@ export interface Rules {
   readonly attributesHaveIndex: boolean
   /** A failed Check tells the fields that are the reason. Spec: KMIP 1.4 section 4.10; the published cases of 2.1 have no payload there. */
   readonly failuresTellFields: boolean
+  /** Get Attributes of what is not there answers Item Not Found, as the published cases of 3.0 have it. */
+  readonly attributesOfNothing: 'ItemNotFound' | 'ObjectNotFound'
   /** Keys come in these formats unless another is asked for. Spec: KMIP 2.1 section 4.26 */
   readonly defaultFormats: boolean
 }
@@ -15,7 +17,12 @@ const cache = new Map<Version, Rules>()
 export function rulesOf(version: Version): Rules {
   let rules = cache.get(version)
   if (!rules) {
-    rules = { attributesHaveIndex: version < 20, failuresTellFields: version < 20, defaultFormats: version >= 20 }
+    rules = {
+      attributesHaveIndex: version < 20,
+      failuresTellFields: version < 20,
+      attributesOfNothing: version < 30 ? 'ObjectNotFound' : 'ItemNotFound',
+      defaultFormats: version >= 20,
+    }
     cache.set(version, rules)
   }
   return rules

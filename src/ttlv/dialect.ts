@@ -1,4 +1,5 @@
 import { ATTRIBUTES, attributeOfTag, attributeOfTitle } from './attributes.ts'
+import { requestFromV3, responseToV3 } from './dialect-v3.ts'
 import { ENUM } from './enumerations.ts'
 import { child, enumeration, type Item, integer, retag, structure, TYPE, tagTitle, text } from './item.ts'
 import { MANAGED_OBJECTS } from './payloads/structures.ts'
@@ -92,7 +93,7 @@ function objectToV1(object: Item, version: Version): Item {
 }
 
 /** A request payload of 1.x in canonical form. @throws MessageError */
-export function requestFromV1(operation: number, payload: Item): Item {
+function requestFromV1(operation: number, payload: Item): Item {
   if (payload.type !== TYPE.Structure) throw new MessageError('InvalidMessage', 'RequestPayload must be a Structure')
   const fields: Item[] = []
   const attributes: Item[] = []
@@ -124,11 +125,30 @@ export function requestFromV1(operation: number, payload: Item): Item {
   return structure(payload.tag, fields)
 }
 
-/** The fields of a response payload as `version` writes them, attributes that it does not have left out. */
-export function responseTo(version: Version, fields: readonly Item[]): readonly Item[] {
-  if (!fields.some(field => field.tag === TAG.Attributes || field.tag === TAG.AttributeReference || OBJECT_TAGS.has(field.tag)))
-    return fields
-  if (version >= 20) return fields.flatMap(field => fieldToV2(field, version))
+/** A request payload of any version in canonical form. @throws MessageError */
+export function requestFrom(version: Version, operation: number, payload: Item): Item {
+  if (version < 20) return requestFromV1(operation, payload)
+  return version < 30 ? payload : requestFromV3(payload)
+}
+
+/**
+ * The fields of a response payload as `version` writes them, attributes that it does not have left out.
+ * @param request the payload that was asked with, as it came
+ */
+export function responseTo(version: Version, fields: readonly Item[], request: Item): readonly Item[] {
+  const own = version < 20 ? toV1(version, fields) : toV2(version, fields)
+  return version < 30 ? own : responseToV3(own, request)
+}
+
+function toV2(version: Version, fields: readonly Item[]): readonly Item[] {
+  return hasAttributes(fields) ? fields.flatMap(field => fieldToV2(field, version)) : fields
+}
+
+const hasAttributes = (fields: readonly Item[]): boolean =>
+  fields.some(field => field.tag === TAG.Attributes || field.tag === TAG.AttributeReference || OBJECT_TAGS.has(field.tag))
+
+function toV1(version: Version, fields: readonly Item[]): readonly Item[] {
+  if (!hasAttributes(fields)) return fields
   return fields.flatMap(field => {
     if (field.tag === TAG.Attributes) return attributesToV1(field, version)
     if (field.tag === TAG.AttributeReference) return referenceToV1(field, version)
