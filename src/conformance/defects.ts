@@ -55,6 +55,17 @@ export const DEFECTS: readonly Defect[] = [
     repair: turnPages,
   },
   {
+    cases: /^TC-134-1[0-2]$/,
+    reason: 'shows the CA of one server as the issuer; each server signs with its own',
+    free: new Set([
+      TAG.Issuer,
+      TAG.SerialNumber,
+      TAG.CertificateIssuerDistinguishedName,
+      TAG.IssuerDistinguishedName,
+      TAG.CertificateSerialNumber,
+    ]),
+  },
+  {
     cases: /^TC-RNG-ATTR-2-13$/,
     reason: 'the response binds one identifier and the requests use another for the same object',
     replace: new Map([['$UNIQUE_IDENTIFIER_1', '$UNIQUE_IDENTIFIER_0']]),

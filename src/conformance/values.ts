@@ -89,7 +89,7 @@ function mayDiffer(expected: Item, actual: Item, scope: Scope): boolean {
   if (scope.defect?.lengthOnly?.has(tag) && Buffer.isBuffer(expected.value) && Buffer.isBuffer(actual.value)) {
     return learn(expected, actual, scope, expected.value.length === actual.value.length)
   }
-  if (expected.type === TYPE.DateTime) return tag === TAG.TimeStamp || !session.dates.has(expected.value)
+  if (expected.type === TYPE.DateTime) return learn(expected, actual, scope, tag === TAG.TimeStamp || !session.dates.has(expected.value))
   if (tag === TAG.UniqueBatchItemID) {
     const asked = scope.ask && child(scope.ask, tag)
     return asked !== undefined && sameValue(asked, actual)
@@ -124,7 +124,13 @@ function learn(expected: Item, actual: Item, scope: Scope, accepted: boolean): b
 }
 
 /** Key of a value among the samples of a session. */
-export const sampleKey = (item: Item): string => (Buffer.isBuffer(item.value) ? `0x${item.value.toString('hex')}` : String(item.value))
+// A date is a sample of its own field: several fields of a case show the same date.
+export const sampleKey = (item: Item): string =>
+  item.type === TYPE.DateTime
+    ? `${item.tag}@${item.value}`
+    : Buffer.isBuffer(item.value)
+      ? `0x${item.value.toString('hex')}`
+      : String(item.value)
 
 /** Equal type and value, whatever the tags of the outer items are. */
 export function sameValue(one: Item, other: Item): boolean {

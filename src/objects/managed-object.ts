@@ -21,6 +21,9 @@ export const OBJECT_TAG: Readonly<Record<number, number>> = {
   [ENUM.ObjectType.PasswordCredential]: TAG.PasswordCredential,
 }
 
+/** Objects that stand for those who use the server, in the 3.0 draft. */
+const SYSTEM_TYPES: ReadonlySet<number> = new Set<number>([ENUM.ObjectType.User, ENUM.ObjectType.Group, ENUM.ObjectType.PasswordCredential])
+
 /** Stands around a stored object; the extension tags never appear on the wire. */
 const RECORD = { Object: 0x54f001, Format: 0x54f002, Owner: 0x54f003 } as const
 const FORMAT = 1
@@ -87,6 +90,7 @@ export class ManagedObject {
       instances.push({ key: item.tag, index: 0, item })
     }
     if (this.hasState) derive(enumeration(TAG.State, this.state(now)))
+    derive(enumeration(TAG.ObjectClass, SYSTEM_TYPES.has(this.type) ? ENUM.ObjectClass.System : ENUM.ObjectClass.User))
     if (leaseTime > 0) derive({ tag: TAG.LeaseTime, type: TYPE.Interval, value: leaseTime })
     return instances
   }

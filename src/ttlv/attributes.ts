@@ -111,6 +111,7 @@ const ROWS: readonly (readonly [tag: number, type: number, letters: Letters, sin
   [TAG.ProtectionStorageMask, Integer, '', 20],
   [TAG.QuantumSafe, Bool, 'cwd', 20],
   [TAG.ShortUniqueIdentifier, ByteString, '', 20],
+  [TAG.ObjectClass, Enumeration, '', 30],
   [TAG.RotateInterval, Interval, 'cw', 21],
   [TAG.RotateAutomatic, Bool, 'cw', 21],
   [TAG.RotateOffset, Interval, 'cw', 21],
