@@ -31,12 +31,14 @@ export function decryptGcm(key: Buffer, nonce: Buffer, context: Buffer, sealed: 
 
 /** Texts one after the other so that no two lists of texts give the same bytes. */
 export function frame(...texts: readonly string[]): Buffer {
-  const parts: Buffer[] = []
+  let size = 0
+  for (const text of texts) size += 4 + Buffer.byteLength(text)
+  const framed = Buffer.allocUnsafe(size)
+  let at = 0
   for (const text of texts) {
-    const bytes = Buffer.from(text)
-    const length = Buffer.alloc(4)
-    length.writeUInt32BE(bytes.length)
-    parts.push(length, bytes)
+    const length = framed.write(text, at + 4)
+    framed.writeUInt32BE(length, at)
+    at += 4 + length
   }
-  return Buffer.concat(parts)
+  return framed
 }

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { RecentMap } from './recent-map.ts'
 
 const BLINDED_BYTES = 16
 
@@ -39,38 +40,3 @@ export class Blinder {
 }
 
 const hmac = (key: Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest()
-
-/** Keeps what was used lately: two generations, and when the young one is full the old one goes. Long keys are not worth their memory. */
-class RecentMap<T> {
-  readonly #half: number
-  #young = new Map<string, T>()
-  #old = new Map<string, T>()
-
-  constructor(capacity: number) {
-    this.#half = Math.ceil(capacity / 2)
-  }
-
-  get(key: string): T | undefined {
-    const young = this.#young.get(key)
-    if (young !== undefined) return young
-    const old = this.#old.get(key)
-    return old === undefined ? undefined : this.set(key, old)
-  }
-
-  set(key: string, value: T): T {
-    if (key.length > MAX_KEPT_LENGTH) return value
-    if (this.#young.size >= this.#half) {
-      this.#old = this.#young
-      this.#young = new Map()
-    }
-    this.#young.set(key, value)
-    return value
-  }
-
-  clear(): void {
-    this.#young.clear()
-    this.#old.clear()
-  }
-}
-
-const MAX_KEPT_LENGTH = 512

@@ -6,6 +6,7 @@ import { SealError } from '../../src/seal/error.ts'
 import { SEAL_PARTITION } from '../../src/seal/header.ts'
 import { createLocalKeyFile, localProvider, localProviderFromFile, newLocalKey } from '../../src/seal/local-provider.ts'
 import type { KeyProvider } from '../../src/seal/provider.ts'
+import { RecordCipher } from '../../src/seal/record-cipher.ts'
 import type { RecordChange, Records } from '../../src/seal/records.ts'
 import { addProvider, removeProvider, sealedBy } from '../../src/seal/reseal.ts'
 import { openRecords } from '../../src/seal/sealed-records.ts'
@@ -102,6 +103,21 @@ t.test('the same content is never sealed to the same bytes', async t => {
     heads.add((await store.get('s', id))!.body.subarray(1, 33).toString('hex'))
   }
   t.equal(heads.size, 300, 'salt and nonce differ, also between two that have the same key')
+})
+
+t.test('a key that seals is changed before its nonces could meet', t => {
+  const cipher = new RecordCipher(randomBytes(32))
+  const salts = new Map<string, Buffer>()
+  const nonces = new Set<string>()
+  for (let i = 0; i <= 2 ** 16; i++) {
+    const sealed = cipher.seal('s', 'a', body)
+    salts.set(sealed.toString('latin1', 0, 21), sealed)
+    nonces.add(sealed.toString('latin1', 21, 33))
+  }
+  t.equal(salts.size, 2)
+  t.equal(nonces.size, 2 ** 16 + 1)
+  for (const sealed of salts.values()) t.same(cipher.open('s', 'a', sealed), body)
+  t.end()
 })
 
 t.test('terms and claims show equality within a partition only', async t => {
