@@ -1,13 +1,17 @@
 import type { Settings } from '../ops/context.ts'
 
 /**
- * What the published OASIS cases presuppose of a server: the users and devices whose credentials they send, Interop, and a group that gives fresh keys. Everybody knows these passwords.
+ * What the published OASIS cases presuppose of a server: the users and devices whose credentials they send, Interop, the 3.0 draft, and a
+ * group that gives fresh keys. Everybody knows these passwords.
  */
 export const CONFORMANCE: Partial<Settings> = {
   interop: true,
+  experimental: true,
   freshGroups: ['default'],
   accounts: [
-    { name: 'administrator', password: 'password' },
+    { name: 'administrator', password: 'password', isAdministrator: true },
+    // Who registers itself by a password that is good once. TC-CREG
+    { name: 'one-time-user', password: 'one-time-password' },
     {
       name: 'device-1',
       password: 'secret',

@@ -1,7 +1,9 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { Config } from '../config/schema.ts'
 import type { Address } from '../config/value-types.ts'
+import type { Settings } from '../ops/context.ts'
 import { createEngine } from '../ops/create-engine.ts'
+import { identifierSource } from '../ops/identifier.ts'
 import type { Identity as Holder } from '../scopes/access.ts'
 import { listenAddress } from '../scopes/configuration.ts'
 import type { Scopes } from '../scopes/scopes.ts'
@@ -24,6 +26,8 @@ export interface DaemonOptions {
   readonly version: string
   /** Where to listen instead of where the settings say. */
   readonly kmip?: readonly Address[]
+  /** Of the operations, beyond what the configuration says. */
+  readonly settings?: Partial<Settings>
 }
 
 /** As they are bound: `host:port`. `kmip` is the first of the listeners. */
@@ -103,10 +107,11 @@ export class Daemon {
         locatePage: config.kmip.locatePage,
         maxBatch: config.kmip.maxBatch,
         productVersion: version,
+        ...this.#options.settings,
       },
       now: () => BigInt(Math.floor(Date.now() / 1000)),
       randomBytes,
-      newId: randomUUID,
+      newId: identifierSource(Date.now, randomBytes),
     })
     const shared = {
       credential: this.#shown,

@@ -41,6 +41,8 @@ export interface ListenerOptions {
 const openSession: OpenConnection = (...of) => new Session(...of)
 const REVOCATION_MS = 250
 
+const peerKey = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
+
 /** A KMIP listener: TLS with client certificates, connections, limits, and the watch over who may stay. */
 export class Listener {
   readonly outbox: Outbox
@@ -50,6 +52,8 @@ export class Listener {
   readonly #sessions = new Set<Connection>()
   readonly #identities = new Map<string, Identity>()
   readonly #sockets = new Set<Socket>()
+  /** Connections whose handshake is not done, by the client's address. */
+  readonly #handshaking = new Map<string, Socket>()
   readonly #timers: NodeJS.Timeout[] = []
   // One set for the life of the listener, so that a renewed certificate does not end the sessions that clients resume.
   readonly #ticketKeys = randomBytes(48)
@@ -120,6 +124,8 @@ export class Listener {
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
+    // Who is still in the handshake has asked for nothing yet.
+    for (const socket of this.#handshaking.values()) socket.destroy()
     for (const session of this.#sessions) session.drain()
     const deadline = setTimeout(() => {
       for (const session of this.#sessions) session.destroy()
@@ -156,11 +162,17 @@ export class Listener {
   }
 
   readonly #onConnection = (socket: Socket): void => {
+    const key = peerKey(socket)
     this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
+    this.#handshaking.set(key, socket)
+    socket.once('close', () => {
+      this.#sockets.delete(socket)
+      if (this.#handshaking.get(key) === socket) this.#handshaking.delete(key)
+    })
   }
 
   readonly #onSecure = (socket: TLSSocket): void => {
+    this.#handshaking.delete(peerKey(socket))
     socket.on('error', err => this.#options.log.debug({ err }, 'a connection broke'))
     // A resumed session presents no certificate, but OpenSSL kept the one of its first handshake: who it is, is looked up all the same.
     // (getPeerX509Certificate takes five times as long here.)
