@@ -41,13 +41,15 @@ export const MODES: Readonly<Record<string, ModeRow>> = {
   AESKeyWrapPadding: { iv: [4], ivOptional: true, whole: true, input: [1, 16, 1] },
   AEAD: { iv: [12], tags: GCM_TAGS },
   stream: { iv: [12, 8, 16] },
+  pad: {},
 }
 
 /** A symmetric cipher. `names` maps a mode to OpenSSL's name, with `#` for the key's bits; a mode composed here of ECB maps to ECB's. */
 export interface CipherRow {
   /** bytes; 1 for a stream cipher */
   readonly block: number
-  readonly keyBytes: readonly number[]
+  /** lengths of key; any for the one-time pad */
+  readonly keyBytes: readonly number[] | 'any'
   /** mode taken when Block Cipher Mode is absent */
   readonly defaultMode?: string
   readonly names: Readonly<Record<string, string>>
@@ -93,6 +95,7 @@ export const CIPHERS: Readonly<Record<string, CipherRow>> = {
   SM4: { block: 16, keyBytes: [16], names: block128('sm4', 'ECB', 'CBC', 'PCBC', 'CFB', 'OFB', 'CTR'), composed: ['PCBC'] },
   ChaCha20: { block: 1, keyBytes: [32], defaultMode: 'stream', names: { stream: 'chacha20' }, composed: [] },
   ChaCha20Poly1305: { block: 1, keyBytes: [32], defaultMode: 'AEAD', names: { AEAD: 'chacha20-poly1305' }, composed: [] },
+  OneTimePad: { block: 1, keyBytes: 'any', defaultMode: 'pad', names: { pad: '' }, composed: ['pad'] },
 }
 
 /**

@@ -9,10 +9,11 @@
  */
 import { createCipheriv, createHmac, timingSafeEqual } from 'node:crypto'
 import { poly1305 } from '@noble/ciphers/_poly1305.js'
-import { CIPHERS, HMACS } from './algorithms.ts'
+import { HMACS } from './algorithms.ts'
+import { opensslName, type Suite, suiteOf } from './cipher-suite.ts'
 import { CryptoError, lookup } from './errors.ts'
 import { type DigestStream, hashRow } from './hash.ts'
-import { PADDINGS } from './padding.ts'
+import { paddingRow } from './padding.ts'
 import type { CryptographicParameters } from './parameters.ts'
 
 /** Hashing Algorithm of an HMAC algorithm; undefined for another algorithm. */
@@ -70,7 +71,7 @@ const BLOCK_MACS: Readonly<Record<string, BlockMac>> = {
   },
   CBC_MAC(key, algorithm, padding) {
     const { block, chain } = blockCipher(key, algorithm)
-    const scheme = lookup(PADDINGS, padding ?? 'Zeros', 'Padding Method')
+    const scheme = paddingRow(padding ?? 'Zeros')
     return chained(chain, block, held => Buffer.concat([held, scheme.pad(held.length, block)]))
   },
 }
@@ -84,16 +85,14 @@ interface BlockCipher {
 }
 
 function blockCipher(key: Uint8Array, algorithm: string | undefined): BlockCipher {
-  const row = lookup(CIPHERS, algorithm, 'MAC with Cryptographic Algorithm')
-  const { ECB: ecb, CBC: cbc } = row.names
-  if (ecb === undefined || cbc === undefined) throw new CryptoError('unsupported', `${algorithm} makes no MAC of this kind`)
-  if (!row.keyBytes.includes(key.length)) throw new CryptoError('invalid', `a key of ${key.length} bytes does not fit ${algorithm}`)
-  const named = (name: string): string => name.replace('#', String(key.length * 8))
-  const bytes = row.expand?.(key) ?? key
-  const cipher = createCipheriv(named(cbc), bytes, Buffer.alloc(row.block)).setAutoPadding(false)
+  const suite = (blockCipherMode: string): Suite => suiteOf({ cryptographicAlgorithm: algorithm, blockCipherMode })
+  const [ecb, cbc] = [suite('ECB'), suite('CBC')]
+  const { block, expand } = cbc.cipher
+  const bytes = expand?.(key) ?? key
+  const cipher = createCipheriv(opensslName(cbc, key), bytes, Buffer.alloc(block)).setAutoPadding(false)
   return {
-    block: row.block,
-    once: data => createCipheriv(named(ecb), bytes, null).setAutoPadding(false).update(data),
+    block,
+    once: data => createCipheriv(opensslName(ecb, key), bytes, null).setAutoPadding(false).update(data),
     chain: data => cipher.update(data),
   }
 }

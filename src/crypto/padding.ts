@@ -3,7 +3,7 @@
  * Spec: KMIP 1.4 section 9.1.3.2.15. Sources: RFC 5652 section 6.3 (PKCS5), ANSI X9.23, ISO 10126, RFC 6101 section 5.2.3.2 (SSL3).
  */
 import { randomBytes } from 'node:crypto'
-import { CryptoError, failure } from './errors.ts'
+import { CryptoError, failure, lookup } from './errors.ts'
 
 export interface Padding {
   /** Bytes to put behind `length` bytes so that whole blocks result. @throws CryptoError `invalid` when the method adds none and some are needed */
@@ -32,7 +32,7 @@ function withCount(length: number, block: number, fill: (count: number) => Buffe
   return bytes
 }
 
-export const PADDINGS: Readonly<Record<string, Padding>> = {
+const PADDINGS: Readonly<Record<string, Padding>> = {
   None: {
     pad(length, block) {
       if (length % block !== 0) throw new CryptoError('invalid', `without padding the data must be a multiple of ${block} bytes`)
@@ -75,3 +75,6 @@ export const PADDINGS: Readonly<Record<string, Padding>> = {
     },
   },
 }
+
+/** The padding of a Padding Method; absent: None. @throws CryptoError `unsupported` */
+export const paddingRow = (method: string | undefined): Padding => lookup(PADDINGS, method ?? 'None', 'Padding Method')

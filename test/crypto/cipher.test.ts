@@ -391,7 +391,13 @@ t.test('any message comes back, whole or in parts, in every mode', async t => {
           const cipher = Buffer.concat([...cut(plain, a).map(part => enc.update(part)), enc.final().data])
           const dec = createDecryptStream(key(algorithm), p, { iv })
           const back = Buffer.concat([...cut(cipher, b).map(part => dec.update(part)), dec.final().data])
-          return back.equals(plain) && decrypt(key(algorithm), cipher, p, { iv }).equals(plain)
+          const whole = encrypt(key(algorithm), plain, p, { iv }).data
+          const random = paddingMethod === 'ISO10126' || paddingMethod === 'SSL3'
+          return (
+            back.equals(plain) &&
+            decrypt(key(algorithm), cipher, p, { iv }).equals(plain) &&
+            (random ? decrypt(key(algorithm), whole, p, { iv }).equals(plain) : whole.equals(cipher))
+          )
         }),
         { numRuns: 15 },
       )
@@ -455,6 +461,13 @@ t.test('authenticated modes in parts: no plaintext before the tag is checked', a
     )
     const empty = encrypt(key('AES'), Buffer.alloc(0), p, input)
     t.equal(decrypt(key('AES'), empty.data, p, { ...input, tag: empty.tag }).length, 0, 'empty text')
+    for (const text of ['', 'text']) {
+      const bare = encrypt(key('AES'), Buffer.from(text), p, { iv: input.iv })
+      const stream = createEncryptStream(key('AES'), p, { iv: input.iv, aad: Buffer.alloc(0) })
+      stream.update(Buffer.from(text))
+      t.same(stream.final().tag, bare.tag, `${name}: no aad is an empty one`)
+      t.equal(decrypt(key('AES'), bare.data, p, { iv: input.iv, tag: bare.tag }).toString(), text)
+    }
   }
 })
 
@@ -497,6 +510,38 @@ t.test('paddings', async t => {
     'invalid',
     'no block, no padding',
   )
+})
+
+t.test('the one-time pad', async t => {
+  const p = params('OneTimePad')
+  const pad = key('a pad')
+  const plain = Buffer.from('used once')
+  const cipher = encrypt(pad, plain, p).data
+  t.same(cipher, Buffer.from(plain.map((byte, i) => byte ^ (pad[i] ?? 0))))
+  t.same(decrypt(pad, cipher, p), plain)
+  t.same(encrypt(pad, Buffer.alloc(32), p).data, pad, 'as long as the key')
+  t.equal(encrypt(pad, Buffer.alloc(0), p).data.length, 0)
+  const pads = Buffer.from(pad)
+  const stream = createEncryptStream(pads, p)
+  pads.fill(0)
+  t.same(Buffer.concat([...cut(plain, [2, 5]).map(part => stream.update(part)), stream.final().data]), cipher, 'in parts, along the pad')
+  t.equal(
+    codeOf(() => stream.update(Buffer.alloc(24))),
+    'too-long',
+    'used up by the parts before',
+  )
+  t.equal(randomIv(p), undefined)
+  t.equal(isAuthenticated(p), false)
+  const REFUSED: [code: string, key: Buffer, data: number, p: CryptographicParameters][] = [
+    ['too-long', pad, 33, p],
+    ['invalid', Buffer.alloc(0), 1, p],
+    ['unsupported', pad, 16, params('OneTimePad', 'CBC')],
+  ]
+  for (const [code, k, length, asked] of REFUSED)
+    t.equal(
+      codeOf(() => encrypt(k, Buffer.alloc(length), asked)),
+      code,
+    )
 })
 
 t.test('two-key DES3 is K1 K2 K1', async t => {
