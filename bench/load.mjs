@@ -1,0 +1,160 @@
+// The client's process: does what the parent says, against kmipd and against echo with the same code.
+import { createSecureContext } from 'node:tls'
+import { Connection } from './connection.mjs'
+import { Histogram } from './histogram.mjs'
+import { ANSWER, messages, nameOf } from './messages.mjs'
+import { requests } from './requests.mjs'
+
+const targets = new Map()
+/** Identifiers of the objects that were created, by server. */
+const stored = new Map()
+const idle = []
+let templates
+
+const commands = {
+  async prepare({ dist }) {
+    templates = await messages(dist)
+  },
+
+  target({ name, port, ca, cert, key }) {
+    targets.set(name, { port, secureContext: createSecureContext({ ca, cert, key }) })
+  },
+
+  /** Create objects called `nameOf(0)` and on. @returns the identifier of the first */
+  async populate({ target, count }) {
+    const ids = Array(count)
+    const { at } = templates.create
+    let made = 0
+    stored.set(target, ids)
+    await run(await openAll(target, Math.min(64, count)), () => {
+      const bytes = templates.create.copy()
+      let index = 0
+      return {
+        next() {
+          if (made === count) return undefined
+          index = made++
+          bytes.latin1Write(nameOf(index), at)
+          return bytes
+        },
+        done(connection) {
+          ids[index] = connection.head.latin1Slice(ANSWER.createdId, ANSWER.createdId + 36)
+        },
+      }
+    })
+    return ids[0]
+  },
+
+  /** Groups of connections, each with one operation, all at once. What is answered in the first `warmMs` is not counted. */
+  async load({ target, objects, groups, warmMs, ms }) {
+    const ids = stored.get(objects)
+    const opened = await Promise.all(groups.map(({ connections }) => openAll(target, connections)))
+    const histograms = groups.map(() => new Histogram())
+    const cpu = process.cpuUsage()
+    const from = performance.now() + warmMs
+    const until = from + ms
+    await Promise.all(
+      groups.map(({ operation }, i) =>
+        run(opened[i], () => {
+          const next = requests(templates, operation, ids)
+          return {
+            next: () => (performance.now() < until ? next() : undefined),
+            done({ startedAt }) {
+              const now = performance.now()
+              if (now >= from && now < until) histograms[i].record((now - startedAt) * 1000)
+            },
+          }
+        }),
+      ),
+    )
+    const { user, system } = process.cpuUsage(cpu)
+    return { groups: histograms.map(({ counts }) => Array.from(counts)), cpuUs: user + system }
+  },
+
+  /** Full handshakes, each with one Get, one after the other in each of `lanes`. @returns how many in `ms` */
+  async handshakes({ target, objects, lanes, ms }) {
+    const next = requests(templates, 'get', stored.get(objects))
+    const until = performance.now() + ms
+    let count = 0
+    await Promise.all(
+      Array.from({ length: lanes }, async () => {
+        while (performance.now() < until) {
+          const connection = await open(target)
+          await answered(connection, next())
+          connection.close()
+          if (performance.now() < until) count++
+        }
+      }),
+    )
+    return count
+  },
+
+  /** Open connections that stay, each after one Get. */
+  async idle({ target, objects, count }) {
+    const next = requests(templates, 'get', stored.get(objects))
+    await Promise.all(
+      Array.from({ length: 16 }, async (_, lane) => {
+        for (let i = lane; i < count; i += 16) {
+          const connection = await open(target, 2048)
+          idle.push(connection)
+          await answered(connection, next())
+        }
+      }),
+    )
+  },
+
+  closeIdle() {
+    for (const connection of idle.splice(0)) connection.close()
+  },
+}
+
+/** A connection past its handshake. */
+function open(target, bufferBytes) {
+  const connection = new Connection(targets.get(target), bufferBytes)
+  return new Promise((resolve, reject) => {
+    connection.onOpen = () => resolve(connection)
+    connection.onError = reject
+  })
+}
+
+function answered(connection, bytes) {
+  return new Promise((resolve, reject) => {
+    connection.onAnswer = resolve
+    connection.onError = reject
+    connection.send(bytes)
+  })
+}
+
+const openAll = (target, count) => Promise.all(Array.from({ length: count }, () => open(target)))
+
+/** Keep one request under way on each connection while its work has one, then close them. */
+async function run(connections, work) {
+  await Promise.all(
+    connections.map(
+      connection =>
+        new Promise((resolve, reject) => {
+          const { next, done } = work()
+          connection.onError = reject
+          connection.onAnswer = () => {
+            done(connection)
+            send()
+          }
+          send()
+          function send() {
+            const bytes = next()
+            if (bytes === undefined) resolve()
+            else connection.send(bytes)
+          }
+        }),
+    ),
+  )
+  for (const connection of connections) connection.close()
+}
+
+process.on('message', async ({ id, command, ...rest }) => {
+  try {
+    process.send({ id, result: await commands[command](rest) })
+  } catch (error) {
+    process.send({ id, error: `${command}: ${error.message}` })
+  }
+})
+process.on('disconnect', () => process.exit())
