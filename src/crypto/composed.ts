@@ -18,7 +18,7 @@ function xor(a: Uint8Array, b: Uint8Array): Buffer {
 
 /** PCBC: each block is mixed with the plaintext and the ciphertext of the one before. `data` must be whole blocks. */
 export function pcbc(ecb: Transform, iv: Uint8Array, block: number, encrypting: boolean): Transform {
-  let feedback = Buffer.from(iv)
+  let feedback: Buffer = Buffer.from(iv)
   return {
     update(data) {
       const out: Buffer[] = []
