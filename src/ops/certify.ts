@@ -20,6 +20,7 @@ import { linksOf, linkTo, makeObject, requestedAttributes, setLink } from './cre
 import { asymmetricKey } from './key-material.ts'
 import { operation } from './operation.ts'
 import { cryptographic } from './parameters.ts'
+import { requireStorage } from './protection-storage.ts'
 
 const { Operation, ObjectType, CertificateRequestType, CertificateType, LinkType, ValidityIndicator } = ENUM
 const LIFE_DAYS = 365n
@@ -44,6 +45,7 @@ export const certify = operation({
   request: CertifyRequest,
   response: UniqueIdentifierResponse,
   async run(request, context) {
+    requireStorage(request.protectionStorageMasks)
     const publicKey =
       request.uniqueIdentifier !== undefined || !request.certificateRequestValue ? await context.edit(request.uniqueIdentifier) : undefined
     if (publicKey && publicKey.type !== ObjectType.PublicKey)
@@ -70,6 +72,7 @@ export const reCertify = operation({
   request: ReCertifyRequest,
   response: UniqueIdentifierResponse,
   async run(request, context) {
+    requireStorage(request.protectionStorageMasks)
     const old = await context.edit(request.uniqueIdentifier)
     if (old.type !== ObjectType.Certificate || !old.object)
       throw new KmipError('IllegalObjectType', 'only a certificate can be re-certified', { v1: 'PermissionDenied' })

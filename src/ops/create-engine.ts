@@ -13,6 +13,7 @@ import { GroupMembers } from './group-members.ts'
 import { OPERATIONS } from './index.ts'
 import { Jobs } from './jobs.ts'
 import { type Request, readRequest, responseItem, responseMessage, versionOf } from './message.ts'
+import { Policies } from './policies.ts'
 import { Streams } from './streams.ts'
 import { Tickets } from './tickets.ts'
 import { SUPPORTED_VERSIONS, versionsSpoken } from './versions.ts'
@@ -59,6 +60,7 @@ export function createEngine(options: EngineOptions): Engine {
     jobs: new Jobs(),
     tickets: new Tickets(),
     certifier: new Certifier(records, () => Number(now()) * 1000),
+    policies: new Policies(records),
     defer: options.defer ?? (work => void setTimeout(() => void work(), ASYNCHRONOUS_DELAY_MS)),
     operations: OPERATIONS,
   }

@@ -1,15 +1,17 @@
 import { generateSymmetricKey, random } from '../crypto/random.ts'
 import { KmipError } from '../objects/errors.ts'
-import { ENUM, MASK } from '../ttlv/enumerations.ts'
+import { ENUM } from '../ttlv/enumerations.ts'
 import { bytes, enumeration, enumName, type Item, integer, structure } from '../ttlv/item.ts'
 import { CreateRequest, CreateResponse } from '../ttlv/payloads/objects.ts'
 import { KeyBlock } from '../ttlv/payloads/structures.ts'
 import { write } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
 import { makeObject, requestedAttributes } from './creation.ts'
+import { withDefaults } from './defaults.ts'
 import { keyValue } from './key-block.ts'
 import { operation } from './operation.ts'
 import { cryptographic } from './parameters.ts'
+import { requireStorage } from './protection-storage.ts'
 
 const { ObjectType, CryptographicAlgorithm, KeyFormatType } = ENUM
 const NEWEST = 21
@@ -23,7 +25,6 @@ const DEFAULT_LENGTHS: Readonly<Record<number, number>> = {
   [CryptographicAlgorithm.ChaCha20Poly1305]: 256,
   [CryptographicAlgorithm.SKIPJACK]: 80,
 }
-const DEFAULT_SECRET_BITS = 256
 
 /** Create: a symmetric key, from 2.0 on also secret data, made here. Spec: KMIP 1.4 section 4.1, 2.1 section 6.1.8 */
 export const create = operation({
@@ -34,7 +35,9 @@ export const create = operation({
   response: CreateResponse,
   async run(request, context) {
     const { objectType } = request
-    const requested = await requestedAttributes([request.attributes], context)
+    requireStorage(request.protectionStorageMasks)
+    // 1.x requires algorithm and mask, yet published cases and clients leave them out; 2.x has the server supply them all.
+    const requested = await withDefaults(objectType, await requestedAttributes([request.attributes], context), context)
     const object = objectType === ObjectType.SecretData ? secretData(requested) : await symmetricKey(objectType, requested)
     const made = await makeObject(context, { type: objectType, object, requested, serverMade: true })
     context.place(made.id)
@@ -50,13 +53,9 @@ const number = (items: readonly Item[], tag: number): number | undefined => {
 async function symmetricKey(objectType: number, requested: Item[]): Promise<Item> {
   if (objectType !== ObjectType.SymmetricKey)
     throw new KmipError('InvalidObjectType', 'only symmetric keys can be created; register other objects')
-  const algorithm =
-    number(requested, TAG.CryptographicAlgorithm) ??
-    addDefault(requested, enumeration(TAG.CryptographicAlgorithm, CryptographicAlgorithm.AES))
+  const algorithm = number(requested, TAG.CryptographicAlgorithm) ?? CryptographicAlgorithm.AES
   const length =
-    number(requested, TAG.CryptographicLength) ?? addDefault(requested, integer(TAG.CryptographicLength, DEFAULT_LENGTHS[algorithm] ?? 256)) // 1.x requires algorithm and mask, yet published cases and clients leave the mask out; 2.x has the server supply them all.
-  if (number(requested, TAG.CryptographicUsageMask) === undefined)
-    addDefault(requested, integer(TAG.CryptographicUsageMask, MASK.CryptographicUsageMask.Encrypt | MASK.CryptographicUsageMask.Decrypt))
+    number(requested, TAG.CryptographicLength) ?? addDefault(requested, integer(TAG.CryptographicLength, DEFAULT_LENGTHS[algorithm] ?? 256))
   checkQuantumSafe(requested, algorithm, length)
   const key = await cryptographic(() => generateSymmetricKey(enumName('CryptographicAlgorithm', algorithm), length))
   return symmetricKeyItem(key, algorithm, length)
@@ -91,7 +90,7 @@ export const secretDataItem = (secret: Buffer, type: number): Item =>
   ])
 
 function secretData(requested: Item[]): Item {
-  const bits = number(requested, TAG.CryptographicLength) ?? addDefault(requested, integer(TAG.CryptographicLength, DEFAULT_SECRET_BITS))
+  const bits = number(requested, TAG.CryptographicLength) ?? 0
   if (bits <= 0 || bits % 8 !== 0 || bits > 65_536)
     throw new KmipError('InvalidAttributeValue', `secret data of ${bits} bits cannot be made`)
   return secretDataItem(random(bits / 8), ENUM.SecretDataType.Password)

@@ -6,13 +6,16 @@ import { nameTerms } from '../objects/index-terms.ts'
 import { ManagedObject, OBJECT_TAG } from '../objects/managed-object.ts'
 import { attributeOfTag } from '../ttlv/attributes.ts'
 import { encode } from '../ttlv/binary.ts'
-import { ENUM, MASK } from '../ttlv/enumerations.ts'
+import { ENUM } from '../ttlv/enumerations.ts'
 import { boolean, bytes, child, dateTime, enumeration, type Item, integer, structure, TYPE, text } from '../ttlv/item.ts'
 import { RngParameters } from '../ttlv/payloads/server.ts'
 import { write } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
+import { checkConstraints } from './constraints.ts'
 import type { Context } from './context.ts'
+import { withDefaults } from './defaults.ts'
 import { keyBlockOf, materialItem } from './key-block.ts'
+import { STORAGE_MASK } from './protection-storage.ts'
 
 const { ObjectType } = ENUM
 
@@ -81,9 +84,10 @@ interface Making {
  */
 export async function makeObject(context: Context, making: Making): Promise<ManagedObject> {
   const attributes = new AttributeSet()
+  const requested = await withDefaults(making.type, making.requested, context, true)
   setInitial(
     attributes,
-    making.requested.map(item => completeNamespace(item, context)),
+    requested.map(item => completeNamespace(item, context)),
   )
   return finish(context, making, attributes)
 }
@@ -106,10 +110,11 @@ export async function finish(context: Context, making: Making, attributes: Attri
     unset(boolean(TAG.Extractable, extractable))
     unset(boolean(TAG.NeverExtractable, !extractable))
     unset(boolean(TAG.Fresh, true))
-    unset(integer(TAG.ProtectionStorageMask, MASK.ProtectionStorageMask.Software))
+    unset(integer(TAG.ProtectionStorageMask, STORAGE_MASK))
     if (making.serverMade) unset(RANDOM_NUMBER_GENERATOR)
   }
   for (const item of digestsOf(making.object)) if (!attributes.has(TAG.Digest)) attributes.add(item)
+  await checkConstraints(context, making.type, attributes)
   const id = making.id ?? context.environment.newId()
   attributes.set(bytes(TAG.ShortUniqueIdentifier, createHash('sha256').update(id).digest()))
   const object = new ManagedObject(id, making.type, attributes, making.object, 0, context.inner.user)

@@ -50,7 +50,7 @@ const algorithm = (value: number): Item => enumeration(TAG.CryptographicAlgorith
 const length = (bits: number): Item => integer(TAG.CryptographicLength, bits)
 const usage = (mask: number): Item => integer(TAG.CryptographicUsageMask, mask)
 
-/** What the server supplies of its own. Spec: KMIP 2.1 section 4.13, 4.15, 4.18: algorithm, length and usage mask always have a value */
+/** What the server supplies of its own. Spec: KMIP 2.1 section 4.13, 4.15, 4.17: algorithm, length and usage mask always have a value */
 const OWN: readonly ObjectDefaults[] = [
   own(ObjectType.SymmetricKey, algorithm(CryptographicAlgorithm.AES), length(256), usage(Usage.Encrypt | Usage.Decrypt)),
   own(ObjectType.PrivateKey, algorithm(CryptographicAlgorithm.RSA), length(2048), usage(Usage.Sign)),

@@ -4,7 +4,10 @@ import { DiscoverVersions, QueryRequest, QueryResponse } from '../ttlv/payloads/
 import type { Value } from '../ttlv/spec.ts'
 import type { Context } from './context.ts'
 import { OWN_NAMESPACE, RNG_PARAMETERS } from './creation.ts'
+import { allDefaults } from './defaults.ts'
 import { operation } from './operation.ts'
+import { profilesOf } from './profiles.ts'
+import { storageMasks } from './protection-storage.ts'
 import { SUPPORTED_VERSIONS } from './versions.ts'
 
 const { Operation, ObjectType, QueryFunction } = ENUM
@@ -39,13 +42,6 @@ const OBJECT_TYPES: readonly number[] = [
   ObjectType.CertificateRequest,
 ]
 
-/** Profiles whose operations and objects are all here; each has a number for each version up to 1.4, and one from 2.0 on. */
-const PROFILE_FAMILIES =
-  /^(BaselineServer|SymmetricKeyLifecycleServer|AsymmetricKeyLifecycleServer|BasicCryptographicServer|AdvancedCryptographicServer|RNGCryptographicServer|OpaqueManagedObjectStoreServer|StorageArrayWithSelfEncryptingDrivesServer|TapeLibraryServer|SymmetricKeyFoundry\w*Server)/
-const PROFILES: readonly number[] = Object.entries(ENUM.ProfileName)
-  .filter(([name]) => PROFILE_FAMILIES.test(name))
-  .map(([, value]) => value)
-
 /** Query: what this server can do, cut to what the client's version knows. Spec: KMIP 1.4 section 4.25, 2.1 section 6.1.40 */
 export const query = operation({
   code: Operation.Query,
@@ -56,7 +52,7 @@ export const query = operation({
   async run(request, context) {
     const asked = new Set(request.queryFunction)
     const answer: Record<string, unknown> = {}
-    for (const [code, fill] of ANSWERS) if (asked.has(code)) Object.assign(answer, fill(context))
+    for (const [code, fill] of ANSWERS) if (asked.has(code)) Object.assign(answer, await fill(context))
     return { ...EMPTY, ...answer } as Value<typeof QueryResponse>
   },
 })
@@ -74,9 +70,9 @@ const EMPTY = {
 }
 
 type Answer = Partial<Value<typeof QueryResponse>>
-type Fill = (context: Context) => Answer
-const inVersion = (enumeration: 'ObjectType' | 'ProfileName', value: number, context: Context): boolean => {
-  const [since, until] = ENUM_VERSIONS[enumeration]?.[enumName(enumeration, value)] ?? [10, 30]
+type Fill = (context: Context) => Answer | Promise<Answer>
+const isTypeOf = (type: number, context: Context): boolean => {
+  const [since, until] = ENUM_VERSIONS.ObjectType?.[enumName('ObjectType', type)] ?? [10, 30]
   return context.version >= since && context.version <= until
 }
 
@@ -90,7 +86,7 @@ const ANSWERS: ReadonlyMap<number, Fill> = new Map<number, Fill>([
         .sort((a, b) => a - b),
     }),
   ],
-  [QueryFunction.QueryObjects, context => ({ objectType: OBJECT_TYPES.filter(type => inVersion('ObjectType', type, context)) })],
+  [QueryFunction.QueryObjects, context => ({ objectType: OBJECT_TYPES.filter(type => isTypeOf(type, context)) })],
   [
     QueryFunction.QueryServerInformation,
     ({ settings }) => ({
@@ -108,7 +104,10 @@ const ANSWERS: ReadonlyMap<number, Fill> = new Map<number, Fill>([
   [
     QueryFunction.QueryProfiles,
     context => ({
-      profileInformation: PROFILES.filter(name => inVersion('ProfileName', name, context)).map(profileName => ({ profileName })),
+      profileInformation: profilesOf(context.environment.operations, context.version).map(({ name, version }) => ({
+        profileName: name,
+        profileVersion: { major: Math.floor(version / 10), minor: version % 10 },
+      })),
     }),
   ],
   [
@@ -116,15 +115,23 @@ const ANSWERS: ReadonlyMap<number, Fill> = new Map<number, Fill>([
     () => ({
       capabilityInformation: {
         streamingCapability: true,
-        asynchronousCapability: false,
+        asynchronousCapability: true,
         attestationCapability: false,
         batchUndoCapability: true,
         batchContinueCapability: true,
         unwrapMode: ENUM.UnwrapMode.NotProcessed,
         destroyAction: ENUM.DestroyAction.KeyMaterialDeleted,
         rngMode: ENUM.RNGMode.NonSharedInstantiation,
+        quantumSafeCapability: true,
       },
     }),
   ],
   [QueryFunction.QueryClientRegistrationMethods, () => ({ clientRegistrationMethod: [ENUM.ClientRegistrationMethod.ServerPreGenerated] })],
+  [
+    QueryFunction.QueryDefaultsInformation,
+    async context => ({
+      defaultsInformation: { objectDefaults: allDefaults(await context.environment.policies.of(context.unit)) },
+    }),
+  ],
+  [QueryFunction.QueryStorageProtectionMasks, () => ({ protectionStorageMasks: storageMasks() })],
 ])

@@ -1,7 +1,9 @@
 import { cancel, poll, process, queryAsynchronousRequests } from './asynchronous.ts'
 import { addAttribute, deleteAttribute, getAttributeList, getAttributes, modifyAttribute } from './attributes.ts'
 import { certify, reCertify, validate } from './certify.ts'
+import { getConstraints, setConstraints } from './constraints.ts'
 import { create } from './create.ts'
+import { setDefaults } from './defaults.ts'
 import { deriveKey } from './derive-key.ts'
 import { discoverVersions, query } from './discovery.ts'
 import { decrypt, encrypt } from './encrypt.ts'
@@ -76,6 +78,9 @@ export const OPERATIONS: readonly Operation[] = [
   certify,
   reCertify,
   validate,
+  setDefaults,
+  setConstraints,
+  getConstraints,
   deactivate,
   obliterate,
   createUser,

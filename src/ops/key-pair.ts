@@ -10,10 +10,12 @@ import { write } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
 import type { Context } from './context.ts'
 import { makeObject, requestedAttributes, setLink } from './creation.ts'
+import { withDefaults } from './defaults.ts'
 import { keyValue } from './key-block.ts'
 import { factsOfKey } from './key-facts.ts'
 import { operation } from './operation.ts'
 import { cryptographic } from './parameters.ts'
+import { requirePairStorage } from './protection-storage.ts'
 
 const { ObjectType, LinkType, KeyFormatType, CryptographicAlgorithm } = ENUM
 const NEWEST = 21
@@ -27,9 +29,12 @@ export const createKeyPair = operation({
   response: KeyPairResponse,
   async run(request, context) {
     const { commonAttributes, privateKeyAttributes, publicKeyAttributes } = request
+    requirePairStorage(request)
     const forPrivate = await requestedAttributes([privateKeyAttributes, commonAttributes], context)
     const forPublic = await requestedAttributes([publicKeyAttributes, commonAttributes], context)
-    const { privateKey, publicKey } = await makePair(forPrivate, forPublic, context)
+    const completedPrivate = await withDefaults(ObjectType.PrivateKey, withShared(forPrivate, forPublic), context)
+    const completedPublic = await withDefaults(ObjectType.PublicKey, withShared(forPublic, completedPrivate), context)
+    const { privateKey, publicKey } = await makePair(completedPrivate, completedPublic, context)
     context.place(privateKey.id)
     return { privateKeyUniqueIdentifier: privateKey.id, publicKeyUniqueIdentifier: publicKey.id }
   },
@@ -37,6 +42,10 @@ export const createKeyPair = operation({
 
 /** Attributes that both keys of a pair share. Spec: KMIP 1.4 section 4.2 */
 const SHARED: readonly number[] = [TAG.CryptographicAlgorithm, TAG.CryptographicLength, TAG.CryptographicDomainParameters]
+const withShared = (items: readonly Item[], other: readonly Item[]): Item[] => [
+  ...items,
+  ...other.filter(item => SHARED.includes(item.tag) && !items.some(one => one.tag === item.tag)),
+]
 
 /** Make two objects of a new pair, linked to each other. @throws KmipError */
 export async function makePair(

@@ -11,6 +11,7 @@ import { keyBlockOf } from './key-block.ts'
 import { factsOfKey } from './key-facts.ts'
 import { tryParse } from './key-material.ts'
 import { operation } from './operation.ts'
+import { requireStorage } from './protection-storage.ts'
 
 const { ObjectType } = ENUM
 
@@ -26,6 +27,7 @@ export const register = operation({
   response: UniqueIdentifierResponse,
   async run(request, context) {
     const { objectType, object } = request
+    requireStorage(request.protectionStorageMasks)
     if (!object) throw new KmipError('InvalidMessage', 'the object to register is missing')
     if (object.tag !== tagOfType(objectType))
       throw new KmipError('InvalidField', 'the object is not of the Object Type that the request names')

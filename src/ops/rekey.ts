@@ -13,6 +13,7 @@ import { materialOf } from './key-material.ts'
 import { makePair } from './key-pair.ts'
 import { operation } from './operation.ts'
 import { cryptographic } from './parameters.ts'
+import { requirePairStorage, requireStorage } from './protection-storage.ts'
 
 const { Operation, ObjectType, LinkType } = ENUM
 
@@ -38,6 +39,7 @@ export const reKey = operation({
   request: ReKeyRequest,
   response: UniqueIdentifierResponse,
   async run(request, context) {
+    requireStorage(request.protectionStorageMasks)
     const old = await context.read(request.uniqueIdentifier)
     if (old.type !== ObjectType.SymmetricKey)
       throw new KmipError('IllegalObjectType', 'only symmetric keys can be re-keyed', { v1: 'PermissionDenied' })
@@ -69,6 +71,7 @@ export const reKeyKeyPair = operation({
   request: ReKeyKeyPairRequest,
   response: KeyPairResponse,
   async run(request, context) {
+    requirePairStorage(request)
     const oldPrivate = await context.read(request.privateKeyUniqueIdentifier)
     if (oldPrivate.type !== ObjectType.PrivateKey)
       throw new KmipError('IllegalObjectType', 'the identifier must be that of a private key', { v1: 'PermissionDenied' })

@@ -1,5 +1,6 @@
 import { boolean, enumeration, type Fields, integer, item, optional, repeated, struct, text } from '../spec.ts'
 import { TAG } from '../tags.ts'
+import { DefaultsInformation } from './policies.ts'
 import { ProtocolVersion } from './structures.ts'
 
 // Payloads of the operations that tell about the server. Spec: KMIP 1.4 section 4.25 and 4.26, 2.1 section 6.1.40 and 6.1.15
@@ -36,6 +37,9 @@ export const RngParameters = {
 
 export const ProfileInformation = {
   profileName: enumeration(TAG.ProfileName),
+  profileVersion: optional(
+    struct(TAG.ProfileVersion, { major: integer(TAG.ProfileVersionMajor), minor: integer(TAG.ProfileVersionMinor) }, { since: 20 }),
+  ),
   serverUri: optional(text(TAG.ServerURI)),
   serverPort: optional(integer(TAG.ServerPort)),
 } as const satisfies Fields
@@ -57,6 +61,8 @@ export const QueryResponse = {
   validationInformation: repeated(item(TAG.ValidationInformation, { since: 13 })),
   capabilityInformation: optional(struct(TAG.CapabilityInformation, CapabilityInformation, { since: 13 })),
   clientRegistrationMethod: repeated(enumeration(TAG.ClientRegistrationMethod, { since: 13 })),
+  defaultsInformation: optional(struct(TAG.DefaultsInformation, DefaultsInformation, { since: 20 })),
+  protectionStorageMasks: optional(item(TAG.ProtectionStorageMasks, { since: 20 })),
 } as const satisfies Fields
 
 export const DiscoverVersions = { protocolVersion: repeated(struct(TAG.ProtocolVersion, ProtocolVersion)) } as const satisfies Fields
