@@ -10,6 +10,7 @@ const targets = new Map()
 const stored = new Map()
 const idle = []
 let templates
+let opened = []
 
 const commands = {
   async prepare({ dist }) {
@@ -26,7 +27,8 @@ const commands = {
     const { at } = templates.create
     let made = 0
     stored.set(target, ids)
-    await run(await openAll(target, Math.min(64, count)), () => {
+    const connections = await openAll(target, Math.min(64, count))
+    await run(connections, () => {
       const bytes = templates.create.copy()
       let index = 0
       return {
@@ -41,14 +43,20 @@ const commands = {
         },
       }
     })
+    for (const connection of connections) connection.close()
     return ids[0]
   },
 
-  /** Groups of connections, each with one operation, all at once. What is answered in the first `warmMs` is not counted. */
-  async load({ target, objects, groups, warmMs, ms }) {
+  /** Open groups of connections for `load`. */
+  async open({ target, groups }) {
+    opened = await Promise.all(groups.map(({ connections }) => openAll(target, connections)))
+  },
+
+  /** Each group does one operation, all at once. What is answered in the first `warmMs` is not counted. */
+  async load({ objects, groups, warmMs, ms }) {
     const ids = stored.get(objects)
-    const opened = await Promise.all(groups.map(({ connections }) => openAll(target, connections)))
     const histograms = groups.map(() => new Histogram())
+    let answers = 0
     const cpu = process.cpuUsage()
     const from = performance.now() + warmMs
     const until = from + ms
@@ -59,6 +67,7 @@ const commands = {
           return {
             next: () => (performance.now() < until ? next() : undefined),
             done({ startedAt }) {
+              answers++
               const now = performance.now()
               if (now >= from && now < until) histograms[i].record((now - startedAt) * 1000)
             },
@@ -67,7 +76,12 @@ const commands = {
       ),
     )
     const { user, system } = process.cpuUsage(cpu)
-    return { groups: histograms.map(({ counts }) => Array.from(counts)), cpuUs: user + system }
+    return { counts: histograms.map(({ counts }) => Array.from(counts)), answers, cpuUs: user + system }
+  },
+
+  close() {
+    for (const connection of opened.flat()) connection.close()
+    opened = []
   },
 
   /** Full handshakes, each with one Get, one after the other in each of `lanes`. @returns how many in `ms` */
@@ -126,7 +140,7 @@ function answered(connection, bytes) {
 
 const openAll = (target, count) => Promise.all(Array.from({ length: count }, () => open(target)))
 
-/** Keep one request under way on each connection while its work has one, then close them. */
+/** Keep one request under way on each connection while its work has one. */
 async function run(connections, work) {
   await Promise.all(
     connections.map(
@@ -147,7 +161,6 @@ async function run(connections, work) {
         }),
     ),
   )
-  for (const connection of connections) connection.close()
 }
 
 process.on('message', async ({ id, command, ...rest }) => {

@@ -34,16 +34,17 @@ export class Bench {
     const results = servers.map(() => ({ rates: [], cpu: [], clientCpu: [], histogram: new Histogram() }))
     for (let round = 0; round < this.#rounds; round++) {
       for (const [i, { name, objects, usage }] of servers.entries()) {
+        await this.#load.do('open', { target: name, groups })
         const before = await usage()
-        const { groups: counts, cpuUs } = await this.#load.do('load', { target: name, objects, groups, warmMs, ms: this.#ms })
+        const { counts, answers, cpuUs } = await this.#load.do('load', { objects, groups, warmMs, ms: this.#ms })
         const after = await usage()
+        await this.#load.do('close')
         const { rates, cpu, clientCpu, histogram } = results[i]
         const done = counts[0].reduce((sum, count) => sum + count, 0)
-        const all = counts.flat().reduce((sum, count) => sum + count, 0) * (1 + warmMs / this.#ms)
         histogram.add(counts[0])
         rates.push(done / (this.#ms / 1000))
-        cpu.push((after.cpuUs - before.cpuUs) / all)
-        clientCpu.push(cpuUs / all)
+        cpu.push((after.cpuUs - before.cpuUs) / answers)
+        clientCpu.push(cpuUs / answers)
       }
     }
     const limit = results.at(-1)
@@ -59,14 +60,12 @@ export class Bench {
 
   /** Let the servers and the client compile what the load needs. */
   async warm(servers, operation) {
-    for (const { name, objects } of servers)
-      await this.#load.do('load', {
-        target: name,
-        objects,
-        groups: [{ operation, connections: 8 }],
-        warmMs: 0,
-        ms: Math.min(1000, this.#ms),
-      })
+    const groups = [{ operation, connections: 8 }]
+    for (const { name, objects } of servers) {
+      await this.#load.do('open', { target: name, groups })
+      await this.#load.do('load', { objects, groups, warmMs: 0, ms: Math.min(1000, this.#ms) })
+      await this.#load.do('close')
+    }
   }
 
   /** New connections, each with a full handshake and one Get. @returns as `throughput` */
