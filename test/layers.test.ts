@@ -52,7 +52,7 @@ t.test('what is not for everybody is imported in one place', async t => {
     [/^zod$/, /^config\//],
     [/^(pino|prom-client)$/, /^server\//],
     [/^(asn1js|pkijs)$/, /^(pki|crypto)\//],
-    [/^node:(tls|http|http2|cluster)$/, /^(server|client|cli)\//],
+    [/^node:(tls|http|https|http2|cluster)$/, /^(server|client|cli)\//],
   ]
   for (const file of files)
     for (const name of importsOf(readFileSync(file, 'utf8')))

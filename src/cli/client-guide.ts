@@ -7,17 +7,18 @@ export interface GuideOptions {
   readonly client: string
   /** `host:port` as bound. */
   readonly kmip: string
+  readonly https: string | undefined
   readonly metrics: string | undefined
   readonly isEphemeral: boolean
   readonly isConformance: boolean
 }
 
 /** How to connect, for people. */
-export function guide({ dataDir, client, kmip, metrics, isEphemeral, isConformance }: GuideOptions): string {
+export function guide({ dataDir, client, kmip, https, metrics, isEphemeral, isConformance }: GuideOptions): string {
   const { host, port } = reachable(kmip)
   const at = (name: string): string => join(client, name)
   return `
-kmipd listens on ${kmip}${metrics === undefined ? '' : `, metrics on http://${metrics}/metrics`}
+kmipd listens on ${kmip}${https === undefined ? '' : `, https://${https}/kmip`}${metrics === undefined ? '' : `, metrics on http://${metrics}/metrics`}
   data                ${dataDir}${isEphemeral ? ' (objects in memory only)' : ''}
   CA                  ${at('ca.pem')}
   client certificate  ${at('cert.pem')}

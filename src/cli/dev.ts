@@ -9,6 +9,7 @@ import { DEV_DIR, loadConfig } from './settings.ts'
 interface DevArguments {
   readonly dataDir?: string
   readonly kmipAddress?: string
+  readonly kmipHttpsAddress?: string
   readonly metricsAddress?: string
   readonly ephemeral?: boolean
   readonly conformance?: boolean
@@ -22,6 +23,11 @@ export const devCommand = (io: Io): Command => ({
     y
       .option('data-dir', { type: 'string', alias: 'd', requiresArg: true, describe: `directory for its data; default ./${DEV_DIR}` })
       .option('kmip-address', { type: 'string', requiresArg: true, describe: 'host:port; port 0: any free one, see listeners.json' })
+      .option('kmip-https-address', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'host:port or off; KMIP over HTTPS, in JSON and XML too',
+      })
       .option('metrics-address', { type: 'string', requiresArg: true, describe: 'host:port or off' })
       .option('ephemeral', {
         type: 'boolean',
@@ -58,24 +64,29 @@ async function run(argv: DevArguments, dir: string, io: Io): Promise<void> {
     ...(kmip && { kmip: [kmip] }),
     ...(argv.conformance === true && { settings: CONFORMANCE }),
     prepare: ({ scopes }) => makeClients(scopes, dataDir, argv.conformance ? ['default', 'b', 'c'] : ['default']),
-    async ready({ kmip, metrics }) {
+    async ready({ kmip, https, metrics }) {
       const client = join(dataDir, 'clients', 'default')
       writeClientConfigs(client, kmip)
       io.stdout.write(
-        guide({ dataDir, client, kmip, metrics, isEphemeral: argv.ephemeral === true, isConformance: argv.conformance === true }),
+        guide({ dataDir, client, kmip, https, metrics, isEphemeral: argv.ephemeral === true, isConformance: argv.conformance === true }),
       )
     },
   })
 }
 
 /** The configuration of the directory, with what the command line says. */
-async function devConfig(config: Config, { ephemeral, conformance, kmipAddress, metricsAddress }: DevArguments): Promise<Config> {
+async function devConfig(config: Config, argv: DevArguments): Promise<Config> {
+  const { ephemeral, conformance, kmipAddress, kmipHttpsAddress, metricsAddress } = argv
   // Who asks for any free port wants several servers side by side.
   const metrics = metricsAddress ?? (kmipAddress?.endsWith(':0') === true ? '127.0.0.1:0' : undefined)
   return {
     ...config,
     ...(ephemeral && { store: { kind: 'memory' }, audit: { file: devNull, fsync: false } }),
-    ...(conformance && { kmip: { ...config.kmip, leaseTime: 3_600_000 } }),
+    kmip: {
+      ...config.kmip,
+      ...(conformance && { leaseTime: 3_600_000 }),
+      ...(kmipHttpsAddress !== undefined && { https: await addressArgument('kmip-https-address', kmipHttpsAddress) }),
+    },
     ...(metrics !== undefined && { metrics: { listen: await addressArgument('metrics-address', metrics) } }),
   }
 }

@@ -3,10 +3,10 @@ import { decode, encode } from '../ttlv/binary.ts'
 import type { Item } from '../ttlv/item.ts'
 import { Framer } from './framer.ts'
 
-/** What kept a message from being answered. `code` is one of `connect`, `timeout`, `closed`, `malformed`. */
+/** What kept a message from being answered. `code` is one of `connect`, `timeout`, `closed`, `malformed`, `http`. */
 export class ClientError extends Error {
   override readonly name = 'ClientError'
-  readonly code: 'connect' | 'timeout' | 'closed' | 'malformed'
+  readonly code: 'connect' | 'timeout' | 'closed' | 'malformed' | 'http'
   constructor(code: ClientError['code'], message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code

@@ -20,6 +20,9 @@ const kmip = z.strictObject({
     .optional()
     .meta({ usual: '127.0.0.1:5696' })
     .describe('Address of the TLS listener, or a list of addresses. Port 0 takes any free port.'),
+  https: addressOrOff
+    .prefault('off')
+    .describe('Address of the HTTPS listener, or `off`: KMIP in TTLV, JSON and XML at `/kmip`, with the same certificates and limits.'),
   serverHostnames: z
     .array(hostname)
     .optional()

@@ -10,6 +10,7 @@ export function written({ kmip, credentials, seal, metrics, ...rest }: Config) {
     kmip: {
       ...kmip,
       ...(kmip.listen && { listen: kmip.listen.map(formatAddress) }),
+      https: kmip.https === undefined ? 'off' : formatAddress(kmip.https),
       handshake: formatDuration(kmip.handshake),
       partial: formatDuration(kmip.partial),
       idle: formatDuration(kmip.idle),

@@ -10,6 +10,7 @@ import type { Scopes } from '../scopes/scopes.ts'
 import type { Records } from '../seal/records.ts'
 import { type Audit, openAudit } from './audit.ts'
 import { MetricsServer } from './http.ts'
+import { httpSessions } from './http-session.ts'
 import type { Identities } from './identities.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import { Listener, type ServerCredential } from './listener.ts'
@@ -33,6 +34,7 @@ export interface DaemonOptions {
 /** As they are bound: `host:port`. `kmip` is the first of the listeners. */
 export interface Addresses {
   readonly kmip: string
+  readonly https?: string
   readonly metrics?: string
 }
 
@@ -45,6 +47,7 @@ export class Daemon {
   readonly #options: DaemonOptions
   readonly #audit: Audit
   readonly #listeners: Listener[] = []
+  #https: Listener | undefined
   #http: MetricsServer | undefined
   #shown: ServerCredential | undefined
   #timer: NodeJS.Timeout | undefined
@@ -75,7 +78,11 @@ export class Daemon {
   }
 
   get addresses(): Addresses {
-    return { kmip: this.#listeners[0]!.address, ...(this.#http && { metrics: this.#http.address }) }
+    return {
+      kmip: this.#listeners[0]!.address,
+      ...(this.#https && { https: this.#https.address }),
+      ...(this.#http && { metrics: this.#http.address }),
+    }
   }
 
   /** Open the audit log anew, after it was rotated, and show the certificate that the settings ask for now. */
@@ -127,6 +134,10 @@ export class Daemon {
     const written = listen_addrs.flatMap(text => listenAddress(text) ?? [])
     for (const address of kmip ?? (written.length > 0 ? written : USUAL))
       this.#listeners.push(await Listener.listen({ ...address, ...shared }))
+    if (config.kmip.https) {
+      this.#https = await Listener.listen({ ...config.kmip.https, ...shared, open: httpSessions() })
+      this.#listeners.push(this.#https)
+    }
     const { listen } = config.metrics
     if (listen) this.#http = await MetricsServer.listen({ ...listen, registry: metrics.registry, unready: () => this.#unready() })
     this.#timer = setInterval(() => {

@@ -15,6 +15,7 @@ export const REFUSALS = [
   'idle',
   'message_size',
   'not_kmip',
+  'http',
   'audit',
 ] as const
 export type Refusal = (typeof REFUSALS)[number]

@@ -32,6 +32,7 @@ t.test('an empty file is everything at its default', async t => {
       idle: 600_000,
       leaseTime: 0,
       locatePage: 1000,
+      https: undefined,
     },
     store: { kind: 'sqlite', path: '/etc/kmipd/kmipd.db' },
     seal: [{ kind: 'local', keyFile: '/etc/kmipd/root.key' }],
@@ -66,6 +67,7 @@ const GOOD: [name: string, text: string, expected: object][] = [
   ['file: elsewhere is a text', 'audit: {file: "file:x"}\n', { audit: { file: '/etc/kmipd/file:x' } }],
   ['memory', 'store: {kind: memory}\n', { store: { kind: 'memory' } }],
   ['client certificates', 'credentials: {ttl: 1h, keyType: rsa}\n', { credentials: { ttl: 3_600_000, keyType: 'rsa' } }],
+  ['HTTPS', 'kmip: {https: "0.0.0.0:9443"}\n', { kmip: { https: { host: '0.0.0.0', port: 9443 } } }],
   ['metrics off', 'metrics: {listen: off}\n', { metrics: { listen: undefined } }],
   ['an rsa authority', 'ca: {keyType: rsa, keyBits: 3072}\n', { ca: { keyType: 'rsa', keyBits: 3072 } }],
   [

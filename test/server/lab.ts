@@ -9,6 +9,7 @@ import { issueCertificate } from '../../src/pki/issue.ts'
 import { generateKey, privateKeyPem, spkiOf } from '../../src/pki/keys.ts'
 import { encodeName } from '../../src/pki/name.ts'
 import type { Audit } from '../../src/server/audit.ts'
+import type { OpenConnection } from '../../src/server/connection.ts'
 import type { Identities } from '../../src/server/identities.ts'
 import { LIMITS, type Limits } from '../../src/server/limits.ts'
 import { Listener, type ServerCredential } from '../../src/server/listener.ts'
@@ -137,9 +138,12 @@ export interface LabOptions {
   readonly limits?: Partial<Limits>
   readonly answer?: Answerer
   readonly audit?: Audit
+  /** Instead of the fake one. */
+  readonly engine?: Engine
+  readonly open?: OpenConnection
 }
 
-/** A listener with a fake engine. `teardown` gets what stops it. */
+/** A listener, with a fake engine unless told. `teardown` gets what stops it. */
 export async function startLab(t: { teardown(stop: () => Promise<void>): unknown }, options: LabOptions): Promise<Lab> {
   const { pki, client, credential, limits, answer = request => request } = options
   const metrics = new Metrics({ version: 'test' })
@@ -151,7 +155,8 @@ export async function startLab(t: { teardown(stop: () => Promise<void>): unknown
     port: 0,
     credential,
     limits: { ...LIMITS, ...limits },
-    engine: fakeEngine(answer),
+    engine: options.engine ?? fakeEngine(answer),
+    ...(options.open && { open: options.open }),
     identities,
     audit: options.audit ?? { write: lines => audited.push(...lines.trimEnd().split('\n')), reopen: () => {}, close: () => {} },
     metrics,
