@@ -17,6 +17,7 @@ import type { Operation } from './operation.ts'
 import { remember, resolveReferences } from './references.ts'
 import { rulesOf } from './rules.ts'
 import { findUser } from './stored-users.ts'
+import { Turns } from './turns.ts'
 
 const { ResultStatus, BatchErrorContinuationOption } = ENUM
 
@@ -35,6 +36,7 @@ export class BatchRunner {
   readonly #records: Records
   readonly #cache: ObjectCache
   readonly #operations: ReadonlyMap<number, Operation>
+  readonly #turns = new Turns()
 
   constructor(environment: Environment, records: Records, cache: ObjectCache) {
     this.#environment = environment
@@ -123,9 +125,11 @@ export class BatchRunner {
   /** One item, in a unit of work of its own that is durable before the answer is given. */
   async #runAlone(item: RequestItem, version: Version, asking: Asking, batch: Batch, budget: Budget): Promise<Outcome> {
     const { placeholder } = batch
-    for (let attempt = 1; ; attempt++) {
+    const answered = batch.identifiers.length
+    return this.#untilStored(asking.peer.scope, async last => {
       const unit = new UnitOfWork(this.#records, this.#cache, asking.peer.scope)
       batch.placeholder = placeholder
+      batch.identifiers.length = answered
       const outcome = await this.#runItem(item, version, asking, batch, unit)
       if (isFailure(outcome.response) || !unit.isChanged) return budget.check(item, outcome, version)
       const checked = budget.check(item, outcome, version)
@@ -134,14 +138,28 @@ export class BatchRunner {
         await unit.commit()
         return outcome
       } catch (error) {
-        if (!isConflict(error) || attempt >= ATTEMPTS) return failed(item, error, version, outcome.entry)
+        return isConflict(error) && !last ? undefined : failed(item, error, version, outcome.entry)
       }
+    })
+  }
+
+  /** Do work again as long as other clients change the same objects meanwhile: it says so by answering nothing. */
+  async #untilStored<T>(scope: string, work: (last: boolean) => Promise<T | undefined>): Promise<T> {
+    let endTurn: (() => void) | undefined
+    try {
+      for (let attempt = 1; ; attempt++) {
+        const result = await work(attempt >= ATTEMPTS)
+        if (result !== undefined) return result
+        endTurn ??= await this.#turns.take(scope)
+      }
+    } finally {
+      endTurn?.()
     }
   }
 
   /** All items in one unit of work: when one fails, none happened. Spec: KMIP 1.4 section 11.43, BL-M-2 of the 2.1 profiles */
   async #runAsOne(request: Request, asking: Asking, budget: Budget): Promise<Outcome[]> {
-    for (let attempt = 1; ; attempt++) {
+    return this.#untilStored(asking.peer.scope, async stop => {
       const unit = new UnitOfWork(this.#records, this.#cache, asking.peer.scope)
       const batch = new Batch()
       const outcomes: Outcome[] = []
@@ -155,18 +173,18 @@ export class BatchRunner {
         await unit.commit()
         return outcomes
       } catch (error) {
-        if (isConflict(error) && attempt < ATTEMPTS) continue
+        if (isConflict(error) && !stop) return undefined
         const last = outcomes.at(-1)!
         return [...outcomes.slice(0, -1).map(undone), failed(request.items.at(-1)!, error, request.version, last.entry)]
       }
-    }
+    })
   }
 
   async #runItem(item: RequestItem, version: Version, asking: Asking, batch: Batch, unit: UnitOfWork): Promise<Outcome> {
     const started = performance.now()
     const operation = this.#operations.get(item.operation)
     const name = operation?.name ?? `0x${item.operation.toString(16)}`
-    const context = new Context(this.#environment, asking, batch, unit, version, item.operation)
+    const context = new Context(this.#environment, asking, batch, unit, version, item)
     const entry = (status: string, more?: { reason?: string; cause?: unknown }): AuditEntry => ({
       operation: name,
       ...(context.subject === undefined ? {} : { object: context.subject }),

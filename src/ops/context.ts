@@ -10,7 +10,6 @@ import type { Peer } from './engine.ts'
 import type { GroupMembers } from './group-members.ts'
 import type { Jobs } from './jobs.ts'
 import type { Operation } from './operation.ts'
-import type { Policies } from './policies.ts'
 import { type Rules, rulesOf } from './rules.ts'
 import type { Streams } from './streams.ts'
 import type { Tickets } from './tickets.ts'
@@ -52,7 +51,6 @@ export interface Environment {
   readonly jobs: Jobs
   readonly tickets: Tickets
   readonly certifier: Certifier
-  readonly policies: Policies
   /** Run something soon, but not now. */
   defer(work: () => Promise<void>): void
   readonly operations: readonly Operation[]
@@ -87,13 +85,14 @@ export class Context {
   /** What the client wants to have in the log. */
   remark: string | undefined
   readonly inner: Inner
-  readonly #operation: number
+  /** The batch item that is done: the same object however often it is tried. */
+  readonly item: { readonly operation: number }
 
-  constructor(environment: Environment, asking: Asking, batch: Batch, unit: UnitOfWork, version: Version, operation: number) {
+  constructor(environment: Environment, asking: Asking, batch: Batch, unit: UnitOfWork, version: Version, item: Context['item']) {
     this.environment = environment
     this.peer = asking.peer
     this.inner = asking.inner
-    this.#operation = operation
+    this.item = item
     this.batch = batch
     this.unit = unit
     this.version = version
@@ -118,7 +117,7 @@ export class Context {
     const id = given ?? this.batch.placeholder
     if (id === undefined) throw new KmipError('InvalidMessage', 'no Unique Identifier is given, and the ID Placeholder is empty')
     this.subject = id
-    if (!hasRight(this.inner, this.#operation, id)) throw new KmipError('NotAuthorised', 'the ticket does not cover this object')
+    if (!hasRight(this.inner, this.item.operation, id)) throw new KmipError('NotAuthorised', 'the ticket does not cover this object')
     return id
   }
 

@@ -31,11 +31,21 @@ export async function inParts<S, A extends object>(
   context: Context,
   work: Work<S, A>,
 ): Promise<A & { correlationValue?: Buffer }> {
+  const { correlationValue, initIndicator = false, finalIndicator = false } = request
+  if (correlationValue === undefined && (!initIndicator || finalIndicator)) return work.whole()
+  return context.environment.streams.once(context.item, () => onePart(request, what, context, work))
+}
+
+async function onePart<S, A extends object>(
+  request: PartRequest,
+  what: { operation: string; object: string | undefined },
+  context: Context,
+  work: Work<S, A>,
+): Promise<A & { correlationValue?: Buffer }> {
   const { correlationValue, initIndicator = false, finalIndicator = false, data = NO_BYTES } = request
   const { streams, randomBytes } = context.environment
   const { owner } = context
   if (correlationValue === undefined) {
-    if (!initIndicator || finalIndicator) return work.whole()
     const { stream, first } = await work.begin()
     const answer = { ...first, ...work.update(stream, data) }
     const correlation = randomBytes(CORRELATION_BYTES)

@@ -20,12 +20,23 @@ interface Held extends Stream {
  */
 export class Streams {
   readonly #held = new Map<string, Held>()
+  readonly #done = new WeakMap<object, Promise<unknown>>()
   readonly #limit: number
   readonly #lifeSeconds: bigint
 
   constructor(limit = 10_000, lifeSeconds = 300n) {
     this.#limit = limit
     this.#lifeSeconds = lifeSeconds
+  }
+
+  /**
+   * Do work that changes a stream once for a batch item: an item that is tried again, because the key changed meanwhile, must not feed
+   * its data to the cipher twice.
+   */
+  once<T>(item: object, work: () => Promise<T>): Promise<T> {
+    const done = this.#done.get(item) ?? work()
+    this.#done.set(item, done)
+    return done as Promise<T>
   }
 
   /** @throws KmipError Server Limit Exceeded: too many are open */

@@ -168,10 +168,17 @@ export class Lab {
     return `00000000-0000-4000-8000-${String(++this.#ids).padStart(12, '0')}`
   }
   client(
-    options: { scope?: string; serial?: string; may?: (operation: string) => boolean; engine?: Engine; version?: number } = {},
+    options: {
+      scope?: string
+      role?: string
+      serial?: string
+      may?: (operation: string) => boolean
+      engine?: Engine
+      version?: number
+    } = {},
   ): Client {
-    const { scope = 'scope-1', serial = '1', may = () => true, engine = this.engine, version = 14 } = options
-    return new Client(engine, { scope, scopeName: scope, role: 'role', serial, may }, version)
+    const { scope = 'scope-1', role = 'role', serial = '1', may = () => true, engine = this.engine, version = 14 } = options
+    return new Client(engine, { scope, scopeName: scope, role, serial, may }, version)
   }
 }
 
