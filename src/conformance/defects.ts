@@ -15,6 +15,8 @@ export interface Defect {
   readonly lengthOnly?: ReadonlySet<number>
   /** Fields whose content, and whose presence, is not compared. */
   readonly free?: ReadonlySet<number>
+  /** The case contradicts the specification, and no server that follows it can pass. */
+  readonly contradictsSpecification?: boolean
   /** The cases contradict each other: one that passes is enough for all of a version. */
   readonly contradiction?: boolean
   /** Every Get Attributes may be sent again until its response comes, although the case does not say so. */
@@ -97,6 +99,12 @@ export const DEFECTS: readonly Defect[] = [
     cases: /^TC-OTP-[34]-\d\d$/,
     reason: 'the same Get succeeds in one case and is refused in the other',
     contradiction: true,
+  },
+  {
+    cases: /^TC-OTP-5-\d\d$/,
+    reason:
+      'encrypts with a one-time pad whose Key Value is not on the server, which must fail: Key Value Not Present (KMIP 1.4 section 11.29)',
+    contradictsSpecification: true,
   },
   {
     cases: /^TC-Q-(RNGS|VAL)-\d-\d\d$/,

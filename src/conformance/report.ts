@@ -34,6 +34,17 @@ export function countByVersion(results: readonly CaseResult[]): Count[] {
   })
 }
 
+/** Sums as text: a line for each version, and one for all. */
+export function summary(results: readonly CaseResult[]): string[] {
+  const sums = (passed: number, failed: number, skipped: number): string =>
+    `${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`
+  const count = (status: CaseResult['status']): number => results.filter(result => result.status === status).length
+  return [
+    ...countByVersion(results).map(({ version, passed, failed, skipped }) => `KMIP ${version}: ${sums(passed, failed, skipped)}`),
+    sums(count('passed'), count('failed'), count('skipped')),
+  ]
+}
+
 const versionText = (version: number): string => `${Math.floor(version / 10)}.${version % 10}`
 
 /** Results as a JSON document. */
