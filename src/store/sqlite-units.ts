@@ -22,6 +22,9 @@ interface Place {
   readonly terms: readonly Term[]
 }
 
+/** The record that claims a term. The newest of those that carry it comes first, since it is mostly that one. Parameters: partition, term. */
+export const HOLDER = 'select sequence from term where partition = ? and term = ? and claimed order by sequence desc'
+
 /** So many terms go into the index by one statement. */
 const MAX_ROWS = 16
 
@@ -59,9 +62,7 @@ export class UnitWriter {
     this.#insert = db.prepare('insert into record (sequence, partition, id, revision, terms, body) values (?, ?, ?, 1, ?, ?)')
     this.#update = db.prepare('update record set revision = revision + 1, terms = ?, body = ? where sequence = ?')
     this.#remove = db.prepare('delete from record where sequence = ?')
-    this.#holder = db
-      .prepare<[number, Buffer], number>('select sequence from term where partition = ? and term = ? and claimed order by sequence desc')
-      .pluck()
+    this.#holder = db.prepare<[number, Buffer], number>(HOLDER).pluck()
     this.#untag = db.prepare('delete from term where partition = ? and term = ? and sequence = ?')
     this.#batch = db.transaction(units => this.#writeAll(units))
   }

@@ -138,6 +138,8 @@ class SqliteStore implements Store {
 
   version(): number {
     this.#checkOpen()
+    // Asked anew each time, though it costs a system call: a value that is kept for a turn of the event loop would be older than requests
+    // that are read from their sockets later in that turn, and what another process promised before them would not be seen.
     return guarded(() => this.#version.get()!)
   }
 

@@ -12,7 +12,7 @@ import { FIND_ALL, findStatement } from '../../src/store/sqlite-find.ts'
 import { lockServer } from '../../src/store/sqlite-lock.ts'
 import { packChange } from '../../src/store/sqlite-message.ts'
 import { MIGRATIONS, migrate, schemaVersion } from '../../src/store/sqlite-schema.ts'
-import { UnitWriter } from '../../src/store/sqlite-units.ts'
+import { HOLDER, UnitWriter } from '../../src/store/sqlite-units.ts'
 import { WriterThread } from '../../src/store/sqlite-writer-thread.ts'
 import type { Change, Store } from '../../src/store/store.ts'
 import { compile } from './compiled.ts'
@@ -83,6 +83,7 @@ t.test('find walks indexes, whatever there is', async t => {
     ['one term', findStatement(0), 4],
     ['three terms', findStatement(2), 8],
     ['forty terms', findStatement(17), 38],
+    ['who holds a claim', HOLDER, 2],
   ]
   for (const [name, sql, parameters] of plans) {
     const plan = db
