@@ -6,6 +6,7 @@ import yargs from 'yargs'
 import { caCommand } from './ca.ts'
 import { clientCommand } from './client.ts'
 import { configCommand } from './config.ts'
+import { conformanceCommand } from './conformance.ts'
 import { credentialCommand } from './credential.ts'
 import { decodeCommand } from './decode.ts'
 import { devCommand } from './dev.ts'
@@ -32,6 +33,7 @@ export const COMMANDS: readonly ((io: Io) => Command)[] = [
   credentialCommand,
   clientCommand,
   decodeCommand,
+  conformanceCommand,
 ]
 
 /** The parser of the whole command line. */

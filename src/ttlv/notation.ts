@@ -7,6 +7,7 @@ import { TAG } from './tags.ts'
 /** A text, XML or JSON message that cannot be read or written. `path` names the items that lead to the fault. */
 export class EncodingError extends Error {
   override readonly name = 'EncodingError'
+  readonly code = 'encoding'
   readonly path: string
   constructor(problem: string, path: readonly string[] = []) {
     super(path.length === 0 ? problem : `${problem} in ${path.join('/')}`)

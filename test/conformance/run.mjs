@@ -7,13 +7,15 @@ import { parseArgs } from 'node:util'
 import { readCases } from '../../dist/conformance/folder.js'
 import { isWithin, needs } from '../../dist/conformance/needs.js'
 import { countByVersion, jsonReport, junitReport, line } from '../../dist/conformance/report.js'
-import { runCase } from '../../dist/conformance/run-case.js'
-import { TlsTransport } from '../../dist/conformance/tls-transport.js'
+import { choose, runCases, versionsIn } from '../../dist/conformance/run-cases.js'
+import { openTransport } from '../../dist/conformance/transport.js'
 
 const USAGE = `usage: node test/conformance/run.mjs FOLDER [options]
   FOLDER             folder of cases, XML files below it
   --host HOST        default 127.0.0.1
   --port PORT        the server's KMIP port
+  --https PORT       its HTTPS port, instead of --port
+  --encoding NAME    ttlv, json or xml; the last two with --https
   --clients DIR      DIR/default, DIR/b and DIR/c, each with ca.pem, cert.pem and key.pem
   --versions LIST    such as 1.0,1.1; all unless told
   --only NAME        cases whose name begins so; may be given several times
@@ -37,6 +39,8 @@ function options() {
       options: {
         host: { type: 'string', default: '127.0.0.1' },
         port: { type: 'string' },
+        https: { type: 'string' },
+        encoding: { type: 'string', default: 'ttlv' },
         clients: { type: 'string' },
         versions: { type: 'string' },
         only: { type: 'string', multiple: true },
@@ -50,7 +54,9 @@ function options() {
       },
     })
     if (positionals.length !== 1) throw new Error('one folder is needed')
-    if (!values['list-needs'] && !(values.port && values.clients)) throw new Error('--port and --clients are needed')
+    if (values.versions && !versionsIn(values.versions)) throw new Error(`--versions ${values.versions}: write a list such as 1.0,1.4`)
+    const hasPort = values.https || (values.port && values.encoding === 'ttlv')
+    if (!values['list-needs'] && !(hasPort && values.clients)) throw new Error('--clients, and --port or --https are needed')
     return { ...values, folder: positionals[0] }
   } catch (error) {
     console.error(`${error.message}\n\n${USAGE}`)
@@ -62,11 +68,10 @@ const args = options()
 const cases = readCases(args.folder)
 const operations = new Set(args.operations?.split(',') ?? OPERATIONS)
 const isDue = one => isWithin(one, operations, cases)
-const versions = args.versions?.split(',').map(version => Math.round(Number(version) * 10))
-const chosen = cases
-  .filter(one => versions === undefined || versions.includes(one.version))
-  .filter(one => args.only === undefined || args.only.some(name => one.name.startsWith(name)))
-  .filter(one => !args.due || isDue(one))
+const versions = args.versions && versionsIn(args.versions)
+const chosen = choose(cases, { ...(versions && { versions }), ...(args.only && { only: args.only }) }).filter(
+  one => !args.due || isDue(one),
+)
 
 if (args['list-needs']) {
   for (const one of chosen) {
@@ -82,29 +87,27 @@ if (args['list-needs']) {
 async function run() {
   const connection = folder => ({
     host: args.host,
-    port: Number(args.port),
+    port: Number(args.https ?? args.port),
     ca: readFileSync(join(args.clients, folder, 'ca.pem')),
     cert: readFileSync(join(args.clients, folder, 'cert.pem')),
     key: readFileSync(join(args.clients, folder, 'key.pem')),
   })
-  const transport = new TlsTransport({ A: connection('default'), B: connection('b'), C: connection('c') })
-  const results = []
+  const clients = { A: connection('default'), B: connection('b'), C: connection('c') }
+  const transport = openTransport(clients, { encoding: args.encoding, https: args.https !== undefined })
+  const due = new Set(chosen.filter(isDue).map(one => one.name))
   let dueFailures = 0
-  for (const one of chosen) {
-    const result = await runCase(one, { transport, cases, now: Date.now, sleep, skipSlow: args['skip-slow'] })
-    results.push(result)
-    const due = isDue(one)
-    if (due && result.status === 'failed') dueFailures++
-    if (args.verbose || result.status === 'failed') console.log(`${line(result)}${due || result.status === 'passed' ? '' : ' (not due)'}`)
-  }
+  const results = await runCases(chosen, { transport, cases, now: Date.now, sleep, skipSlow: args['skip-slow'] }, result => {
+    const isDueResult = due.has(result.name)
+    if (isDueResult && result.status === 'failed') dueFailures++
+    const mark = isDueResult || result.status === 'passed' ? '' : ' (not due)'
+    if (args.verbose || result.status === 'failed') console.log(`${line(result)}${mark}`)
+  })
   transport.close()
   console.log()
   for (const { version, passed, failed, skipped, total } of countByVersion(results)) {
-    const due = chosen.filter(one => one.version === Math.round(Number(version) * 10) && isDue(one))
-    const duePassed = due.filter(one => results.some(result => result.name === one.name && result.status === 'passed'))
-    console.log(
-      `KMIP ${version}: ${passed} of ${total} passed, ${failed} failed, ${skipped} skipped; ${duePassed.length} of ${due.length} due`,
-    )
+    const theirs = results.filter(result => due.has(result.name) && result.version === versionsIn(version)[0])
+    const duePassed = theirs.filter(result => result.status === 'passed').length
+    console.log(`KMIP ${version}: ${passed} of ${total} passed, ${failed} failed, ${skipped} skipped; ${duePassed} of ${theirs.length} due`)
   }
   const passed = results.filter(result => result.status === 'passed').length
   const failed = results.filter(result => result.status === 'failed').length
