@@ -54,8 +54,9 @@ function decodeItem(cursor: Cursor, end: number): Item {
   const { buffer, path } = cursor
   const start = cursor.offset
   if (end - start < HEADER) throw new TtlvError('an item is cut off', start, path)
-  const tag = buffer.readUIntBE(start, 3)
-  const type = buffer[start + 3]!
+  const head = buffer.readUInt32BE(start)
+  const tag = head >>> 8
+  const type = head & 0xff
   const length = buffer.readUInt32BE(start + 4)
   if (tag < 0x420000 || (tag > 0x42ffff && (tag < 0x540000 || tag > 0x54ffff)))
     throw new TtlvError(`${tagName(tag)} is no tag`, start, path)
@@ -77,22 +78,22 @@ function decodeItem(cursor: Cursor, end: number): Item {
   cursor.offset = after
   switch (type) {
     case TYPE.Integer:
-      expectLength(4)
+      expectLength(4, length, tag, start, path)
       return { tag, type, value: buffer.readInt32BE(from) }
     case TYPE.Enumeration:
     case TYPE.Interval:
-      expectLength(4)
+      expectLength(4, length, tag, start, path)
       return { tag, type, value: buffer.readUInt32BE(from) }
     case TYPE.LongInteger:
     case TYPE.DateTime:
     case TYPE.DateTimeExtended:
-      expectLength(8)
+      expectLength(8, length, tag, start, path)
       return { tag, type, value: buffer.readBigInt64BE(from) }
     case TYPE.BigInteger:
       if (length === 0 || length % 8 !== 0) throw new TtlvError(`${tagName(tag)}: a Big Integer of ${length} bytes`, start, path)
       return { tag, type, value: buffer.subarray(from, from + length) }
     case TYPE.Boolean: {
-      expectLength(8)
+      expectLength(8, length, tag, start, path)
       const value = buffer[from + 7]!
       if (value > 1 || buffer.readUIntBE(from, 6) !== 0 || buffer[from + 6] !== 0)
         throw new TtlvError(`${tagName(tag)}: a Boolean that is neither 0 nor 1`, from, path)
@@ -111,10 +112,10 @@ function decodeItem(cursor: Cursor, end: number): Item {
     default:
       throw new TtlvError(`${tagName(tag)}: ${type} is no item type`, start + 3, path)
   }
+}
 
-  function expectLength(expected: number): void {
-    if (length !== expected) throw new TtlvError(`${tagName(tag)}: length ${length} where the type has ${expected}`, start, path)
-  }
+function expectLength(expected: number, length: number, tag: number, start: number, path: readonly number[]): void {
+  if (length !== expected) throw new TtlvError(`${tagName(tag)}: length ${length} where the type has ${expected}`, start, path)
 }
 
 /** Encode an item. Spec: KMIP 1.4 section 9.1, 2.1 section 10.1 */
@@ -159,8 +160,7 @@ export function sizeOf(item: Item): number {
 
 /** Write an item at `offset` and return the offset after it. */
 function write(item: Item, buffer: Buffer, offset: number): number {
-  buffer.writeUIntBE(item.tag, offset, 3)
-  buffer[offset + 3] = item.type
+  buffer.writeUInt32BE(item.tag * 256 + item.type, offset)
   const from = offset + HEADER
   let length: number
   let end: number
@@ -186,8 +186,8 @@ function write(item: Item, buffer: Buffer, offset: number): number {
       length = 8
       break
     case TYPE.Boolean:
-      buffer.fill(0, from, from + 7)
-      buffer[from + 7] = item.value ? 1 : 0
+      buffer.writeUInt32BE(0, from)
+      buffer.writeUInt32BE(item.value ? 1 : 0, from + 4)
       length = 8
       break
     case TYPE.TextString:
@@ -201,7 +201,8 @@ function write(item: Item, buffer: Buffer, offset: number): number {
       length = item.value.length
   }
   buffer.writeUInt32BE(length, offset + 4)
+  // A call of fill() costs more than the few bytes of padding.
   end = from + length + padding(length)
-  buffer.fill(0, from + length, end)
+  for (let i = from + length; i < end; i++) buffer[i] = 0
   return end
 }

@@ -81,8 +81,19 @@ function objectFromV1(object: Item): Item {
   return structure(object.tag, own)
 }
 
+/** Objects without attributes inside, which are the same in every version: nearly all, and asked for again and again. */
+const PLAIN = new WeakSet<Item>()
+
+const hasInnerAttributes = (item: Item): boolean =>
+  item.type === TYPE.Structure &&
+  item.value.some(field => field.tag === TAG.Attributes || (OBJECTS_WITH_ATTRIBUTES.has(field.tag) && hasInnerAttributes(field)))
+
 function objectToV1(object: Item, version: Version): Item {
-  if (object.type !== TYPE.Structure) return object
+  if (object.type !== TYPE.Structure || PLAIN.has(object)) return object
+  if (!hasInnerAttributes(object)) {
+    PLAIN.add(object)
+    return object
+  }
   return structure(
     object.tag,
     object.value.flatMap(field => {
