@@ -1,4 +1,5 @@
-import { decrypt, encrypt, randomIv } from '../crypto/cipher.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { decrypt, encrypt, isAuthenticated, randomIv } from '../crypto/cipher.ts'
 import { rsaDecrypt, rsaEncrypt } from '../crypto/rsa.ts'
 import { AttributeSet, keyOf } from '../objects/attribute-set.ts'
 import { KmipError } from '../objects/errors.ts'
@@ -11,11 +12,12 @@ import { TAG } from '../ttlv/tags.ts'
 import type { Context } from './context.ts'
 import { keyValue, materialItem } from './key-block.ts'
 import { asymmetricKey, secretBytes } from './key-material.ts'
-import { cryptographic, named, ownParameters } from './parameters.ts'
+import { allOwnParameters, cryptographic, named, ownParameters } from './parameters.ts'
 import { referenceFromTitle } from './reference-title.ts'
 
 const { WrappingMethod, EncodingOption, State, ObjectType } = ENUM
 const Usage = MASK.CryptographicUsageMask
+const USUAL_TAG_BYTES = 16
 
 // Keys that leave or arrive encrypted under another key. Spec: KMIP 1.4 section 2.1.5, 2.1.6, 2.1 section 7.18
 
@@ -38,12 +40,21 @@ async function wrappingKey(id: string, usage: number, context: Context): Promise
  * @throws KmipError Item Not Found (Bad Cryptographic Parameters from 2.0 on)
  */
 function wrappingParameters(key: ManagedObject, asked: CryptographicParameters | undefined): CryptographicParameters {
-  const parameters = asked ?? ownParameters(key)
+  const own = allOwnParameters(key)
+  if (asked && own.length > 0 && !own.some(one => agree(one, asked)))
+    throw new KmipError('BadCryptographicParameters', 'the wrapping key has no such Cryptographic Parameters', { v1: 'ItemNotFound' })
+  const parameters = asked ?? own[0]
   if (!parameters)
     throw new KmipError('BadCryptographicParameters', 'neither the request nor the wrapping key says how to wrap', { v1: 'ItemNotFound' })
   const algorithm = parameters.cryptographicAlgorithm ?? key.attributes.number(TAG.CryptographicAlgorithm)
   return { ...parameters, cryptographicAlgorithm: algorithm }
 }
+
+const agree = (own: CryptographicParameters, asked: CryptographicParameters): boolean =>
+  Object.entries(asked).every(([field, value]) => {
+    const mine = own[field as keyof CryptographicParameters]
+    return value === undefined || mine === undefined || isDeepStrictEqual(mine, value)
+  })
 
 /**
  * The key block with its key value wrapped as a client asked.
@@ -150,5 +161,9 @@ export async function unwrap(block: KeyBlock, context: Context): Promise<KeyBloc
 async function open(key: ManagedObject, sealed: Buffer, data: KeyWrappingData, parameters: CryptographicParameters): Promise<Buffer> {
   const p = named(parameters)
   if (key.type !== ObjectType.SymmetricKey) return rsaDecrypt(asymmetricKey(key), sealed, p)
-  return decrypt(secretBytes(key), sealed, p, data.ivCounterNonce ? { iv: data.ivCounterNonce } : {})
+  const iv = data.ivCounterNonce ? { iv: data.ivCounterNonce } : {}
+  if (!isAuthenticated(p)) return decrypt(secretBytes(key), sealed, p, iv)
+  // Key Wrapping Data has no field for the tag: it stands behind the wrapped key.
+  const end = Math.max(0, sealed.length - (p.tagLength ?? USUAL_TAG_BYTES))
+  return decrypt(secretBytes(key), sealed.subarray(0, end), p, { ...iv, tag: sealed.subarray(end) })
 }

@@ -33,6 +33,10 @@ export function ownParameters(object: ManagedObject): CryptographicParameters | 
   return item && read(item, CryptographicParameters)
 }
 
+/** All of the object's own Cryptographic Parameters, the one with the lowest index first. */
+export const allOwnParameters = (object: ManagedObject): CryptographicParameters[] =>
+  object.attributes.all(TAG.CryptographicParameters).map(({ item }) => read(item, CryptographicParameters))
+
 /** The parameters of a request, or else the object's own; the algorithm is the key's if neither says it. */
 export function parametersFor(object: ManagedObject, asked: CryptographicParameters | undefined): CryptographicParameters {
   const own = asked === undefined || Object.values(asked).every(value => value === undefined) ? ownParameters(object) : undefined
