@@ -17,6 +17,7 @@ import { Listener, type ServerCredential } from './listener.ts'
 import type { Logger } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { timed } from './timed-records.ts'
+import { TurnVersion } from './turn-version.ts'
 
 export interface DaemonOptions {
   readonly config: Config
@@ -107,8 +108,9 @@ export class Daemon {
     await data.scopes.resume()
     this.#shown = await this.#credential()
     const { listen_addrs, tls_min_version } = await data.scopes.configuration()
+    const turn = new TurnVersion(() => data.records.version())
     const engine = createEngine({
-      records: timed(data.records, seconds => metrics.commit(seconds)),
+      records: timed(data.records, turn, seconds => metrics.commit(seconds)),
       settings: {
         leaseTime: Math.floor(config.kmip.leaseTime / 1000),
         locatePage: config.kmip.locatePage,
@@ -125,7 +127,7 @@ export class Daemon {
       minVersion: tls_min_version === 'tls13' ? 'TLSv1.3' : 'TLSv1.2',
       limits: limitsOf(config),
       engine,
-      identities: identitiesOf(data.scopes),
+      identities: identitiesOf(data.scopes, turn),
       audit: this.#audit,
       metrics,
       log,
@@ -188,10 +190,11 @@ const limitsOf = ({ kmip }: Config): Limits => ({
 })
 
 /** The scopes as the listener asks them. Whose a certificate is never changes, so that is looked up once; what its holder may is not. */
-function identitiesOf(scopes: Scopes): Identities {
+function identitiesOf(scopes: Scopes, turn: TurnVersion): Identities {
   const holders = new WeakMap<Buffer, Holder>()
   return {
-    version: () => scopes.version(),
+    version: () => turn.get(),
+    arrived: () => turn.begin(),
     async identify(certificate) {
       let holder = holders.get(certificate)
       if (holder === undefined) {

@@ -4,6 +4,8 @@ import type { Peer } from '../ops/engine.ts'
 export interface Identities {
   /** Another number whenever an answer of `identify` may have changed. Cheap: it is read for every message. */
   version(): number
+  /** Messages have come: until they are answered or wait for something, `version` need not be read anew. */
+  arrived?(): void
   /**
    * The peer of a certificate that our CA issued, or nothing if it is unknown, revoked, or its role or scope is gone.
    * @param certificate DER; the same buffer each time for one client

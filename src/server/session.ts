@@ -62,6 +62,7 @@ export class Session extends Connection {
     if (this.closed) return
     this.context.metrics.receivedBytes += chunk.length
     if (this.#ending) return
+    this.context.identities.arrived?.()
     this.#framer.push(chunk)
     if (!this.#busy) this.#pump()
     if (this.#framer.buffered > this.context.limits.queuedBytes && (this.#busy || this.#owed >= MAX_OWED)) this.#pause()

@@ -1,18 +1,20 @@
 import type { Records } from '../seal/records.ts'
+import type { TurnVersion } from './turn-version.ts'
 
-/** The same records; `observe` is told how many seconds each commit took, failed ones included. */
-export function timed(records: Records, observe: (seconds: number) => void): Records {
+/** The same records, with the version of the turn; `observe` is told how many seconds each commit took, failed ones included. */
+export function timed(records: Records, version: TurnVersion, observe: (seconds: number) => void): Records {
   return {
     get: (partition, id) => records.get(partition, id),
     revision: (partition, id) => records.revision(partition, id),
     find: (partition, terms, page) => records.find(partition, terms, page),
-    version: () => records.version(),
+    version: () => version.get(),
     close: () => records.close(),
     async commit(changes) {
       const begin = performance.now()
       try {
         await records.commit(changes)
       } finally {
+        version.forget()
         observe((performance.now() - begin) / 1000)
       }
     },
