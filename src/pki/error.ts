@@ -1,8 +1,8 @@
-export type PkiErrorCode = 'malformed' | 'unsupported' | 'untrusted'
+export type PkiErrorCode = 'malformed' | 'unsupported' | 'untrusted' | 'password'
 
 /**
  * `malformed`: these bytes are no certificate, request or key; `unsupported`: an algorithm, curve or length that kmipd does not issue;
- * `untrusted`: a signature does not hold. The message never holds key material.
+ * `untrusted`: a signature does not hold; `password`: a password does not open what it should. The message never holds key material.
  */
 export class PkiError extends Error {
   override readonly name = 'PkiError'

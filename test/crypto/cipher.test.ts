@@ -13,6 +13,7 @@ import {
 import { CryptoError } from '../../src/crypto/errors.ts'
 import { unwrapKey, wrapKey } from '../../src/crypto/key-wrap.ts'
 import type { CryptographicParameters } from '../../src/crypto/parameters.ts'
+import { rc2Decrypt } from '../../src/crypto/rc2.ts'
 
 const hex = (text: string): Buffer => Buffer.from(text.replace(/\s/g, ''), 'hex')
 const run = (from: number, to: number): string => Buffer.from(Array.from({ length: to - from + 1 }, (_, i) => from + i)).toString('hex')
@@ -510,6 +511,36 @@ t.test('paddings', async t => {
     'invalid',
     'no block, no padding',
   )
+})
+
+t.test('RC2, RFC 2268 section 5', async t => {
+  const long = '88bca90e90875a7f0f79c384627bafb2'
+  const RC2: [bits: number, key: string, plain: string, cipher: string][] = [
+    [63, '00'.repeat(8), '00'.repeat(8), 'ebb773f993278eff'],
+    [64, 'ff'.repeat(8), 'ff'.repeat(8), '278b27e42e2f0d49'],
+    [64, '3000000000000000', '1000000000000001', '30649edf9be7d2c2'],
+    [64, '88', '00'.repeat(8), '61a8a244adacccf0'],
+    [64, '88bca90e90875a', '00'.repeat(8), '6ccf4308974c267f'],
+    [64, long, '00'.repeat(8), '1a807d272bbe5db1'],
+    [128, long, '00'.repeat(8), '2269552ab0f85ca6'],
+    [129, `${long}16f80a6f85920584c42fceb0be255daf1e`, '00'.repeat(8), '5b78d3a43dfff1f1'],
+  ]
+  for (const [bits, k, plain, cipher] of RC2) {
+    // The IV turns the last byte into a padding of one.
+    const iv = Buffer.alloc(8)
+    iv[7] = (hex(plain)[7] ?? 0) ^ 1
+    t.equal(rc2Decrypt(hex(k), bits, iv, hex(cipher)).toString('hex'), plain.slice(0, 14), `${bits} bits, key of ${k.length / 2}`)
+    t.equal(
+      codeOf(() => rc2Decrypt(hex(k), bits, Buffer.alloc(8, 0x55), hex(cipher))),
+      'failed',
+      'a wrong padding',
+    )
+  }
+  for (const length of [0, 7, 12])
+    t.equal(
+      codeOf(() => rc2Decrypt(hex(long), 128, Buffer.alloc(8), Buffer.alloc(length))),
+      'failed',
+    )
 })
 
 t.test('the one-time pad', async t => {
