@@ -92,7 +92,8 @@ async function derived(request: Request, bases: readonly ManagedObject[], length
   const pair = asymmetric ? bases.map(base => [base.type, asymmetricKey(base)] as const) : []
   const algorithm = first.attributes.number(TAG.CryptographicAlgorithm)
   return derive(method, {
-    key: asymmetric ? undefined : secretBytes(first),
+    // HASH is over the key or over the Derivation Data, and the request must name a key in any case.
+    key: asymmetric || (derivationMethod === DerivationMethod.HASH && data) ? undefined : secretBytes(first),
     privateKey: pair.find(([type]) => type === ObjectType.PrivateKey)?.[1],
     publicKey: pair.find(([type]) => type === ObjectType.PublicKey)?.[1],
     data: data ? [data] : [],
