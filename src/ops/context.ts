@@ -10,6 +10,7 @@ import type { Peer } from './engine.ts'
 import type { GroupMembers } from './group-members.ts'
 import type { Jobs } from './jobs.ts'
 import type { Operation } from './operation.ts'
+import type { Applications } from './pkcs11-applications.ts'
 import type { Policies } from './policies.ts'
 import { type Rules, rulesOf } from './rules.ts'
 import type { Streams } from './streams.ts'
@@ -53,6 +54,7 @@ export interface Environment {
   readonly tickets: Tickets
   readonly certifier: Certifier
   readonly policies: Policies
+  readonly applications: Applications
   /** Run something soon, but not now. */
   defer(work: () => Promise<void>): void
   readonly operations: readonly Operation[]

@@ -13,6 +13,7 @@ import { GroupMembers } from './group-members.ts'
 import { OPERATIONS } from './index.ts'
 import { Jobs } from './jobs.ts'
 import { type Request, readRequest, responseItem, responseMessage, versionOf } from './message.ts'
+import { Applications } from './pkcs11-applications.ts'
 import { Policies } from './policies.ts'
 import { Streams } from './streams.ts'
 import { Tickets } from './tickets.ts'
@@ -61,6 +62,7 @@ export function createEngine(options: EngineOptions): Engine {
     tickets: new Tickets(),
     certifier: new Certifier(records, () => Number(now()) * 1000),
     policies: new Policies(records),
+    applications: new Applications(),
     defer: options.defer ?? (work => void setTimeout(() => void work(), ASYNCHRONOUS_DELAY_MS)),
     operations: OPERATIONS,
   }

@@ -15,6 +15,7 @@ import { locate } from './locate.ts'
 import { delegatedLogin, login, logout } from './login.ts'
 import { hash, mac, macVerify } from './mac.ts'
 import type { Operation } from './operation.ts'
+import { pkcs11 } from './pkcs11.ts'
 import { rngRetrieve, rngSeed } from './random.ts'
 import { register } from './register.ts'
 import { reKey, reKeyKeyPair } from './rekey.ts'
@@ -78,6 +79,7 @@ export const OPERATIONS: readonly Operation[] = [
   certify,
   reCertify,
   validate,
+  pkcs11,
   setDefaults,
   setConstraints,
   getConstraints,

@@ -1,5 +1,6 @@
 import { ENUM, ENUM_ALIASES, ENUM_OF_TAG, MASK, MASK_OF_TAG } from './enumerations.ts'
 import { bigInteger, boolean, bytes, enumNameOfTag, type Item, maskNames, TYPE, type TypeName, tagName, tagTitle } from './item.ts'
+import { functionName, functionNumber, returnCodeName, returnCodeNumber } from './pkcs11.ts'
 import { TAG } from './tags.ts'
 
 // How values are written in the text encodings. Spec: KMIP Additional Message Encodings 1.0 sections 4.1 and 6.1, Profiles 2.1 sections 5.4 and 5.5
@@ -16,16 +17,6 @@ export class EncodingError extends Error {
 }
 
 export const MAX_DEPTH = 32
-
-/** Functions of PKCS#11 in the order of its function list, which numbers them from 1. Spec: KMIP 2.1 section 11.35 */
-const PKCS_11_FUNCTIONS =
-  `Initialize Finalize GetInfo GetFunctionList GetSlotList GetSlotInfo GetTokenInfo GetMechanismList GetMechanismInfo
-  InitToken InitPIN SetPIN OpenSession CloseSession CloseAllSessions GetSessionInfo GetOperationState SetOperationState Login Logout CreateObject
-  CopyObject DestroyObject GetObjectSize GetAttributeValue SetAttributeValue FindObjectsInit FindObjects FindObjectsFinal EncryptInit Encrypt
-  EncryptUpdate EncryptFinal DecryptInit Decrypt DecryptUpdate DecryptFinal DigestInit Digest DigestUpdate DigestKey DigestFinal SignInit Sign
-  SignUpdate SignFinal SignRecoverInit SignRecover VerifyInit Verify VerifyUpdate VerifyFinal VerifyRecoverInit VerifyRecover DigestEncryptUpdate
-  DecryptDigestUpdate SignEncryptUpdate DecryptVerifyUpdate GenerateKey GenerateKeyPair WrapKey UnwrapKey DeriveKey SeedRandom GenerateRandom
-  GetFunctionStatus CancelFunction WaitForSlotEvent`.split(/\s+/)
 
 const TAG_OF_TITLE = new Map(Object.values(TAG).map(tag => [tagTitle(tag), tag]))
 const TAG_BY_NAME: Readonly<Record<string, number>> = { __proto__: null as never, ...TAG }
@@ -62,8 +53,8 @@ const hex = (value: number | bigint, digits: number): string => `0x${value.toStr
 /** Name of an enumeration's value, or `0x` and eight digits. */
 export function enumText(subject: number, value: number): string {
   if (subject === TAG.AttributeReference) return TAG_NAMES.has(value) ? tagName(value) : hex(value, 8)
-  if (subject === TAG.PKCS_11Function) return PKCS_11_FUNCTIONS[value - 1] ? `C_${PKCS_11_FUNCTIONS[value - 1]}` : hex(value, 8)
-  if (subject === TAG.PKCS_11ReturnCode) return value === 0 ? 'OK' : hex(value, 8)
+  if (subject === TAG.PKCS_11Function) return functionName(value) ?? hex(value, 8)
+  if (subject === TAG.PKCS_11ReturnCode) return returnCodeName(value) ?? hex(value, 8)
   return enumNameOfTag(subject, value)
 }
 const TAG_NAMES: ReadonlySet<number> = new Set(Object.values(TAG))
@@ -159,11 +150,8 @@ function longOf(text: string): bigint | undefined {
 function enumOf(text: string, subject: number): number | undefined {
   if (/^0x[0-9a-f]{1,8}$/i.test(text)) return Number(text)
   if (subject === TAG.AttributeReference) return TAG_BY_NAME[text]
-  if (subject === TAG.PKCS_11ReturnCode) return text === 'OK' ? 0 : undefined
-  if (subject === TAG.PKCS_11Function) {
-    const index = text.startsWith('C_') ? PKCS_11_FUNCTIONS.indexOf(text.slice(2)) : -1
-    return index < 0 ? undefined : index + 1
-  }
+  if (subject === TAG.PKCS_11ReturnCode) return returnCodeNumber(text)
+  if (subject === TAG.PKCS_11Function) return functionNumber(text)
   const enumeration = ENUM_OF_TAG.get(subject)
   if (enumeration === undefined) return undefined
   const values: Readonly<Record<string, number>> = { __proto__: null as never, ...ENUM[enumeration] }
