@@ -12,12 +12,15 @@ export interface CurveRow {
   readonly oid: string
   /** Hashing Algorithm of ECDSA when none is asked for: the one of the curve's strength (RFC 5480 section 4) */
   readonly hash: string
+  /** name in JSON Web Keys, for the curves that Node has there */
+  readonly jwk?: string
 }
 
-const curve = (name: string, bits: number, oid: string): CurveRow => ({
+const curve = (name: string, bits: number, oid: string, jwk?: string): CurveRow => ({
   name,
   bits,
   oid,
+  ...(jwk && { jwk }),
   hash: bits <= 256 ? 'SHA_256' : bits <= 384 ? 'SHA_384' : 'SHA_512',
 })
 
@@ -28,13 +31,13 @@ export const CURVES: Readonly<Record<string, CurveRow>> = {
   P_224: curve('secp224r1', 224, '1.3.132.0.33'),
   K_233: curve('sect233k1', 233, '1.3.132.0.26'),
   B_233: curve('sect233r1', 233, '1.3.132.0.27'),
-  P_256: curve('prime256v1', 256, '1.2.840.10045.3.1.7'),
+  P_256: curve('prime256v1', 256, '1.2.840.10045.3.1.7', 'P-256'),
   K_283: curve('sect283k1', 283, '1.3.132.0.16'),
   B_283: curve('sect283r1', 283, '1.3.132.0.17'),
-  P_384: curve('secp384r1', 384, '1.3.132.0.34'),
+  P_384: curve('secp384r1', 384, '1.3.132.0.34', 'P-384'),
   K_409: curve('sect409k1', 409, '1.3.132.0.36'),
   B_409: curve('sect409r1', 409, '1.3.132.0.37'),
-  P_521: curve('secp521r1', 521, '1.3.132.0.35'),
+  P_521: curve('secp521r1', 521, '1.3.132.0.35', 'P-521'),
   K_571: curve('sect571k1', 571, '1.3.132.0.38'),
   B_571: curve('sect571r1', 571, '1.3.132.0.39'),
   SECP112R1: curve('secp112r1', 112, '1.3.132.0.6'),
@@ -46,7 +49,7 @@ export const CURVES: Readonly<Record<string, CurveRow>> = {
   SECP160R2: curve('secp160r2', 160, '1.3.132.0.30'),
   SECP192K1: curve('secp192k1', 192, '1.3.132.0.31'),
   SECP224K1: curve('secp224k1', 224, '1.3.132.0.32'),
-  SECP256K1: curve('secp256k1', 256, '1.3.132.0.10'),
+  SECP256K1: curve('secp256k1', 256, '1.3.132.0.10', 'secp256k1'),
   SECT113R1: curve('sect113r1', 113, '1.3.132.0.4'),
   SECT113R2: curve('sect113r2', 113, '1.3.132.0.5'),
   SECT131R1: curve('sect131r1', 131, '1.3.132.0.22'),

@@ -2,7 +2,7 @@
  * Keys that Node takes only as DER, built from their numbers and taken apart again: elliptic curves, DSA and DH.
  * Sources: RFC 3279 (DSA, DH), RFC 5480 and 5915 (elliptic curves), RFC 8410 (Edwards and Montgomery curves).
  */
-import { createECDH, createPrivateKey, createPublicKey, ECDH, type KeyObject } from 'node:crypto'
+import { createECDH, createPrivateKey, createPublicKey, ECDH, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { component, type KeyComponents, type KeyHint, type KeyKind, type WriteOptions } from './components.ts'
 import { type CurveRow, curveByOid, curveRow, OKP, type OkpRow } from './curves.ts'
 import * as der from './der.ts'
@@ -52,8 +52,17 @@ function ecFromD(row: CurveRow, d: Uint8Array): KeyObject {
   } catch (cause) {
     throw new CryptoError('invalid', 'the private number does not fit the curve', { cause })
   }
-  const key = der.sequence(VERSION_1, der.octets(scalar), der.context(der.TAG.CONTEXT_1, der.bits(ecdh.getPublicKey())))
+  const publicPoint = ecdh.getPublicKey()
+  if (row.jwk) return createPrivateKey({ key: { ...ecJwk(row.jwk, publicPoint), d: scalar.toString('base64url') }, format: 'jwk' })
+  const key = der.sequence(VERSION_1, der.octets(scalar), der.context(der.TAG.CONTEXT_1, der.bits(publicPoint)))
   return pkcs8(ecAlgorithm(row), key)
+}
+
+// Node reads and writes a JSON Web Key in a tenth of the time that OpenSSL takes for DER.
+function ecJwk(crv: string, uncompressed: Buffer): JsonWebKey {
+  const bytes = (uncompressed.length - 1) / 2
+  const [x, y] = [uncompressed.subarray(1, 1 + bytes), uncompressed.subarray(1 + bytes)]
+  return { kty: 'EC', crv, x: x.toString('base64url'), y: y.toString('base64url') }
 }
 
 /** Curve 25519 and 448 serve two kinds of key; the algorithm tells them apart. */
@@ -88,7 +97,19 @@ export function ecPublicKey(c: KeyComponents, hint: KeyHint): KeyObject {
   if (!c.qString) throw new CryptoError('invalid', 'the key has no qString')
   if (okpOf(hint.algorithm, curve)) return okpKey('public', hint.algorithm, curve, c.qString)
   const row = curveRow(curve)
-  return spki(ecAlgorithm(row), point(row, c.qString))
+  const uncompressed = point(row, c.qString)
+  return row.jwk ? createPublicKey({ key: ecJwk(row.jwk, uncompressed), format: 'jwk' }) : spki(ecAlgorithm(row), uncompressed)
+}
+
+function ecScalar(key: KeyObject, row: CurveRow): Buffer {
+  if (row.jwk) return Buffer.from(key.export({ format: 'jwk' }).d ?? '', 'base64url')
+  return Buffer.from(der.body(der.fields(inner(key)), 1, der.TAG.OCTETS))
+}
+
+function ecPoint(key: KeyObject, row: CurveRow): Buffer {
+  if (!row.jwk) return inner(key)
+  const { x = '', y = '' } = key.export({ format: 'jwk' })
+  return Buffer.concat([Buffer.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')])
 }
 
 /** Components of an elliptic-curve key: Recommended Curve with d, or with Q String. */
@@ -97,9 +118,10 @@ export function ecNumbers(key: KeyObject, options: WriteOptions): KeyComponents 
   const recommendedCurve = curve ?? (algorithm === 'Ed448' ? 'CURVE448' : 'CURVE25519')
   if (key.asymmetricKeyType !== 'ec')
     return key.type === 'private' ? { recommendedCurve, d: okpRaw(key) } : { recommendedCurve, qString: okpRaw(key) }
-  if (key.type === 'private') return { recommendedCurve, d: Buffer.from(der.body(der.fields(inner(key)), 1, der.TAG.OCTETS)) }
+  const row = curveRow(curve)
+  if (key.type === 'private') return { recommendedCurve, d: ecScalar(key, row) }
   const form = lookup(POINT_FORMS, options.compression ?? 'ECPublicKeyTypeUncompressed', 'Key Compression Type')
-  return { recommendedCurve, qString: point(curveRow(curve), inner(key), form) }
+  return { recommendedCurve, qString: point(row, ecPoint(key, row), form) }
 }
 
 /** An ECPrivateKey; when it does not name its curve, `curve` does. @throws CryptoError `invalid`, `unsupported` */
