@@ -82,7 +82,8 @@ const CIPHERS: ReadonlyMap<string, Scheme> = new Map([
 ])
 
 const SALT_BYTES = 16
-const BREATH = 5_000
+// Rounds between two pauses of a derivation: two milliseconds.
+const BREATH = 1_000
 const stretch = promisify(pbkdf2)
 
 /** @param iterations  the most that reading a whole file may take */
