@@ -49,6 +49,10 @@ export function readXml(text: string, options: { readonly remarks?: boolean; rea
     )
   }
   parser.on('error', error => refuse(`malformed XML: ${error.message.replace(/^\d+:\d+: /, '')}`))
+  parser.on('xmldecl', ({ encoding = 'utf-8' }) => {
+    // The text has been decoded as UTF-8 by now.
+    if (!/^(utf-8|us-ascii)$/i.test(encoding)) refuse(`encoding ${encoding}; UTF-8 is accepted,`)
+  })
   parser.on('doctype', () => refuse('DOCTYPE is not accepted'))
   parser.on('processinginstruction', () => refuse('processing instructions are not accepted'))
   const onText = (chunk: string): void => {

@@ -355,6 +355,7 @@ t.test('invalid messages get a KMIP answer in their encoding', async t => {
     ['no XML', XML, 'hello', 'CodecError', '2.1'],
     ['nothing', XML, '', 'CodecError', '2.1'],
     ['JSON in XML', XML, encodeJson(query()), 'InvalidMessage', '1.4'],
+    ['another encoding', XML, `<?xml version="1.0" encoding="ISO-8859-1"?>${xml(item('Query'))}`, 'InvalidMessage', '1.4'],
     ['no UTF-8', XML, Buffer.from([...Buffer.from(xml('<')), 0xff]), 'InvalidMessage', '1.4'],
     ['an item for a message', XML, encodeXml(text(TAG.Name, 'x')), 'InvalidMessage', '2.1'],
     ['no end of JSON', JSON_TYPE, json('0', ''), 'CodecError', '2.0'],
