@@ -14,6 +14,7 @@ const PAGE = 256
 export class UnitOfWork {
   readonly #records: Records
   readonly #cache: ObjectCache
+  readonly #isRetry: boolean
   readonly scope: string
   /** Objects that this unit made or changed, by identifier. */
   readonly #changed = new Map<string, ManagedObject>()
@@ -21,7 +22,9 @@ export class UnitOfWork {
   /** Records of other partitions that change with the objects, by partition and identifier. */
   readonly #others = new Map<string, RecordChange>()
 
-  constructor(records: Records, cache: ObjectCache, scope: string) {
+  /** @param isRetry an earlier unit with the same work failed with a conflict */
+  constructor(records: Records, cache: ObjectCache, scope: string, isRetry = false) {
+    this.#isRetry = isRetry
     this.#records = records
     this.#cache = cache
     this.scope = scope
@@ -92,11 +95,13 @@ export class UnitOfWork {
   }
 
   /**
-   * Refuse a name that another living object of the scope has. The store's claims decide between two that come at once.
+   * Refuse a name that another living object of the scope has. Whether a stored object has it, the store's claims decide when this unit
+   * commits; only a unit that failed so looks for the object, to tell the client what was wrong.
    * @throws KmipError Non Unique Name Attribute
    */
   async checkName(name: Item, except?: string, v1: 'InvalidField' | 'IllegalOperation' = 'InvalidField'): Promise<void> {
-    for await (const object of this.candidates(nameTerms(name)))
+    const others = this.#isRetry ? this.candidates(nameTerms(name)) : this.#changed.values()
+    for await (const object of others)
       if (object.id !== except && !object.destroyed && claimsOf(object).some(claim => nameTerms(name).includes(claim)))
         throw new KmipError('NonUniqueNameAttribute', 'another object has this Name', { v1 })
   }

@@ -126,8 +126,8 @@ export class BatchRunner {
   async #runAlone(item: RequestItem, version: Version, asking: Asking, batch: Batch, budget: Budget): Promise<Outcome> {
     const { placeholder } = batch
     const answered = batch.identifiers.length
-    return this.#untilStored(asking.peer.scope, async last => {
-      const unit = new UnitOfWork(this.#records, this.#cache, asking.peer.scope)
+    return this.#untilStored(asking.peer.scope, async (attempt, last) => {
+      const unit = new UnitOfWork(this.#records, this.#cache, asking.peer.scope, attempt > 1)
       batch.placeholder = placeholder
       batch.identifiers.length = answered
       const outcome = await this.#runItem(item, version, asking, batch, unit)
@@ -144,11 +144,11 @@ export class BatchRunner {
   }
 
   /** Do work again as long as other clients change the same objects meanwhile: it says so by answering nothing. */
-  async #untilStored<T>(scope: string, work: (last: boolean) => Promise<T | undefined>): Promise<T> {
+  async #untilStored<T>(scope: string, work: (attempt: number, last: boolean) => Promise<T | undefined>): Promise<T> {
     let endTurn: (() => void) | undefined
     try {
       for (let attempt = 1; ; attempt++) {
-        const result = await work(attempt >= ATTEMPTS)
+        const result = await work(attempt, attempt >= ATTEMPTS)
         if (result !== undefined) return result
         endTurn ??= await this.#turns.take(scope)
       }
@@ -159,8 +159,8 @@ export class BatchRunner {
 
   /** All items in one unit of work: when one fails, none happened. Spec: KMIP 1.4 section 11.43, BL-M-2 of the 2.1 profiles */
   async #runAsOne(request: Request, asking: Asking, budget: Budget): Promise<Outcome[]> {
-    return this.#untilStored(asking.peer.scope, async stop => {
-      const unit = new UnitOfWork(this.#records, this.#cache, asking.peer.scope)
+    return this.#untilStored(asking.peer.scope, async (attempt, stop) => {
+      const unit = new UnitOfWork(this.#records, this.#cache, asking.peer.scope, attempt > 1)
       const batch = new Batch()
       const outcomes: Outcome[] = []
       for (const item of request.items) {
