@@ -139,8 +139,19 @@ function requestFromV1(operation: number, payload: Item): Item {
 /** A request payload of any version in canonical form. @throws MessageError */
 export function requestFrom(version: Version, operation: number, payload: Item): Item {
   if (version < 20) return requestFromV1(operation, payload)
-  return version < 30 ? payload : requestFromV3(payload)
+  return version < 30 ? requestFromV2(payload) : requestFromV3(payload)
 }
+
+/** PyKMIP's Re-key of 2.0 still carries the Template-Attribute of 1.x, empty. */
+function requestFromV2(payload: Item): Item {
+  if (payload.type !== TYPE.Structure || !payload.value.some(isEmptyTemplate)) return payload
+  return structure(
+    payload.tag,
+    payload.value.filter(field => !isEmptyTemplate(field)),
+  )
+}
+const isEmptyTemplate = (field: Item): boolean =>
+  field.tag === TAG.TemplateAttribute && field.type === TYPE.Structure && field.value.length === 0
 
 /**
  * The fields of a response payload as `version` writes them, attributes that it does not have left out.

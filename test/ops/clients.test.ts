@@ -421,27 +421,38 @@ for (const [client, steps] of EXCHANGES)
     }
   })
 
-t.test('every message that PyKMIP was recorded with is answered', async t => {
-  const lab = await makeLab()
-  const c = lab.client()
-  const mask = U.Encrypt | U.Decrypt | U.DeriveKey | U.MACGenerate | U.WrapKey
-  const id = await c.register('SymmetricKey', symmetricKey(KEY), [usage(mask)])
-  await c.ok('Activate', uid(id))
-  const failed: Record<string, string> = {}
-  for (const [key, request] of captured('pykmip')) {
-    let message = request
-    if (/^(activate|destroy|revoke|modify|delete)/.test(key))
-      message = withId(request, await c.create([name(`a ${key}`), name(`b ${key}`)]))
-    else if (!/^(create|register|locate)/.test(key)) message = withId(request, id)
-    const { result } = (await c.raw(message)).reply
-    if (result !== 'Success') failed[key] = result
-  }
-  t.same(failed, {
-    // Recorded ciphertexts are of other keys, and our key cannot sign.
-    'decrypt-1.2': 'CryptographicFailure',
-    'decrypt-1.2-3': 'CryptographicFailure',
-    'decrypt-1.2-4': 'CryptographicFailure',
-    'sign-1.2': 'PermissionDenied',
-    'signature-verify-1.2': 'PermissionDenied',
+for (const [client, refused] of [
+  ['pykmip', {}],
+  [
+    'pykmip-2.0',
+    {
+      'delete-attribute': 'AttributeInstanceNotFound',
+      sign: 'IncompatibleCryptographicUsageMask',
+      'signature-verify': 'IncompatibleCryptographicUsageMask',
+    },
+  ],
+] as const)
+  t.test(`every message that ${client} was recorded with is answered`, async t => {
+    const c = (await makeLab()).client()
+    const mask = U.Encrypt | U.Decrypt | U.DeriveKey | U.MACGenerate | U.WrapKey
+    const id = await c.register('SymmetricKey', symmetricKey(KEY), [usage(mask)])
+    await c.ok('Activate', uid(id))
+    const failed: Record<string, string> = {}
+    for (const [key, request] of captured(client)) {
+      let message = request
+      if (/^(activate|destroy|revoke|modify|delete|set-attr)/.test(key))
+        message = withId(request, await c.create([name(`a ${key}`), name(`b ${key}`)]))
+      else if (!/^(create|register|locate)/.test(key)) message = withId(request, id)
+      const { result } = (await c.raw(message)).reply
+      if (result !== 'Success') failed[key.replace(/-\d\.\d/, '')] = result
+    }
+    t.same(failed, {
+      // Recorded ciphertexts and names are of other keys, and our key cannot sign.
+      decrypt: 'CryptographicFailure',
+      'decrypt-3': 'CryptographicFailure',
+      'decrypt-4': 'CryptographicFailure',
+      sign: 'PermissionDenied',
+      'signature-verify': 'PermissionDenied',
+      ...refused,
+    })
   })
-})

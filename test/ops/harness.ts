@@ -366,7 +366,7 @@ export function captured(client: string): Map<string, Buffer> {
       }),
   )
 }
-export const CAPTURED_CLIENTS = ['libkmip', 'kmippp', 'pymongocrypt', 'kmip-go', 'pykmip', 'cyphera-kmip'] as const
+export const CAPTURED_CLIENTS = ['libkmip', 'kmippp', 'pymongocrypt', 'kmip-go', 'pykmip', 'pykmip-2.0', 'cyphera-kmip'] as const
 
 /** Change items of a message wherever they stand. */
 export const rewrite = (item: Item, change: (item: Item) => Item | undefined): Item =>
