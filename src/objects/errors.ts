@@ -96,12 +96,15 @@ export class KmipError extends Error {
   override readonly name = 'KmipError'
   readonly reason: Reason
   readonly v1: Reason | undefined
+  /** First version whose clients are told the reason itself, where that is not the one by which it usually goes. */
+  readonly since: Version | undefined
   /** Fields that go with the failure, as the failed Check's. */
   readonly payload: readonly Item[] | undefined
-  constructor(reason: Reason, message: string, options?: { cause?: unknown; v1?: Reason; payload?: readonly Item[] }) {
+  constructor(reason: Reason, message: string, options?: { cause?: unknown; v1?: Reason; since?: Version; payload?: readonly Item[] }) {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause })
     this.reason = reason
     this.v1 = options?.v1
+    this.since = options?.since
     this.payload = options?.payload
   }
 }
@@ -111,7 +114,8 @@ export function reasonFor(error: KmipError, version: Version): { name: Reason; c
   let name: Reason = error.v1 !== undefined && version < 20 ? error.v1 : error.reason
   for (;;) {
     const row = REASONS[name]
-    if (row.since !== undefined && version < row.since) name = row.before ?? 'GeneralFailure'
+    const since = name === error.reason ? (error.since ?? row.since) : row.since
+    if (since !== undefined && version < since) name = row.before ?? 'GeneralFailure'
     else if (row.until !== undefined && version > row.until) name = row.after ?? 'GeneralFailure'
     else return { name, code: row.code }
   }

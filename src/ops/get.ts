@@ -11,6 +11,7 @@ import { keyBlockOf, withKeyBlock } from './key-block.ts'
 import { convert } from './key-material.ts'
 import { unwrap, wrap } from './key-wrapping.ts'
 import { operation } from './operation.ts'
+import { asPkcs12 } from './pkcs12.ts'
 
 const { Operation, KeyWrapType, KeyFormatType, CryptographicAlgorithm, ObjectType } = ENUM
 type Getting = Value<typeof GetRequest>
@@ -55,6 +56,11 @@ async function outgoing(found: ManagedObject, request: Getting, context: Context
   if (!object) throw new KmipError('KeyValueNotPresent', 'the object has no content on this server')
   const block = keyBlockOf(object)
   const specification = request.keyWrappingSpecification
+  if (request.keyFormatType === KeyFormatType.PKCS_12) {
+    if (specification) throw new KmipError('IllegalOperation', 'a PKCS#12 file is protected by its password, and cannot be wrapped')
+    checkMayLeave(found, false)
+    return asPkcs12(found, context)
+  }
   checkMayLeave(found, specification !== undefined || block?.keyWrappingData !== undefined)
   if (!block) {
     if (specification) throw new KmipError('IllegalOperation', 'an object without a key cannot be wrapped')

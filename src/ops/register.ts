@@ -11,6 +11,7 @@ import { keyBlockOf } from './key-block.ts'
 import { factsOfKey } from './key-facts.ts'
 import { tryParse } from './key-material.ts'
 import { operation } from './operation.ts'
+import { isPkcs12, registerPkcs12 } from './pkcs12.ts'
 import { requireStorage } from './protection-storage.ts'
 
 const { ObjectType } = ENUM
@@ -33,6 +34,11 @@ export const register = operation({
       throw new KmipError('InvalidField', 'the object is not of the Object Type that the request names')
     const own = objectType === ObjectType.Template ? templateNames(object) : undefined
     const requested = await requestedAttributes([request.attributes, own], context)
+    if (isPkcs12(object)) {
+      const { id } = await registerPkcs12(object, requested, context)
+      context.place(id)
+      return { uniqueIdentifier: id }
+    }
     const made = await makeObject(context, {
       type: objectType,
       object,

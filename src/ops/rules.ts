@@ -8,6 +8,8 @@ export interface Rules {
   readonly failuresTellFields: boolean
   /** Get Attributes of what is not there answers Item Not Found, as the published cases of 3.0 have it. */
   readonly attributesOfNothing: 'ItemNotFound' | 'ObjectNotFound'
+  /** A PKCS#12 file stands in Key Value itself, as the published cases of 1.4 have it. */
+  readonly pkcs12InKeyValue: boolean
   /** PKCS#11 tells the Correlation Value in every answer, as the published cases of 3.0 have it, and not only where it is given out. */
   readonly correlationComesBack: boolean
   /** Keys come in these formats unless another is asked for. Spec: KMIP 2.1 section 4.26 */
@@ -23,6 +25,7 @@ export function rulesOf(version: Version): Rules {
       attributesHaveIndex: version < 20,
       failuresTellFields: version < 20,
       attributesOfNothing: version < 30 ? 'ObjectNotFound' : 'ItemNotFound',
+      pkcs12InKeyValue: version < 20,
       correlationComesBack: version >= 30,
       defaultFormats: version >= 20,
     }
