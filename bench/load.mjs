@@ -21,25 +21,36 @@ const commands = {
     targets.set(name, { port, secureContext: createSecureContext({ ca, cert, key }) })
   },
 
-  /** Create objects called `nameOf(0)` and on. @returns the identifier of the first */
+  /**
+   * Create objects called `nameOf(0)` and on, and get each once: a first Get may cost more, as the object is not Fresh after it.
+   * @returns the identifier of the first
+   */
   async populate({ target, count }) {
     const ids = Array(count)
-    const { at } = templates.create
+    const { create, get } = templates
     let made = 0
     stored.set(target, ids)
     const connections = await openAll(target, Math.min(64, count))
     await run(connections, () => {
-      const bytes = templates.create.copy()
+      const [creation, getting] = [create.copy(), get.copy()]
       let index = 0
+      let id
       return {
         next() {
+          if (id !== undefined) {
+            getting.latin1Write(id, get.at)
+            return getting
+          }
           if (made === count) return undefined
           index = made++
-          bytes.latin1Write(nameOf(index), at)
-          return bytes
+          creation.latin1Write(nameOf(index), create.at)
+          return creation
         },
-        done(connection) {
-          ids[index] = connection.head.latin1Slice(ANSWER.createdId, ANSWER.createdId + 36)
+        done({ head }) {
+          if (id === undefined) {
+            id = head.latin1Slice(ANSWER.createdId, ANSWER.createdId + 36)
+            ids[index] = id
+          } else id = undefined
         },
       }
     })
