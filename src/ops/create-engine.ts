@@ -8,7 +8,7 @@ import { MessageError } from '../ttlv/spec.ts'
 import { BatchRunner } from './batch-runner.ts'
 import { Certifier } from './certifier.ts'
 import type { Environment, Settings } from './context.ts'
-import type { Answer, AuditEntry, Engine, Peer, Reply } from './engine.ts'
+import type { AuditEntry, Engine, Peer, Reply } from './engine.ts'
 import { GroupMembers } from './group-members.ts'
 import { OPERATIONS } from './index.ts'
 import { Jobs } from './jobs.ts'
@@ -18,6 +18,7 @@ import { Policies } from './policies.ts'
 import { Streams } from './streams.ts'
 import { Tickets } from './tickets.ts'
 import { SUPPORTED_VERSIONS, versionsSpoken } from './versions.ts'
+import { DEFAULT_WEAK } from './weak.ts'
 
 export const DEFAULT_SETTINGS: Settings = {
   leaseTime: 0,
@@ -28,6 +29,7 @@ export const DEFAULT_SETTINGS: Settings = {
   accounts: [],
   interop: false,
   experimental: false,
+  allowWeak: DEFAULT_WEAK,
   freshGroups: [],
   productName: 'kmipd',
   productVersion: '0.1.0',
@@ -67,38 +69,44 @@ export function createEngine(options: EngineOptions): Engine {
     operations: OPERATIONS,
   }
   const runner = new BatchRunner(environment, records, new ObjectCache(records))
-  const fail = (cause: unknown): Reply =>
-    refuse(
-      new KmipError('GeneralFailure', 'internal error; the server’s log says more', { cause }),
-      undefined,
-      environment,
-      performance.now(),
-    )
-  const answerItem = (message: Item, peer: Peer, started = performance.now()): Promise<Reply> =>
-    reply(message, peer, environment, runner, started).catch(fail)
   return {
-    answer: (request, peer) =>
-      answerBytes(request, peer)
-        .then(encoded)
-        .catch((cause: unknown) => encoded(fail(cause))),
-    answerItem,
+    async answer(bytes, peer) {
+      const started = performance.now()
+      try {
+        const message = decoded(bytes)
+        const { message: response, entries } =
+          message instanceof TtlvError
+            ? refuse(new KmipError('CodecError', message.message), versionInBytes(bytes), environment, started)
+            : await reply(message, peer, environment, runner, started)
+        return { bytes: encode(response), close: false, entries }
+      } catch (cause) {
+        const { message, entries } = failure(cause, environment, started)
+        return { bytes: encode(message), close: false, entries }
+      }
+    },
+    async answerItem(message, peer) {
+      const started = performance.now()
+      try {
+        return await reply(message, peer, environment, runner, started)
+      } catch (cause) {
+        return failure(cause, environment, started)
+      }
+    },
     answerUnreadable: (problem, version) => refuse(new KmipError('CodecError', problem), version, environment, performance.now()),
-  }
-
-  async function answerBytes(request: Buffer, peer: Peer): Promise<Reply> {
-    const started = performance.now()
-    let message: Item
-    try {
-      message = decode(request)
-    } catch (error) {
-      if (!(error instanceof TtlvError)) return fail(error)
-      return refuse(new KmipError('CodecError', error.message), versionInBytes(request), environment, started)
-    }
-    return answerItem(message, peer, started)
   }
 }
 
-const encoded = ({ message, entries }: Reply): Answer => ({ bytes: encode(message), close: false, entries })
+function decoded(bytes: Buffer): Item | TtlvError {
+  try {
+    return decode(bytes)
+  } catch (error) {
+    if (error instanceof TtlvError) return error
+    throw error
+  }
+}
+
+const failure = (cause: unknown, environment: Environment, started: number): Reply =>
+  refuse(new KmipError('GeneralFailure', 'internal error; the server’s log says more', { cause }), undefined, environment, started)
 
 async function reply(message: Item, peer: Peer, environment: Environment, runner: BatchRunner, started: number): Promise<Reply> {
   const asked = versionOf(message)
