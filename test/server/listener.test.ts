@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import t from 'tap'
-import type { Limits } from '../../src/server/limits.ts'
+import { LIMITS, type Limits } from '../../src/server/limits.ts'
 import type { Refusal } from '../../src/server/metrics.ts'
 import { closed, type Lab, message, Pki, receive, startLab } from './lab.ts'
 
@@ -12,7 +12,7 @@ const credential = await pki.server()
 const base = { pki, client, credential }
 const portOf = (lab: Lab): number => Number(lab.listener.address.split(':').at(-1))
 
-t.test('a message is answered, with one record for each answer', async t => {
+t.test('client 1: a message is answered, with one TLS record for each answer', async t => {
   for (const size of [8, 1000, 16_376]) {
     const lab = await startLab(t, base)
     const socket = await lab.connect()
@@ -186,7 +186,7 @@ t.test('an oversized length is answered from its header', async t => {
   await closed(socket)
 })
 
-t.test('client certificates', async t => {
+t.test('client 16: client certificates', async t => {
   const stranger = await (await Pki.make()).client()
   const cases: [name: string, credential: { cert: string; key: string }, options: ConnectionOptions, answered: boolean][] = [
     ['without extended key usage', await pki.clientWithoutExtendedKeyUsage(), {}, true],
@@ -206,7 +206,7 @@ t.test('client certificates', async t => {
   }
 })
 
-t.test('a resumed session is no way round a revocation', async t => {
+t.test('client 17: a resumed session works, and is no way round a revocation', async t => {
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     const who = await pki.client()
     const lab = await startLab(t, base)
@@ -230,6 +230,19 @@ t.test('a resumed session is no way round a revocation', async t => {
     t.equal((await receive(after, 16)).length, 0, `${version}: but it is refused`)
     t.equal(lab.metrics.refused('unknown_identity'), 1)
   }
+})
+
+t.test('client 18: connections may be idle for minutes, and end with a close_notify', async t => {
+  t.ok(LIMITS.idleMs >= 5 * 60_000)
+  const lab = await startLab(t, { ...base, limits: { idleMs: 50 } })
+  const socket = await lab.connect()
+  socket.write(message(1))
+  await receive(socket, 16)
+  const ended = once(socket, 'end')
+  socket.resume()
+  await ended
+  t.equal(lab.metrics.refused('idle'), 1)
+  await closed(socket)
 })
 
 t.test('revocation', async t => {
