@@ -22,30 +22,59 @@ export async function openData(config: Config, as: 'server' | 'command'): Promis
   const { openRecords } = await import('../seal/sealed-records.ts')
   const { openScopes } = await import('../scopes/scopes.ts')
   const providers = await providersOf(config)
-  const store = await openStore(config, as)
+  const { store, close } = await openStore(config, as)
   let records: Records | undefined
   let opened = false
   try {
     records = await openRecords({ store, providers })
     const scopes = await openScopes({ records, now: Date.now })
     opened = true
-    return { records, scopes, close: () => records!.close() }
+    return { records, scopes, close: () => records!.close().finally(close) }
   } finally {
-    if (!opened) await (records ?? store).close()
+    if (!opened) {
+      await records?.close()
+      await close()
+    }
   }
 }
 
-async function openStore({ store }: Config, as: 'server' | 'command'): Promise<Store> {
-  if (store.kind === 'memory') return new (await import('../store/memory.ts')).MemoryStore()
-  const { openSqlite } = await import('../store/sqlite.ts')
-  return openSqlite({ path: store.path, directWriter: as === 'command' })
+export interface OpenedStore {
+  readonly store: Store
+  close(): Promise<void>
 }
 
-async function providersOf({ seal, store }: Config): Promise<KeyProvider[]> {
+/**
+ * Open the store below the seal.
+ * @param as `rotation`: alone; nobody else uses it until it is closed
+ * @throws StoreError
+ */
+export async function openStore({ store }: Config, as: 'server' | 'command' | 'rotation'): Promise<OpenedStore> {
+  if (store.kind === 'memory') {
+    const memory = new (await import('../store/memory.ts')).MemoryStore()
+    return { store: memory, close: () => memory.close() }
+  }
+  const { openSqlite } = await import('../store/sqlite.ts')
+  const { lockUse } = await import('../store/sqlite-use-lock.ts')
+  const opened = await openSqlite({ path: store.path, directWriter: as !== 'server' })
+  let lock: { close(): void } | undefined
+  try {
+    lock = lockUse(store.path, as === 'rotation' ? 'alone' : 'shared')
+  } finally {
+    if (!lock) await opened.close()
+  }
+  return { store: opened, close: () => opened.close().finally(() => lock.close()) }
+}
+
+/** Who may open the seal, by the configuration. @throws SealError: a key file that cannot be read */
+export async function providersOf({ seal, store }: Config): Promise<KeyProvider[]> {
   const { localProvider, localProviderFromFile, newLocalKey } = await import('../seal/local-provider.ts')
+  const { passphraseProvider } = await import('../seal/passphrase-provider.ts')
   // What is in memory needs no key that outlives it.
   if (store.kind === 'memory') return [localProvider(newLocalKey())]
-  return seal.map(({ key, keyFile }) => (key === undefined ? localProviderFromFile(keyFile!) : localProvider(key)))
+  return seal.map(entry => {
+    if (entry.kind === 'passphrase') return passphraseProvider(entry.name, entry.passphrase)
+    return entry.key === undefined ? localProviderFromFile(entry.keyFile!) : localProvider(entry.key)
+  })
 }
 
 /**
@@ -56,7 +85,8 @@ export async function makeKeyFiles({ dataDir, store, seal }: Config): Promise<st
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   if (store.kind === 'memory' || existsSync(store.path)) return []
   const { createLocalKeyFile } = await import('../seal/local-provider.ts')
-  const missing = seal.flatMap(({ keyFile }) => (keyFile === undefined || existsSync(keyFile) ? [] : [keyFile]))
+  const files = seal.flatMap(entry => (entry.kind === 'local' && entry.keyFile !== undefined ? [entry.keyFile] : []))
+  const missing = files.filter(file => !existsSync(file))
   for (const file of missing) {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     createLocalKeyFile(file)

@@ -16,6 +16,7 @@ import { listenerCommand } from './listener.ts'
 import { processIo } from './process-io.ts'
 import { roleCommand } from './role.ts'
 import { scopeCommand } from './scope.ts'
+import { sealCommand } from './seal.ts'
 import { serverCommand } from './server.ts'
 import { UsageError } from './usage-error.ts'
 import { version } from './version.ts'
@@ -26,6 +27,7 @@ export const COMMANDS: readonly ((io: Io) => Command)[] = [
   initCommand,
   serverCommand,
   configCommand,
+  sealCommand,
   listenerCommand,
   caCommand,
   scopeCommand,

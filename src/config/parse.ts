@@ -143,7 +143,9 @@ function located(config: Config, file: string): Config {
     ...config,
     dataDir,
     store: config.store.kind === 'sqlite' ? { ...config.store, path: absolute(config.store.path) } : config.store,
-    seal: config.seal.map(entry => (entry.keyFile === undefined ? entry : { ...entry, keyFile: absolute(entry.keyFile) })),
+    seal: config.seal.map(entry =>
+      entry.kind === 'local' && entry.keyFile !== undefined ? { ...entry, keyFile: absolute(entry.keyFile) } : entry,
+    ),
     audit: config.audit.file === '-' ? config.audit : { ...config.audit, file: absolute(config.audit.file) },
   }
 }

@@ -107,6 +107,20 @@ const seal = z.discriminatedUnion('kind', [
         .describe('The key itself, as a key file holds it: write `${NAME}` or `file:NAME` rather than the text.'),
     })
     .refine(({ keyFile, key }) => (keyFile === undefined) !== (key === undefined), 'set exactly one of keyFile and key'),
+  z.strictObject({
+    kind: z.literal('passphrase').describe('A passphrase, from which scrypt makes the key: slow on purpose, at each start.'),
+    name: z
+      .string()
+      .regex(/^[\w.-]{1,64}$/, 'write at most 64 letters, digits, "_", "." and "-"')
+      .prefault('passphrase')
+      .describe('Tells several passphrases apart; stands in the store in clear.'),
+    passphrase: z
+      .string()
+      .min(12, 'a passphrase has at least 12 characters')
+      .meta({ secret: true })
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: what the user is to write
+      .describe('The passphrase: write `${NAME}` or `file:NAME` rather than the text.'),
+  }),
 ])
 
 const audit = z.strictObject({

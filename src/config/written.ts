@@ -18,7 +18,10 @@ export function written({ kmip, credentials, seal, metrics, ...rest }: Config) {
       leaseTime: formatDuration(kmip.leaseTime),
     },
     credentials: { ...credentials, ...(credentials.ttl !== undefined && { ttl: formatDuration(credentials.ttl) }) },
-    seal: seal.map(({ key, ...entry }) => ({ ...entry, ...(key === undefined ? {} : { key: SECRET }) })),
+    seal: seal.map(entry => {
+      if (entry.kind === 'passphrase') return { ...entry, passphrase: SECRET }
+      return entry.key === undefined ? entry : { ...entry, key: SECRET }
+    }),
     metrics: { listen: metrics.listen === undefined ? 'off' : formatAddress(metrics.listen) },
   }
 }

@@ -8,6 +8,8 @@ import type { KeyProvider } from './provider.ts'
 export const SEAL_PARTITION = 'kmipd.seal'
 const HEADER_ID = 'header'
 const FORMAT = 1
+/** Of the header while the root key is being rotated: what does not know of that must not use the store. */
+const ROTATION_FORMAT = 2
 
 export interface Entry {
   /** Kind of the provider. */
@@ -21,6 +23,9 @@ export interface Header {
   /** Of this store, random: bound into each wrapped root key. */
   readonly store: string
   readonly entries: readonly Entry[]
+  /** While the root key is being rotated: the next one, wrapped by the same providers. Records are sealed with the one or the other. */
+  readonly next?: readonly Entry[]
+  /** With a child of the root key that `entries` wrap. */
   readonly mac: string
 }
 
@@ -28,13 +33,14 @@ export interface Header {
 export async function readHeader(store: Store): Promise<{ header: Header; revision: number } | undefined> {
   const record = await store.get(SEAL_PARTITION, HEADER_ID)
   if (!record) return undefined
-  const header = parse(record.body)
-  if (header.format !== FORMAT)
-    throw new SealError('sealed', `the seal has format ${header.format}, and this kmipd knows ${FORMAT}: use a newer kmipd`)
+  const header = parseHeader(record.body)
+  if (header.format !== (header.next ? ROTATION_FORMAT : FORMAT))
+    throw new SealError('sealed', `the seal has format ${header.format}, which this kmipd does not know: use a newer one`)
   return { header, revision: record.revision }
 }
 
-function parse(body: Buffer): Header {
+/** The header in a record of the seal's partition, as a backup has it. @throws SealError `damaged` */
+export function parseHeader(body: Buffer): Header {
   let value: unknown
   try {
     value = JSON.parse(body.toString())
@@ -48,25 +54,28 @@ function parse(body: Buffer): Header {
 const isRow = (value: unknown): value is { readonly [key: string]: unknown } => typeof value === 'object' && value !== null
 const isEntry = (value: unknown): value is Entry =>
   isRow(value) && [value.provider, value.key, value.wrapped].every(field => typeof field === 'string')
+const areEntries = (value: unknown): value is Entry[] => Array.isArray(value) && value.every(isEntry)
 const isHeader = (value: unknown): value is Header =>
   isRow(value) &&
   typeof value.format === 'number' &&
   typeof value.store === 'string' &&
   typeof value.mac === 'string' &&
-  Array.isArray(value.entries) &&
-  value.entries.every(isEntry)
+  areEntries(value.entries) &&
+  (value.next === undefined || areEntries(value.next))
 
 /** @param revision the one that is stored, 0: none. @throws StoreError `conflict`: another process was faster */
 export async function writeHeader(store: Store, rootKey: Buffer, revision: number, content: Omit<Header, 'format' | 'mac'>): Promise<void> {
-  const unsigned = { format: FORMAT, store: content.store, entries: content.entries }
+  const { store: id, entries, next } = content
+  const unsigned = { format: next ? ROTATION_FORMAT : FORMAT, store: id, entries, ...(next && { next }) }
   const header: Header = { ...unsigned, mac: macOf(rootKey, unsigned).toString('base64') }
   await store.commit([{ partition: SEAL_PARTITION, id: HEADER_ID, expect: revision, body: Buffer.from(JSON.stringify(header)) }])
 }
 
-function macOf(rootKey: Buffer, { format, store, entries }: Omit<Header, 'mac'>): Buffer {
+function macOf(rootKey: Buffer, { format, store, entries, next }: Omit<Header, 'mac'>): Buffer {
   const key = childKey(rootKey, 'header')
+  const texts = (list: readonly Entry[]): string[] => list.flatMap(({ provider, key, wrapped }) => [provider, key, wrapped])
   const mac = createHmac('sha256', key)
-    .update(frame(`${format}`, store, ...entries.flatMap(({ provider, key, wrapped }) => [provider, key, wrapped])))
+    .update(frame(`${format}`, store, ...texts(entries), ...(next ? ['next', ...texts(next)] : [])))
     .digest()
   key.fill(0)
   return mac
@@ -89,7 +98,14 @@ export async function wrapWith(provider: KeyProvider, rootKey: Buffer, store: st
  */
 export async function rootKeyOf(store: Store, providers: readonly KeyProvider[]): Promise<Buffer> {
   const found = await readHeader(store)
-  return found ? openHeader(found.header, providers) : create(store, providers)
+  if (!found) return create(store, providers)
+  checkSettled(found.header)
+  return openHeader(found.header, providers)
+}
+
+/** @throws SealError `sealed`: the root key is being rotated, so that one root key does not open all records */
+export function checkSettled({ next }: Header): void {
+  if (next) throw new SealError('sealed', 'a rotation of the root key was cut short; finish it with: kmipd seal rotate')
 }
 
 async function create(store: Store, providers: readonly KeyProvider[]): Promise<Buffer> {
@@ -108,19 +124,35 @@ async function create(store: Store, providers: readonly KeyProvider[]): Promise<
 }
 
 /** @returns the root key, for the caller to zero. @throws SealError */
-export async function openHeader(header: Header, providers: readonly KeyProvider[]): Promise<Buffer> {
+export const openHeader = async (header: Header, providers: readonly KeyProvider[]): Promise<Buffer> =>
+  unwrapWith(header.store, header.entries, providers, rootKey => verified(header, rootKey))
+
+/** The next root key of a rotation; the header was opened before, and so verified. @returns for the caller to zero. @throws SealError */
+export const openNext = async ({ store, next = [] }: Header, providers: readonly KeyProvider[]): Promise<Buffer> =>
+  unwrapWith(store, next, providers, rootKey => rootKey)
+
+async function unwrapWith(
+  store: string,
+  entries: readonly Entry[],
+  providers: readonly KeyProvider[],
+  check: (rootKey: Buffer) => Buffer,
+): Promise<Buffer> {
   const causes: unknown[] = []
   for (const provider of providers) {
-    for (const entry of header.entries.filter(({ provider: kind, key }) => kind === provider.kind && key === provider.key)) {
+    for (const entry of entries.filter(entry => isOf(entry, provider))) {
       try {
-        return verified(header, await provider.unwrap(entry.wrapped, contextOf(header.store)))
+        return check(await provider.unwrap(entry.wrapped, contextOf(store)))
       } catch (e) {
         causes.push(e)
       }
     }
   }
-  throw refusal(header, providers, causes)
+  throw refusal(entries, providers, causes)
 }
+
+/** Whether this provider made the entry. */
+export const isOf = (entry: Pick<Entry, 'provider' | 'key'>, { kind, key }: Pick<KeyProvider, 'kind' | 'key'>): boolean =>
+  entry.provider === kind && entry.key === key
 
 function verified({ mac, ...unsigned }: Header, rootKey: Buffer): Buffer {
   const expected = macOf(rootKey, unsigned)
@@ -131,7 +163,7 @@ function verified({ mac, ...unsigned }: Header, rootKey: Buffer): Buffer {
 }
 
 /** Why nothing opened: what went wrong with the right key says more than a wrong key, and that more than none. */
-function refusal({ entries }: Header, providers: readonly KeyProvider[], causes: readonly unknown[]): SealError {
+function refusal(entries: readonly Entry[], providers: readonly KeyProvider[], causes: readonly unknown[]): SealError {
   const cause = causes.find(e => e instanceof SealError && e.code === 'damaged') ?? causes[0]
   if (cause instanceof SealError) return cause
   if (cause !== undefined) return new SealError('sealed', 'no provider could open the root key', { cause })

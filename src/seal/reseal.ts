@@ -1,6 +1,6 @@
 import type { Store } from '../store/store.ts'
 import { SealError } from './error.ts'
-import { type Entry, type Header, openHeader, readHeader, wrapWith, writeHeader } from './header.ts'
+import { checkSettled, type Entry, type Header, isOf, openHeader, readHeader, wrapWith, writeHeader } from './header.ts'
 import type { KeyProvider } from './provider.ts'
 
 export type SealedBy = Pick<Entry, 'provider' | 'key'>
@@ -18,7 +18,7 @@ export async function sealedBy(store: Store): Promise<SealedBy[]> {
  */
 export async function addProvider(store: Store, providers: readonly KeyProvider[], added: KeyProvider): Promise<void> {
   const { header, revision } = await sealOf(store)
-  if (header.entries.some(entry => isOf(entry, { provider: added.kind, key: added.key }))) return
+  if (header.entries.some(entry => isOf(entry, added))) return
   const rootKey = await openHeader(header, providers)
   try {
     const entry = await wrapWith(added, rootKey, header.store)
@@ -35,10 +35,13 @@ export async function addProvider(store: Store, providers: readonly KeyProvider[
  */
 export async function removeProvider(store: Store, providers: readonly KeyProvider[], removed: SealedBy): Promise<void> {
   const { header, revision } = await sealOf(store)
-  const entries = header.entries.filter(entry => !isOf(entry, removed))
+  const isRemoved = ({ kind, key }: Pick<KeyProvider, 'kind' | 'key'>): boolean => kind === removed.provider && key === removed.key
+  const entries = header.entries.filter(({ provider, key }) => !isRemoved({ kind: provider, key }))
   if (entries.length === header.entries.length) return
-  const remaining = providers.filter(({ kind, key }) => !isOf(removed, { provider: kind, key }))
-  const rootKey = await openHeader(header, remaining)
+  const rootKey = await openWithout(
+    header,
+    providers.filter(provider => !isRemoved(provider)),
+  )
   try {
     await writeHeader(store, rootKey, revision, { store: header.store, entries })
   } finally {
@@ -46,10 +49,57 @@ export async function removeProvider(store: Store, providers: readonly KeyProvid
   }
 }
 
-const isOf = (a: SealedBy, b: SealedBy): boolean => a.provider === b.provider && a.key === b.key
+async function openWithout(header: Header, remaining: readonly KeyProvider[]): Promise<Buffer> {
+  try {
+    return await openHeader(header, remaining)
+  } catch (cause) {
+    if (!(cause instanceof SealError)) throw cause
+    throw new SealError('sealed', 'not removed: none of the other configured providers opens the store', { cause })
+  }
+}
+
+export interface ProviderStatus extends SealedBy {
+  /** It has wrapped the root key. */
+  readonly seals: boolean
+  readonly configured: boolean
+  /** The root key was opened with it just now; absent: it is not configured, or does not seal. */
+  readonly opens?: boolean
+  /** Why it does not open. */
+  readonly problem?: string
+}
+
+/** All who seal and all that are configured; each that is both is tried. @throws SealError `damaged`: there is no header to read */
+export async function sealStatus(
+  store: Store,
+  providers: readonly KeyProvider[],
+): Promise<{ readonly rotating: boolean; readonly providers: readonly ProviderStatus[] }> {
+  const header = (await readHeader(store))?.header
+  const entries = header?.entries ?? []
+  const status: ProviderStatus[] = entries
+    .filter(entry => !providers.some(provider => isOf(entry, provider)))
+    .map(({ provider, key }) => ({ provider, key, seals: true, configured: false }))
+  for (const provider of providers) {
+    const seals = entries.some(entry => isOf(entry, provider))
+    const tried = header && seals ? await tryToOpen(header, provider) : {}
+    status.push({ provider: provider.kind, key: provider.key, seals, configured: true, ...tried })
+  }
+  return { rotating: header?.next !== undefined, providers: status }
+}
+
+async function tryToOpen(header: Header, provider: KeyProvider): Promise<Pick<ProviderStatus, 'opens' | 'problem'>> {
+  try {
+    const rootKey = await openHeader(header, [provider])
+    rootKey.fill(0)
+    return { opens: true }
+  } catch (e) {
+    if (!(e instanceof SealError)) throw e
+    return { opens: false, problem: e.message }
+  }
+}
 
 async function sealOf(store: Store): Promise<{ header: Header; revision: number }> {
   const found = await readHeader(store)
   if (!found) throw new SealError('sealed', 'the store was never sealed: start kmipd on it first')
+  checkSettled(found.header)
   return found
 }

@@ -1,10 +1,11 @@
 import type { Page } from '../store/store.ts'
 import { type Change, type Store, StoreError } from '../store/store.ts'
-import { Blinder } from './blinder.ts'
+import type { Blinder } from './blinder.ts'
 import { SealError } from './error.ts'
-import { childKey, rootKeyOf, SEAL_PARTITION } from './header.ts'
+import { rootKeyOf, SEAL_PARTITION } from './header.ts'
+import { keysOf } from './keys.ts'
 import type { KeyProvider } from './provider.ts'
-import { RecordCipher } from './record-cipher.ts'
+import type { RecordCipher } from './record-cipher.ts'
 import type { FoundRecord, Record, RecordChange, Records } from './records.ts'
 
 /**
@@ -16,9 +17,9 @@ import type { FoundRecord, Record, RecordChange, Records } from './records.ts'
  */
 export async function openRecords({ store, providers }: { store: Store; providers: readonly KeyProvider[] }): Promise<Records> {
   const rootKey = await rootKeyOf(store, providers)
-  const records = new SealedRecords(store, new RecordCipher(childKey(rootKey, 'records')), new Blinder(childKey(rootKey, 'terms')))
+  const { cipher, blinder } = keysOf(rootKey)
   rootKey.fill(0)
-  return records
+  return new SealedRecords(store, cipher, blinder)
 }
 
 class SealedRecords implements Records {

@@ -157,7 +157,7 @@ t.test('each setting is documented, and has a default or needs none', async t =>
   }
   t.match(jsonSchema(), { title: String, additionalProperties: false, properties: { kmip: { additionalProperties: false } } })
   const open = all.filter(setting => setting.default === undefined && setting.type !== 'section').map(setting => setting.path)
-  t.same(open, ['store.kind', 'seal[].kind', 'seal[].keyFile', 'seal[].key'])
+  t.same(open, ['store.kind', 'seal[].kind', 'seal[].keyFile', 'seal[].key', 'seal[].passphrase'])
 })
 
 t.test('the examples are right, and the unit names their files', async t => {
@@ -174,7 +174,7 @@ t.test('the examples are right, and the unit names their files', async t => {
       `the unit lets kmipd write ${file}`,
     )
   t.match(unit, 'server --config /etc/kmipd/kmipd.yaml')
-  t.match(example.seal[0]?.keyFile, /^\/etc\/kmipd\//)
+  t.match(example.seal, [{ kind: 'local', keyFile: /^\/etc\/kmipd\// }])
   const stop = /^TimeoutStopSec=(.+)$/m.exec(unit)?.[1] ?? ''
   t.ok(parseDuration(stop) > example.kmip.drain, 'the unit waits longer than the drain takes')
   t.match(read('deploy/container.yaml'), { audit: { file: '-' }, log: { level: 'info' }, dataDir: '/var/lib/kmipd' })
