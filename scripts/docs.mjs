@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the page tells what to write in a configuration
-// Writes the pages that are made from the code: docs/configuration.md, docs/kmipd.schema.json and docs/command-line.md.
+// Writes the pages that are made from the code: docs/configuration.md, docs/kmipd.schema.json, docs/command-line.md
+// and docs/conformance.md.
 // With --check it writes nothing, and fails when one of them is not as it would be written.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -16,6 +17,7 @@ const pages = {
   'configuration.md': await configurationPage(),
   'kmipd.schema.json': `${JSON.stringify((await dist('config/describe.js')).jsonSchema(), undefined, 2)}\n`,
   'command-line.md': await commandLinePage(),
+  'conformance.md': await conformancePage(),
 }
 
 const isCheck = process.argv.includes('--check')
@@ -111,4 +113,50 @@ async function commandLinePage() {
       .filter(name => name.startsWith(`${path} `) && name.split(' ').length === words.length + 2)
     for (const name of new Set(names)) await add(name.split(' ').slice(1))
   }
+}
+
+async function conformancePage() {
+  const { OPERATIONS } = await dist('ops/index.js')
+  const { ENUM, ENUM_VERSIONS } = await dist('ttlv/enumerations.js')
+  const { DEFECTS } = await dist('conformance/defects.js')
+  const versions = [10, 11, 12, 13, 14, 20, 21, 30]
+  const served = new Map(OPERATIONS.map(operation => [operation.code, operation]))
+  const isIn = (range, version) => version >= range[0] && version <= range[1]
+  const rows = Object.entries(ENUM.Operation).map(([name, code]) => {
+    const known = ENUM_VERSIONS.Operation?.[name] ?? [10, 30]
+    const operation = served.get(code)
+    const cell = version => {
+      if (!isIn(known, version)) return ''
+      return operation && isIn([operation.since, operation.until], version) ? 'yes' : 'no'
+    }
+    return `| ${[name, ...versions.map(cell)].join(' | ')} |`
+  })
+  const slips = DEFECTS.map(({ cases, reason, contradictsSpecification }) => {
+    const names = cases.source.replace(/^\^|\$$/g, '').replaceAll('\\d', 'n').replaceAll('|', '\\|')
+    return `| \`${names}\` | ${reason.replaceAll('|', '\\|')}${contradictsSpecification ? ' **Not passed.**' : ''} |`
+  })
+  const lines = [
+    '# Conformance',
+    '',
+    '<!-- Made by scripts/docs.mjs from src/ops/index.ts and src/conformance/defects.ts: change it there. -->',
+    '',
+    'Which operation is served in which version of the protocol. An empty cell: the version does not have the operation. *no*: it is answered with',
+    'Operation Not Supported. 3.0 is a draft, spoken only where the operator asks for it. Query tells the same at run time, cut to what the role may do.',
+    '',
+    `| operation | ${versions.map(version => `${Math.floor(version / 10)}.${version % 10}`).join(' | ')} |`,
+    `|---|${versions.map(() => '---').join('|')}|`,
+    ...rows,
+    '',
+    '## Published cases',
+    '',
+    '`kmipd conformance FOLDER` runs the test cases that OASIS publishes with each version against any KMIP server, compares by the rules of the',
+    'profile documents, and prints the first difference of each case that fails.',
+    '',
+    'Some published cases have slips. These are read as follows, for every server alike:',
+    '',
+    '| cases | what is wrong, or may differ |',
+    '|---|---|',
+    ...slips,
+  ]
+  return `${lines.join('\n')}\n`
 }

@@ -48,6 +48,7 @@ const kmip = z.strictObject({
   idle: timeout.prefault('10m').describe('Silence after which a connection is closed.'),
   drain: timeout.prefault('10s').describe('Time that open requests have to end when the server stops.'),
   leaseTime: duration.prefault('0s').describe('Lease that objects are given out for; 0s gives no leases.'),
+  experimental: z.boolean().prefault(false).describe('Speak drafts of the protocol too: KMIP 3.0. Clients may pick it, and it may change.'),
   locatePage: z
     .int()
     .min(1)
@@ -130,6 +131,15 @@ const audit = z.strictObject({
   fsync: z.boolean().prefault(false).describe('Wait for the disk at each write. Slower, and the log survives the loss of power.'),
 })
 
+const cryptography = z.strictObject({
+  allowWeak: z
+    .array(z.enum(['des', 'md5', 'rsa-1024', 'ecb', 'two-key-3des']))
+    .prefault(['ecb', 'two-key-3des'])
+    .describe(
+      'Weak cryptography that may be used to protect data, and keys that may be made although they are weak: `des` single DES, `md5` signatures and MACs by MD5, `rsa-1024` RSA, DSA and DH below 2048 bits, `ecb` block ciphers in mode ECB, `two-key-3des` triple DES with two keys. What profiles of KMIP demand is on. Old data can be decrypted and verified in any case.',
+    ),
+})
+
 const log = z.strictObject({
   level: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
@@ -162,6 +172,7 @@ export const Config = z.strictObject({
     .min(1)
     .prefault([{ kind: 'local', keyFile: 'root.key' }])
     .describe('What the root key is sealed with. Each entry can open it alone.'),
+  crypto: cryptography.prefault({}).describe('Cryptography.'),
   audit: audit.prefault({}).describe('The audit log.'),
   log: log.prefault({}).describe('The log of the server.'),
   metrics: metrics.prefault({}).describe('Metrics and health.'),

@@ -2,9 +2,10 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { KmipError } from '../objects/errors.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { enumName, type Item } from '../ttlv/item.ts'
-import { Authentication, Device, TicketCredential, UsernameAndPassword } from '../ttlv/payloads/sessions.ts'
-import { read } from '../ttlv/spec.ts'
+import { Authentication, Device, HashedPassword, TicketCredential, UsernameAndPassword } from '../ttlv/payloads/sessions.ts'
+import { read, type Value } from '../ttlv/spec.ts'
 import type { Peer } from './engine.ts'
+import type { HashedPasswords } from './hashed-passwords.ts'
 import type { Rights, Tickets } from './tickets.ts'
 
 const { CredentialType } = ENUM
@@ -28,6 +29,8 @@ export interface Inner {
   readonly user?: string | undefined
   readonly isAdministrator?: boolean | undefined
   readonly rights?: Rights | undefined
+  /** Proves to the client that the server knows its password too. */
+  readonly serverHashedPassword?: Buffer
 }
 
 const CERTIFICATE_ALONE: Inner = {}
@@ -37,6 +40,7 @@ export interface Known {
   readonly accounts: readonly Account[]
   readonly tickets: Tickets
   readonly users: Users
+  readonly hashedPasswords: HashedPasswords
 }
 
 /**
@@ -67,6 +71,9 @@ export async function authenticate(authentication: Item | undefined, peer: Peer,
           )
         break
       }
+      case CredentialType.HashedPassword:
+        inner = await byHash(read(credentialValue, HashedPassword), peer, known, now)
+        break
       case CredentialType.Ticket:
         inner = tickets.use(read(credentialValue, TicketCredential).ticket.ticketValue, `${peer.scope}/${peer.role}`, now)
         break
@@ -95,6 +102,15 @@ function byAccount(account: Account | undefined, password: string): Inner {
 function byUser(user: { readonly id: string; readonly passwords: readonly string[] }, password: string): Inner {
   if (user.passwords.filter(one => sameText(one, password)).length === 0) throw wrong()
   return { user: user.id }
+}
+
+async function byHash(credential: Value<typeof HashedPassword>, peer: Peer, known: Known, now: bigint): Promise<Inner> {
+  const account = known.accounts.find(one => !one.device && one.name === credential.username)
+  const user = account ? undefined : await known.users(credential.username)
+  const passwords = account ? [account.password] : (user?.passwords ?? [])
+  const name = account?.name ?? user?.id ?? ''
+  const serverHashedPassword = known.hashedPasswords.check(`${peer.scope}/${name}`, credential, passwords, now)
+  return { user: name, isAdministrator: account?.isAdministrator, serverHashedPassword }
 }
 
 function sameText(one: string, other: string): boolean {

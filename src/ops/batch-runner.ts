@@ -45,19 +45,23 @@ export class BatchRunner {
     this.#operations = new Map(environment.operations.map(operation => [operation.code, operation]))
   }
 
-  async run(request: Request, peer: Peer): Promise<{ items: Structure[]; entries: AuditEntry[] }> {
+  async run(
+    request: Request,
+    peer: Peer,
+  ): Promise<{ items: Structure[]; entries: AuditEntry[]; serverHashedPassword?: Buffer | undefined }> {
     const option = request.header.batchErrorContinuationOption ?? BatchErrorContinuationOption.Stop
     const undo = option === BatchErrorContinuationOption.Undo && request.items.length > 1
     const critical = request.items.find(hasCriticalExtension)
     if (critical) return this.#reject(critical, request.version)
-    const budget = new Budget(request, this.#environment.now())
     const asking = await this.#identify(request, peer)
+    const { serverHashedPassword } = asking.inner
+    const budget = new Budget(request, this.#environment.now(), serverHashedPassword)
     const outcomes = undo
       ? await this.#runAsOne(request, asking, budget)
       : await this.#runEach(request, asking, budget, option === BatchErrorContinuationOption.Continue)
     const items = outcomes.map(outcome => responseItem(outcome.response))
     const entries = outcomes.map(outcome => outcome.entry)
-    if (budget.fits(items)) return { items, entries }
+    if (budget.fits(items)) return { items, entries, serverHashedPassword }
     const { code, name } = reasonFor(tooLarge(budget.limit), request.version)
     const item = responseItem({ status: ResultStatus.OperationFailed, reason: code, message: tooLarge(budget.limit).message })
     return { items: [item], entries: [...entries, { operation: '-', status: 'OperationFailed', reason: name, latencyMs: 0 }] }
@@ -65,10 +69,13 @@ export class BatchRunner {
 
   /** Who asks inside the request; credentials that are wrong fail every item. */
   async #identify({ header }: Request, peer: Peer): Promise<Asking> {
-    const { settings, tickets, now } = this.#environment
+    const { settings, tickets, hashedPasswords, now } = this.#environment
     try {
       const users = (name: string) => findUser(new UnitOfWork(this.#records, this.#cache, peer.scope), name)
-      return { peer, inner: await authenticate(header.authentication, peer, { accounts: settings.accounts, tickets, users }, now()) }
+      return {
+        peer,
+        inner: await authenticate(header.authentication, peer, { accounts: settings.accounts, tickets, users, hashedPasswords }, now()),
+      }
     } catch (error) {
       if (error instanceof MessageError) return { peer, inner: {}, refused: new KmipError(error.reason, error.message) }
       if (error instanceof KmipError) return { peer, inner: {}, refused: error }
@@ -284,11 +291,13 @@ class Budget {
   #kept = 0
   readonly #header: number
 
-  constructor(request?: Request, now = 0n) {
+  constructor(request?: Request, now = 0n, serverHashedPassword?: Buffer) {
     this.limit = request?.header.maximumResponseSize ?? Number.POSITIVE_INFINITY
     const { major, minor } = request?.header.protocolVersion ?? { major: 0, minor: 0 }
     const clientCorrelationValue = request?.header.clientCorrelationValue
-    this.#header = Number.isFinite(this.limit) ? sizeOf(responseMessage({ major, minor, timeStamp: now, clientCorrelationValue }, [])) : 0
+    this.#header = Number.isFinite(this.limit)
+      ? sizeOf(responseMessage({ major, minor, timeStamp: now, clientCorrelationValue, serverHashedPassword }, []))
+      : 0
     this.#left = this.limit - this.#header
   }
 

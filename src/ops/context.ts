@@ -8,6 +8,7 @@ import { type Account, hasRight, type Inner } from './authentication.ts'
 import type { Certifier } from './certifier.ts'
 import type { Peer } from './engine.ts'
 import type { GroupMembers } from './group-members.ts'
+import type { HashedPasswords } from './hashed-passwords.ts'
 import type { Jobs } from './jobs.ts'
 import type { Operation } from './operation.ts'
 import type { Applications } from './pkcs11-applications.ts'
@@ -15,6 +16,7 @@ import type { Policies } from './policies.ts'
 import { type Rules, rulesOf } from './rules.ts'
 import type { Streams } from './streams.ts'
 import type { Tickets } from './tickets.ts'
+import type { Weak } from './weak.ts'
 
 /** What an operator can set about the operations. */
 export interface Settings {
@@ -32,6 +34,8 @@ export interface Settings {
   readonly accounts: readonly Account[]
   /** Interop is answered, for conformance tests. */
   readonly interop: boolean
+  /** Weak cryptography that may be used all the same. */
+  readonly allowWeak: readonly Weak[]
   /** Drafts of the protocol are spoken: 3.0. */
   readonly experimental: boolean
   /** Object Groups in which a fresh key is made when a client asks for a fresh member and there is none. */
@@ -52,6 +56,7 @@ export interface Environment {
   readonly groups: GroupMembers
   readonly jobs: Jobs
   readonly tickets: Tickets
+  readonly hashedPasswords: HashedPasswords
   readonly certifier: Certifier
   readonly policies: Policies
   readonly applications: Applications

@@ -10,6 +10,7 @@ import { Certifier } from './certifier.ts'
 import type { Environment, Settings } from './context.ts'
 import type { AuditEntry, Engine, Peer, Reply } from './engine.ts'
 import { GroupMembers } from './group-members.ts'
+import { HashedPasswords } from './hashed-passwords.ts'
 import { OPERATIONS } from './index.ts'
 import { Jobs } from './jobs.ts'
 import { type Request, readRequest, responseItem, responseMessage, versionOf } from './message.ts'
@@ -62,6 +63,7 @@ export function createEngine(options: EngineOptions): Engine {
     groups: new GroupMembers(),
     jobs: new Jobs(),
     tickets: new Tickets(),
+    hashedPasswords: new HashedPasswords(),
     certifier: new Certifier(records, () => Number(now()) * 1000),
     policies: new Policies(records),
     applications: new Applications(),
@@ -126,14 +128,19 @@ async function reply(message: Item, peer: Peer, environment: Environment, runner
     const text = `a batch may hold ${environment.settings.maxBatch} items; this one has ${request.items.length}`
     return refuse(new KmipError('ServerLimitExceeded', text, { v1: 'InvalidMessage' }), asked, environment, started)
   }
-  const { items, entries } = await runner.run(request, peer)
-  return { message: respond(request, items, environment), entries }
+  const { items, entries, serverHashedPassword } = await runner.run(request, peer)
+  return { message: respond(request, items, environment, serverHashedPassword), entries }
 }
 
-function respond(request: Request, items: readonly Structure[], environment: Environment): Structure {
+function respond(
+  request: Request,
+  items: readonly Structure[],
+  environment: Environment,
+  serverHashedPassword: Buffer | undefined,
+): Structure {
   const { major, minor } = request.header.protocolVersion
   const { clientCorrelationValue } = request.header
-  return responseMessage({ major, minor, timeStamp: environment.now(), clientCorrelationValue }, items)
+  return responseMessage({ major, minor, timeStamp: environment.now(), clientCorrelationValue, serverHashedPassword }, items)
 }
 
 /** A header and one batch item without Operation, for a message that is not a request that we can run. Spec: KMIP 1.4 section 11.1 */

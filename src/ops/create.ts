@@ -6,12 +6,14 @@ import { CreateRequest, CreateResponse } from '../ttlv/payloads/objects.ts'
 import { KeyBlock } from '../ttlv/payloads/structures.ts'
 import { write } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
+import type { Context } from './context.ts'
 import { makeObject, requestedAttributes } from './creation.ts'
 import { withDefaults } from './defaults.ts'
 import { keyValue } from './key-block.ts'
 import { operation } from './operation.ts'
 import { cryptographic } from './parameters.ts'
 import { requireStorage } from './protection-storage.ts'
+import { refuseWeak } from './weak.ts'
 
 const { ObjectType, CryptographicAlgorithm, KeyFormatType } = ENUM
 const NEWEST = 21
@@ -38,7 +40,7 @@ export const create = operation({
     requireStorage(request.protectionStorageMasks)
     // 1.x requires algorithm and mask, yet published cases and clients leave them out; 2.x has the server supply them all.
     const requested = await withDefaults(objectType, await requestedAttributes([request.attributes], context), context)
-    const object = objectType === ObjectType.SecretData ? secretData(requested) : await symmetricKey(objectType, requested)
+    const object = objectType === ObjectType.SecretData ? secretData(requested) : await symmetricKey(objectType, requested, context)
     const made = await makeObject(context, { type: objectType, object, requested, serverMade: true })
     context.place(made.id)
     return { objectType, uniqueIdentifier: made.id }
@@ -50,14 +52,16 @@ const number = (items: readonly Item[], tag: number): number | undefined => {
   return typeof value === 'number' ? value : undefined
 }
 
-async function symmetricKey(objectType: number, requested: Item[]): Promise<Item> {
+async function symmetricKey(objectType: number, requested: Item[], context: Context): Promise<Item> {
   if (objectType !== ObjectType.SymmetricKey)
     throw new KmipError('InvalidObjectType', 'only symmetric keys can be created; register other objects')
   const algorithm = number(requested, TAG.CryptographicAlgorithm) ?? CryptographicAlgorithm.AES
   const length =
     number(requested, TAG.CryptographicLength) ?? addDefault(requested, integer(TAG.CryptographicLength, DEFAULT_LENGTHS[algorithm] ?? 256))
   checkQuantumSafe(requested, algorithm, length)
-  const key = await cryptographic(() => generateSymmetricKey(enumName('CryptographicAlgorithm', algorithm), length))
+  const name = enumName('CryptographicAlgorithm', algorithm)
+  refuseWeak({ algorithm: name, length }, context)
+  const key = await cryptographic(() => generateSymmetricKey(name, length))
   return symmetricKeyItem(key, algorithm, length)
 }
 

@@ -16,7 +16,7 @@ import { TAG } from '../ttlv/tags.ts'
 import type { Context } from './context.ts'
 import { asymmetricKey, secretBytes } from './key-material.ts'
 import { operation } from './operation.ts'
-import { cryptographic, named, parametersFor } from './parameters.ts'
+import { cryptographic, named, parametersFor, refuseWeakUse } from './parameters.ts'
 import { inParts } from './parts.ts'
 import { charge } from './usage.ts'
 import { requireUse } from './use.ts'
@@ -36,6 +36,7 @@ export const encrypt = operation({
   async run(request, context) {
     const object = await context.read(request.uniqueIdentifier)
     requireUse(object, Usage.Encrypt, 'protect', context)
+    refuseWeakUse(object, request.cryptographicParameters, context)
     const { data } = request
     await chargeUse(object, data?.length ?? 0, context)
     const answer = await inParts<

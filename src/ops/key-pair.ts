@@ -16,6 +16,7 @@ import { factsOfKey } from './key-facts.ts'
 import { operation } from './operation.ts'
 import { cryptographic } from './parameters.ts'
 import { requirePairStorage } from './protection-storage.ts'
+import { refuseWeak } from './weak.ts'
 
 const { ObjectType, LinkType, KeyFormatType, CryptographicAlgorithm } = ENUM
 const NEWEST = 21
@@ -59,7 +60,7 @@ export async function makePair(
     if (differs) throw new KmipError('InvalidAttributeValue', `the keys of a pair cannot differ in ${tagTitle(tag)}`)
   }
   const both = [...forPrivate, ...forPublic]
-  const pair = await generate(both)
+  const pair = await generate(both, context)
   const facts = factsOfKey(pair.privateKey)
   const asked = both.find(item => item.tag === TAG.CryptographicAlgorithm)
   const completed = (items: readonly Item[]): Item[] => [
@@ -125,7 +126,7 @@ const USUAL: Readonly<Record<string, { private: number; public: number }>> = {
 
 const DEFAULT_RSA_BITS = 2048
 
-async function generate(items: readonly Item[]): Promise<KeyPair> {
+async function generate(items: readonly Item[], context: Context): Promise<KeyPair> {
   const algorithm = Number(items.find(item => item.tag === TAG.CryptographicAlgorithm)?.value ?? CryptographicAlgorithm.RSA)
   const name = enumName('CryptographicAlgorithm', algorithm)
   if (!isKeyPairAlgorithm(name)) throw new KmipError('InvalidAttributeValue', `${name} has no key pairs`)
@@ -133,6 +134,7 @@ async function generate(items: readonly Item[]): Promise<KeyPair> {
   const number = (item: Item | undefined): number | undefined => (typeof item?.value === 'number' ? item.value : undefined)
   const curve = number(domain && child(domain, TAG.RecommendedCurve))
   const length = number(items.find(item => item.tag === TAG.CryptographicLength)) ?? (name === 'RSA' ? DEFAULT_RSA_BITS : undefined)
+  refuseWeak({ algorithm: name, length }, context)
   return cryptographic(() =>
     generateKeyPair(name, {
       length,

@@ -6,7 +6,7 @@ import { HashRequest, HashResponse, MacRequest, MacResponse, MacVerifyRequest, M
 import { chargeUse } from './encrypt.ts'
 import { secretBytes } from './key-material.ts'
 import { operation } from './operation.ts'
-import { cryptographic, named, parametersFor } from './parameters.ts'
+import { cryptographic, named, parametersFor, refuseWeakUse } from './parameters.ts'
 import { type Expecting, expectedOf, inParts } from './parts.ts'
 import { validity } from './sign.ts'
 import { requireUse } from './use.ts'
@@ -29,6 +29,7 @@ export const mac = operation({
   async run(request, context) {
     const object = await context.read(request.uniqueIdentifier)
     requireUse(object, Usage.MACGenerate, 'protect', context)
+    refuseWeakUse(object, request.cryptographicParameters, context)
     await chargeUse(object, request.data?.length ?? 0, context)
     const parameters = named(parametersFor(object, request.cryptographicParameters))
     const answer = await inParts<DigestStream, { macData?: Buffer }>(request, { operation: 'MAC', object: object.id }, context, {

@@ -117,6 +117,7 @@ export interface ResponseHeader {
   readonly major: number
   readonly minor: number
   readonly timeStamp: bigint
+  readonly serverHashedPassword?: Buffer | undefined
   readonly clientCorrelationValue?: string | undefined
   readonly serverCorrelationValue?: string | undefined
 }
@@ -129,6 +130,7 @@ export function responseMessage(header: ResponseHeader, items: readonly Structur
     structure(TAG.ProtocolVersion, [integer(TAG.ProtocolVersionMajor, major), integer(TAG.ProtocolVersionMinor, minor)]),
     dateTime(TAG.TimeStamp, header.timeStamp),
   ]
+  if (header.serverHashedPassword) fields.push(bytes(TAG.ServerHashedPassword, header.serverHashedPassword))
   if (version >= 14 && header.clientCorrelationValue !== undefined)
     fields.push(text(TAG.ClientCorrelationValue, header.clientCorrelationValue))
   if (version >= 14 && header.serverCorrelationValue !== undefined)

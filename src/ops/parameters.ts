@@ -6,6 +6,8 @@ import { enumName } from '../ttlv/item.ts'
 import { CryptographicParameters } from '../ttlv/payloads/structures.ts'
 import { read } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
+import type { Context } from './context.ts'
+import { refuseWeak } from './weak.ts'
 
 const ENUMERATIONS = {
   blockCipherMode: 'BlockCipherMode',
@@ -63,4 +65,16 @@ export async function cryptographic<T>(work: () => T | Promise<T>): Promise<T> {
     if (error instanceof CryptoError) throw new KmipError(REASONS[error.code], error.message, { cause: error.cause })
     throw error
   }
+}
+
+/** @throws KmipError Permission Denied if a key, or the way in which it is to protect data, is weaker than the operator allows */
+export function refuseWeakUse(object: ManagedObject, asked: CryptographicParameters | undefined, context: Context): void {
+  const {
+    cryptographicAlgorithm: algorithm,
+    blockCipherMode: mode,
+    hashingAlgorithm,
+    digitalSignatureAlgorithm,
+  } = named(parametersFor(object, asked))
+  const length = object.attributes.number(TAG.CryptographicLength)
+  refuseWeak({ algorithm, length, mode, hash: digitalSignatureAlgorithm ?? hashingAlgorithm }, context)
 }

@@ -14,6 +14,7 @@ import { makePair } from './key-pair.ts'
 import { operation } from './operation.ts'
 import { cryptographic } from './parameters.ts'
 import { requirePairStorage, requireStorage } from './protection-storage.ts'
+import { refuseWeak } from './weak.ts'
 
 const { Operation, ObjectType, LinkType } = ENUM
 
@@ -49,7 +50,9 @@ export const reKey = operation({
     const inherited = inherit(old, requested, request.offset, context)
     const algorithm = old.attributes.number(TAG.CryptographicAlgorithm) ?? 0
     const length = old.attributes.number(TAG.CryptographicLength) ?? 0
-    const key = await cryptographic(() => generateSymmetricKey(enumName('CryptographicAlgorithm', algorithm), length))
+    const name = enumName('CryptographicAlgorithm', algorithm)
+    refuseWeak({ algorithm: name, length }, context)
+    const key = await cryptographic(() => generateSymmetricKey(name, length))
     await giveUpNames(old, context)
     const made = await makeObject(context, {
       type: old.type,

@@ -13,7 +13,7 @@ import { SignatureVerifyRequest, SignatureVerifyResponse, SignRequest, SignRespo
 import { chargeUse } from './encrypt.ts'
 import { asymmetricKey } from './key-material.ts'
 import { operation } from './operation.ts'
-import { cryptographic, named, parametersFor } from './parameters.ts'
+import { cryptographic, named, parametersFor, refuseWeakUse } from './parameters.ts'
 import { type Expecting, expectedOf, inParts } from './parts.ts'
 import { requireUse } from './use.ts'
 
@@ -30,6 +30,7 @@ export const sign = operation({
   async run(request, context) {
     const object = await context.read(request.uniqueIdentifier)
     requireUse(object, Usage.Sign, 'protect', context)
+    refuseWeakUse(object, request.cryptographicParameters, context)
     await chargeUse(object, request.data?.length ?? request.digestedData?.length ?? 0, context)
     const parameters = named(parametersFor(object, request.cryptographicParameters))
     const key = await cryptographic(() => asymmetricKey(object))

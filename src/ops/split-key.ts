@@ -16,6 +16,7 @@ import { keyValue } from './key-block.ts'
 import { secretBytes, signed, unsignedOf } from './key-material.ts'
 import { operation } from './operation.ts'
 import { cryptographic } from './parameters.ts'
+import { refuseWeak } from './weak.ts'
 
 const { Operation, ObjectType, KeyFormatType, LinkType, SplitKeyMethod } = ENUM
 const NEWEST = 21
@@ -37,7 +38,7 @@ export const createSplitKey = operation({
       throw new KmipError('InvalidField', 'the Split Key Method is not known')
     const requested = await requestedAttributes([request.attributes], context)
     const whole = request.uniqueIdentifier === undefined ? undefined : await context.read(request.uniqueIdentifier)
-    const { secret, algorithm, length } = whole ? factsOf(whole) : newSecret(requested)
+    const { secret, algorithm, length } = whole ? factsOf(whole) : newSecret(requested, context)
     const inherited = whole ? inherit(whole, requested) : requested
     const { parts, primeFieldSize } = await cryptographic(() =>
       splitKey(enumName('SplitKeyMethod', request.splitKeyMethod), secret, {
@@ -72,7 +73,10 @@ function factsOf(whole: ManagedObject): { secret: Buffer; algorithm: number | un
   }
 }
 
-function newSecret(requested: readonly Item[]): { secret: Buffer; algorithm: number | undefined; length: number | undefined } {
+function newSecret(
+  requested: readonly Item[],
+  context: Context,
+): { secret: Buffer; algorithm: number | undefined; length: number | undefined } {
   const number = (tag: number): number | undefined => {
     const value = requested.find(item => item.tag === tag)?.value
     return typeof value === 'number' ? value : undefined
@@ -81,7 +85,9 @@ function newSecret(requested: readonly Item[]): { secret: Buffer; algorithm: num
   const length = number(TAG.CryptographicLength)
   if (algorithm === undefined || length === undefined)
     throw new KmipError('InvalidField', 'Cryptographic Algorithm and Length must be given where there is no key to split')
-  return { secret: generateSymmetricKey(enumName('CryptographicAlgorithm', algorithm), length), algorithm, length }
+  const name = enumName('CryptographicAlgorithm', algorithm)
+  refuseWeak({ algorithm: name, length }, context)
+  return { secret: generateSymmetricKey(name, length), algorithm, length }
 }
 
 /** The key's own attributes win over the request's. Spec: KMIP 1.4 section 4.38 */

@@ -115,6 +115,8 @@ export class Daemon {
         leaseTime: Math.floor(config.kmip.leaseTime / 1000),
         locatePage: config.kmip.locatePage,
         maxBatch: config.kmip.maxBatch,
+        experimental: config.kmip.experimental,
+        allowWeak: config.crypto.allowWeak,
         productVersion: version,
         ...this.#options.settings,
       },

@@ -1,6 +1,6 @@
 /**
- * The store's version, asked for once for all messages that one turn of the event loop brings: asking takes locks on a file, and would be
- * done twice for each message. It is kept from the first bytes that come (`begin`) to the end of that turn, so that it was read after the
+ * The store's version, asked for once for all messages that come in one piece: asking takes locks on a file, and would be done twice for
+ * each message. It is kept from the bytes that come (`begin`) until all that they set going at once is done, so that it was read after the
  * messages that it serves were under way; at other times it is read anew each time.
  */
 export class TurnVersion {
@@ -16,7 +16,9 @@ export class TurnVersion {
   begin(): void {
     if (this.#isOpen) return
     this.#isOpen = true
-    setImmediate(this.#end)
+    // Once everything that these bytes set going is done; no other socket is read before that. (setImmediate would come after all sockets that
+    // this turn found readable: a message could then be judged by what was true before another one's answer left.)
+    void Promise.resolve().then(() => process.nextTick(this.#end))
   }
 
   get(): number {
