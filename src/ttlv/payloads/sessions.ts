@@ -1,4 +1,4 @@
-import { bytes, enumeration, type Fields, integer, item, optional, repeated, struct, text } from '../spec.ts'
+import { bytes, dateTimeExtended, enumeration, type Fields, integer, item, optional, repeated, struct, text } from '../spec.ts'
 import { TAG } from '../tags.ts'
 import { UsageLimits } from './structures.ts'
 
@@ -45,6 +45,13 @@ export const Device = {
   networkIdentifier: optional(text(TAG.NetworkIdentifier)),
   machineIdentifier: optional(text(TAG.MachineIdentifier)),
   mediaIdentifier: optional(text(TAG.MediaIdentifier)),
+} as const satisfies Fields
+export const HashedPassword = {
+  username: text(TAG.Username),
+  /** Microseconds since 1970. */
+  timestamp: dateTimeExtended(TAG.TimeStamp),
+  hashingAlgorithm: optional(enumeration(TAG.HashingAlgorithm)),
+  hashedPassword: bytes(TAG.HashedPassword),
 } as const satisfies Fields
 export const TicketCredential = { ticket: struct(TAG.Ticket, Ticket) } as const satisfies Fields
 export const Authentication = {
