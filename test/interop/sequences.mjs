@@ -80,7 +80,7 @@ function pass(title) {
 function fail(title, error) {
   counts.failed++
   console.log(`FAILED ${title}: ${error.message}`)
-  const where = error.stack?.split('\n').find(line => line.includes('products.mjs'))
+  const where = error.stack?.split('\n').find(line => /databases|systems/.test(line))
   if (where) console.log(`       ${where.trim()}`)
 }
 
