@@ -1,28 +1,15 @@
 import { random } from '../crypto/random.ts'
-import { KmipError } from '../objects/errors.ts'
-import type { ManagedObject } from '../objects/managed-object.ts'
 import { ENUM, MASK } from '../ttlv/enumerations.ts'
 import { bytes, enumeration, type Item, integer, structure } from '../ttlv/item.ts'
 import { ATTRIBUTE as A, CLASS } from '../ttlv/pkcs11.ts'
-import type { Fields, Value } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
-import { hasRight } from './authentication.ts'
 import type { Context } from './context.ts'
 import { symmetricKeyItem } from './create.ts'
-import type { Operation } from './operation.ts'
-import type { Application, Begun, Session, Work } from './pkcs11-applications.ts'
+import { type Answer, allowed, type Call, isReachable, mayGet, objectOf, type Pkcs11Function, run, sessionOf } from './pkcs11-call.ts'
+import { begin, decrypt, digest, encrypt, sign, verify } from './pkcs11-cryptography.ts'
 import { MECHANISMS, meaningOf, rowOf } from './pkcs11-mechanisms.ts'
-import { attributeValue, fits, isVisible, Template } from './pkcs11-objects.ts'
-import { array, attribute, count, data, Pkcs11Error, padded, type Reader, UNAVAILABLE, ulong, version } from './pkcs11-wire.ts'
-
-/** One call of a function: its parameters, and what it may touch. */
-export interface Call {
-  readonly input: Reader
-  readonly application: Application
-  readonly context: Context
-}
-type Answer = Buffer | undefined
-export type Pkcs11Function = (call: Call) => Answer | Promise<Answer>
+import { attributeValue, fits, Template } from './pkcs11-objects.ts'
+import { array, attribute, count, data, Pkcs11Error, padded, UNAVAILABLE, ulong, version } from './pkcs11-wire.ts'
 
 const SLOT = 1
 const Usage = MASK.CryptographicUsageMask
@@ -49,28 +36,6 @@ const MECHANISM_FLAGS: Readonly<Record<string, number>> = {
 function slot({ input }: Call): void {
   if (input.ulong() !== SLOT) throw new Pkcs11Error('SLOT_ID_INVALID')
 }
-const sessionOf = ({ input, application }: Call): Session => application.session(input.ulong())
-
-/** An operation of KMIP by its name, done for the same client under the same rules. @throws KmipError Permission Denied */
-async function run(name: string, request: object, context: Context): Promise<Readonly<Record<string, unknown>>> {
-  return allowed(name, context).run(request as Value<Fields>, context)
-}
-function allowed(name: string, context: Context): Operation {
-  const found = context.environment.operations.find(operation => operation.name === name)
-  if (!found || !may(name, found.code, context)) throw new KmipError('PermissionDenied', `the role may not do ${name}`)
-  return found
-}
-const may = (name: string, code: number, context: Context): boolean => context.peer.may(name) && hasRight(context.inner, code, undefined)
-const mayGet = (context: Context): boolean => may('Get', ENUM.Operation.Get, context)
-
-/** @throws Pkcs11Error the code given: no object has this handle, or none any more */
-async function objectOf(handle: number, call: Call, code: 'KEY_HANDLE_INVALID' | 'OBJECT_HANDLE_INVALID'): Promise<ManagedObject> {
-  const id = call.application.idOf(handle)
-  const object = id === undefined ? undefined : await call.context.unit.find(id)
-  if (!object || !isVisible(object) || !call.context.mayUse(object)) throw new Pkcs11Error(code)
-  return object
-}
-
 function getInfo({ context }: Call): Answer {
   const { productName, serverName } = context.settings
   return Buffer.concat([version(2, 40), padded(productName, 32), ulong(0), padded(serverName, 32), versionOf(context)])
@@ -184,7 +149,7 @@ async function findObjectsInit(call: Call): Promise<Answer> {
   const found: number[] = []
   for await (const object of context.unit.candidates([])) {
     if (found.length >= MAX_FOUND) break
-    if (isVisible(object) && context.mayUse(object) && fits(object, template, mayGet(context))) found.push(application.handleOf(object.id))
+    if (isReachable(object, context) && fits(object, template, mayGet(context))) found.push(application.handleOf(object.id))
   }
   session.found = found
   return undefined
@@ -305,103 +270,6 @@ async function destroyObject(call: Call): Promise<Answer> {
   }
   await run('Destroy', { uniqueIdentifier: object.id }, context)
   return undefined
-}
-
-const USES = { encrypt: ['cipher'], decrypt: ['cipher'], sign: ['sign', 'mac'], verify: ['sign', 'mac'], digest: ['digest'] } as const
-
-const begin =
-  (work: Work): Pkcs11Function =>
-  async call => {
-    const session = sessionOf(call)
-    const mechanism = call.input.mechanism()
-    meaningOf(mechanism, USES[work])
-    const begun = session.begun.get(work)
-    if (begun && !begun.endedBy) throw new Pkcs11Error('OPERATION_ACTIVE')
-    const key = work === 'digest' ? undefined : (await objectOf(call.input.ulong(), call, 'KEY_HANDLE_INVALID')).id
-    session.begun.set(work, { mechanism, key })
-    return undefined
-  }
-
-/** What Init began. @throws Pkcs11Error Operation Not Initialized */
-function begunOf(session: Session, work: Work, context: Context): Begun {
-  const begun = session.begun.get(work)
-  if (!begun || (begun.endedBy && begun.endedBy !== context.item)) throw new Pkcs11Error('OPERATION_NOT_INITIALIZED')
-  return begun
-}
-
-/** A result that ends what Init began, unless only its length is asked for or there is no room for it. */
-async function ending(begun: Begun, call: Call, work: () => Promise<Buffer>): Promise<Buffer> {
-  const room = call.input.room()
-  call.input.end()
-  begun.endedBy = call.context.item
-  const result = await work()
-  if (room.wanted && result.length <= room.limit) return data(result)
-  begun.endedBy = undefined
-  if (room.wanted) throw new Pkcs11Error('BUFFER_TOO_SMALL')
-  return count(result.length)
-}
-
-const GCM_TAG_BYTES = 16
-
-const encrypt: Pkcs11Function = async call => {
-  const begun = begunOf(sessionOf(call), 'encrypt', call.context)
-  const plain = call.input.data()
-  return ending(begun, call, async () => {
-    const { parameters, iv, aad } = meaningOf(begun.mechanism, USES.encrypt)
-    const request = { uniqueIdentifier: begun.key, cryptographicParameters: parameters, data: plain, ivCounterNonce: iv }
-    const done = await run('Encrypt', { ...request, authenticatedEncryptionAdditionalData: aad }, call.context)
-    return Buffer.concat([(done.data as Buffer) ?? Buffer.alloc(0), (done.authenticatedEncryptionTag as Buffer) ?? Buffer.alloc(0)])
-  })
-}
-
-const decrypt: Pkcs11Function = async call => {
-  const begun = begunOf(sessionOf(call), 'decrypt', call.context)
-  const input = call.input.data()
-  return ending(begun, call, async () => {
-    const { parameters, iv, aad } = meaningOf(begun.mechanism, USES.decrypt)
-    const tagged = parameters.blockCipherMode === ENUM.BlockCipherMode.GCM
-    const cut = tagged ? input.length - (parameters.tagLength ?? GCM_TAG_BYTES) : input.length
-    if (cut < 0) throw new Pkcs11Error('DATA_LEN_RANGE')
-    const request = { uniqueIdentifier: begun.key, cryptographicParameters: parameters, data: input.subarray(0, cut), ivCounterNonce: iv }
-    const more = { authenticatedEncryptionAdditionalData: aad, ...(tagged ? { authenticatedEncryptionTag: input.subarray(cut) } : {}) }
-    return ((await run('Decrypt', { ...request, ...more }, call.context)).data as Buffer) ?? Buffer.alloc(0)
-  })
-}
-
-const sign: Pkcs11Function = async call => {
-  const begun = begunOf(sessionOf(call), 'sign', call.context)
-  const message = call.input.data()
-  return ending(begun, call, async () => {
-    const { parameters } = meaningOf(begun.mechanism, USES.sign)
-    const request = { uniqueIdentifier: begun.key, cryptographicParameters: parameters, data: message }
-    if (rowOf(begun.mechanism, USES.sign).use === 'mac') return (await run('MAC', request, call.context)).macData as Buffer
-    return (await run('Sign', request, call.context)).signatureData as Buffer
-  })
-}
-
-const verify: Pkcs11Function = async call => {
-  const begun = begunOf(sessionOf(call), 'verify', call.context)
-  const message = call.input.data()
-  const signature = call.input.data()
-  call.input.end()
-  begun.endedBy = call.context.item
-  const { parameters } = meaningOf(begun.mechanism, USES.verify)
-  const request = { uniqueIdentifier: begun.key, cryptographicParameters: parameters, data: message }
-  const mac = rowOf(begun.mechanism, USES.verify).use === 'mac'
-  const done = mac
-    ? await run('MACVerify', { ...request, macData: signature }, call.context)
-    : await run('SignatureVerify', { ...request, signatureData: signature }, call.context)
-  if (done.validityIndicator !== ENUM.ValidityIndicator.Valid) throw new Pkcs11Error('SIGNATURE_INVALID')
-  return undefined
-}
-
-const digest: Pkcs11Function = async call => {
-  const begun = begunOf(sessionOf(call), 'digest', call.context)
-  const message = call.input.data()
-  return ending(begun, call, async () => {
-    const { parameters } = meaningOf(begun.mechanism, USES.digest)
-    return (await run('Hash', { cryptographicParameters: parameters, data: message }, call.context)).data as Buffer
-  })
 }
 
 /** The functions that are done here, but for C_Initialize and C_Finalize; the others answer that they are not supported. */

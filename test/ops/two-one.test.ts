@@ -120,9 +120,9 @@ t.test('defaults fill what clients leave out', async t => {
 
 t.test('keys of a pair have one algorithm and length, whichever side names them', async t => {
   const c = (await makeLab()).client({ version: 21 })
-  const pair = await c.ok('CreateKeyPair', structure(TAG.PublicKeyAttributes, [algorithm('RSA'), integer(TAG.CryptographicLength, 1024)]))
+  const pair = await c.ok('CreateKeyPair', structure(TAG.PublicKeyAttributes, [algorithm('RSA'), integer(TAG.CryptographicLength, 3072)]))
   const id = String(pair.at(TAG.PrivateKeyUniqueIdentifier))
-  t.equal(await c.value(id, 'Cryptographic Length'), 1024)
+  t.equal(await c.value(id, 'Cryptographic Length'), 3072)
   t.equal(await c.value(id, 'Cryptographic Usage Mask'), U.Sign)
 })
 
