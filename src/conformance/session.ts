@@ -31,7 +31,13 @@ const GENERATING: ReadonlySet<number> = new Set([
   Operation.ReCertify,
   Operation.CreateSplitKey,
 ])
-const REGISTERING: ReadonlySet<number> = new Set([Operation.Register, Operation.Import])
+const REGISTERING: ReadonlySet<number> = new Set([
+  Operation.Register,
+  Operation.Import,
+  Operation.CreateUser,
+  Operation.CreateGroup,
+  Operation.CreateCredential,
+])
 const DERIVING: ReadonlySet<number> = new Set([Operation.DeriveKey, Operation.JoinSplitKey])
 
 /** What one run of a case, with the cases that set it up, has learnt from the exchange so far. */
