@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Argv } from 'yargs'
 import yargs from 'yargs'
+import { backupCommand } from './backup.ts'
 import { caCommand } from './ca.ts'
 import { clientCommand } from './client.ts'
 import { configCommand } from './config.ts'
@@ -14,10 +15,12 @@ import { initCommand } from './init.ts'
 import type { Command, Io } from './io.ts'
 import { listenerCommand } from './listener.ts'
 import { processIo } from './process-io.ts'
+import { restoreCommand } from './restore.ts'
 import { roleCommand } from './role.ts'
 import { scopeCommand } from './scope.ts'
 import { sealCommand } from './seal.ts'
 import { serverCommand } from './server.ts'
+import { storeCommand } from './store.ts'
 import { UsageError } from './usage-error.ts'
 import { version } from './version.ts'
 
@@ -27,6 +30,9 @@ export const COMMANDS: readonly ((io: Io) => Command)[] = [
   initCommand,
   serverCommand,
   configCommand,
+  backupCommand,
+  restoreCommand,
+  storeCommand,
   sealCommand,
   listenerCommand,
   caCommand,
