@@ -365,7 +365,7 @@ t.test('client 20: leniencies that clients count on', async t => {
   await ok('usage mask 0 on Secret Data', c.register('SecretData', secretData(KEY, 'Seed'), [usage(0)]))
   await ok('Secret Data without a usage mask', c.register('SecretData', secretData(KEY)))
   await ok('an opaque object of a vendor’s type', c.register('OpaqueObject', opaque(KEY, 0x80000000)))
-  const rsa = [algorithm('RSA'), bits(1024)]
+  const rsa = [algorithm('RSA'), bits(2048)]
   await ok('a key pair without a usage mask', c.ok('CreateKeyPair', c.template(rsa, TAG.CommonTemplateAttribute)))
   const asOpaque = structure(TAG.SymmetricKey, [keyBlock(KEY, { format: 'Opaque', algorithm: 'AES', length: 256 })])
   const id = await c.register('SymmetricKey', asOpaque, [usage(12)])

@@ -157,7 +157,7 @@ t.test('traps 142 and 143: data in parts', async t => {
   t.same(bytesOf((await stream('Hash', [parameters({ hash: 'SHA_256' })])).ended), createHash('sha256').update(TEXT).digest())
   const how = parameters({ padding: 'PKCS1V1_5', algorithm: 'RSA', hash: 'SHA_256' })
   const signature = bytesOf((await stream('Sign', [uid(rsa.prv), how])).ended, TAG.SignatureData)
-  t.equal(signature.length, 128)
+  t.equal(signature.length, 256)
   const verified = await stream('SignatureVerify', [uid(rsa.pub), how], { last: [bytes(TAG.SignatureData, signature)] })
   t.equal(verified.ended.at(TAG.ValidityIndicator), ENUM.ValidityIndicator.Valid)
 
@@ -194,7 +194,7 @@ t.test('trap 143: a part is fed once, however often its item is tried', async t 
   t.equal(((await c.value(id, 'Usage Limits')) as bigint[])[1], 960n)
 })
 
-async function keyPair(c: Client, items: readonly Item[] = [algorithm('RSA'), bits(1024)]): Promise<{ prv: string; pub: string }> {
+async function keyPair(c: Client, items: readonly Item[] = [algorithm('RSA'), bits(2048)]): Promise<{ prv: string; pub: string }> {
   const pair = await c.ok(
     'CreateKeyPair',
     c.template(items, TAG.CommonTemplateAttribute),
@@ -210,8 +210,8 @@ async function keyPair(c: Client, items: readonly Item[] = [algorithm('RSA'), bi
 t.test('trap 144: signatures', async t => {
   const c = (await makeLab()).client()
   const WAYS: [what: string, key: Item[], how: Item][] = [
-    ['RSA', [algorithm('RSA'), bits(1024)], parameters({ signature: 'SHA_256WithRSAEncryption' })],
-    ['RSA-PSS', [algorithm('RSA'), bits(1024)], parameters({ padding: 'PSS', algorithm: 'RSA', hash: 'SHA_256' })],
+    ['RSA', [algorithm('RSA'), bits(2048)], parameters({ signature: 'SHA_256WithRSAEncryption' })],
+    ['RSA-PSS', [algorithm('RSA'), bits(2048)], parameters({ padding: 'PSS', algorithm: 'RSA', hash: 'SHA_256' })],
     ['ECDSA', [algorithm('EC'), bits(256)], parameters({ signature: 'ECDSAWithSHA256' })],
   ]
   for (const [what, key, how] of WAYS) {
@@ -319,8 +319,6 @@ t.test('traps 148 and 149: Derive Key', async t => {
   t.equal(((await material(hash.id, TAG.SecretData)) as Buffer).length, 32)
   const encrypted = await derive([base], 'ENCRYPT', [CBC, bytes(TAG.InitializationVector, IV), bytes(TAG.DerivationData, TEXT)])
   t.same(await material(encrypted.id), cbc(TEXT).subarray(0, 16))
-  const both = await derive([base], 'HASH', [sha256, bytes(TAG.DerivationData, TEXT)])
-  t.equal(both.result, 'CryptographicFailure', 'key and data')
   t.equal((await derive([base], 'HASH', [sha256], [bits(8192)], 'SecretData')).result, 'CryptographicFailure', 'longer than the output')
   t.equal((await derive([base, password], 'HMAC', [sha256, bytes(TAG.DerivationData, TEXT)])).result, 'InvalidMessage', 'data twice')
   t.equal((await derive([base], 'HMAC', [sha256, bytes(TAG.DerivationData, TEXT)], [algorithm('AES')])).result, 'InvalidField')
