@@ -123,6 +123,7 @@ export class HttpSession extends Connection {
     this.#silentSinceMs = this.context.nowMs
     this.#untilMs = undefined
     this.#partialSinceMs = undefined
+    this.#answeredBytes = this.socket.bytesRead
     response.once('finish', this.#onSent)
     response.writeHead(200, {
       'content-type': encoding.contentType,
@@ -176,7 +177,6 @@ export class HttpSession extends Connection {
   readonly #onSent = (): void => {
     this.#count()
     this.#current = undefined
-    this.#answeredBytes = this.socket.bytesRead
     if (this.#waiting.length > 0) this.#next()
     else if (this.#ending) this.close()
   }
