@@ -2,7 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { ConnectOptions } from '../client/client.ts'
 import type { EncodingName } from '../client/https-client.ts'
+import type { Endpoint } from '../conformance/endpoint.ts'
 import type { CaseResult } from '../conformance/run-case.ts'
+import { addressArgument } from './address-argument.ts'
 import type { Command, Io } from './io.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -25,6 +27,7 @@ interface ConformanceArguments {
   readonly versions?: string
   readonly only?: readonly string[]
   readonly skipSlow?: boolean
+  readonly listen?: string
   readonly junit?: string
   readonly json?: string
 }
@@ -74,6 +77,11 @@ export const conformanceCommand = (io: Io): Command => ({
       .option('path', { type: 'string', requiresArg: true, default: '/kmip', describe: 'path of the HTTPS requests' })
       .option('versions', { type: 'string', requiresArg: true, describe: 'such as 1.4,2.1; all unless told' })
       .option('only', { type: 'string', array: true, requiresArg: true, describe: 'names of cases, or their beginnings' })
+      .option('listen', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'host:port where the server was told to send Put and Notify, for the cases in which the server asks',
+      })
       .option('skip-slow', { type: 'boolean', describe: 'leave out cases that wait for minutes' })
       .option('junit', { type: 'string', requiresArg: true, describe: 'write a JUnit report to this file' })
       .option('json', { type: 'string', requiresArg: true, describe: 'write a JSON report to this file' })
@@ -103,13 +111,16 @@ async function run(argv: ConformanceArguments, io: Io): Promise<CaseResult[]> {
     throw new UsageError(`--versions ${argv.versions}: write a list such as 1.0,1.4,2.1`)
   const chosen = choose(cases, { ...(versions && { versions }), ...(argv.only && { only: argv.only }) })
   if (chosen.length === 0) throw new UsageError(`there is no such case in ${folder}`)
-  const transport = openTransport(clientsOf(argv, io), {
+  const clients = clientsOf(argv, io)
+  const transport = openTransport(clients, {
     encoding,
     path,
     ...(https !== undefined && { https: https || encoding !== 'ttlv' }),
   })
+  const endpoint = argv.listen === undefined ? undefined : await listen(argv.listen, clients.A)
   try {
-    const results = await runCases(chosen, { transport, cases, now: Date.now, sleep, skipSlow }, result => {
+    const options = { transport, cases, now: Date.now, sleep, skipSlow, ...(endpoint && { endpoint }) }
+    const results = await runCases(chosen, options, result => {
       io.stdout.write(`${line(result)}\n`)
     })
     io.stdout.write(`\n${summary(results).join('\n')}\n`)
@@ -117,8 +128,17 @@ async function run(argv: ConformanceArguments, io: Io): Promise<CaseResult[]> {
     if (argv.json !== undefined) writeFileSync(resolve(io.cwd, argv.json), jsonReport(results))
     return results
   } finally {
+    endpoint?.close()
     transport.close()
   }
+}
+
+/** Where the server's own requests come to, with the credential of the first client. */
+async function listen(address: string, { cert, key, ca }: ConnectOptions): Promise<Endpoint> {
+  const { Endpoint } = await import('../conformance/endpoint.ts')
+  const place = await addressArgument('listen', address)
+  if (place === undefined) throw new UsageError('--listen: write host:port')
+  return Endpoint.listen({ ...place, cert: cert!, key: key!, ca: ca! }, Date.now)
 }
 
 /** Who each letter of the cases is. */

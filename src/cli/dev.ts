@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { devNull, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Config } from '../config/schema.ts'
+import type { Address } from '../config/value-types.ts'
 import { addressArgument } from './address-argument.ts'
 import type { Command, Io } from './io.ts'
 import { DEV_DIR, loadConfig } from './settings.ts'
@@ -13,6 +14,7 @@ interface DevArguments {
   readonly metricsAddress?: string
   readonly ephemeral?: boolean
   readonly conformance?: boolean
+  readonly notify?: string
 }
 
 /** kmipd dev: a server for trying out and for tests, with everything made at its first start. */
@@ -34,6 +36,11 @@ export const devCommand = (io: Io): Command => ({
         describe: 'keep everything in memory; only client files and addresses are written',
       })
       .option('conformance', { type: 'boolean', describe: 'with what the OASIS test cases presuppose; not for use' })
+      .option('notify', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'host:port where the client of the scope default takes Put and Notify; with --conformance once in each version',
+      })
       .example('$0 dev', '')
       .example('$0 dev --ephemeral --kmip-address 127.0.0.1:0 --data-dir /tmp/kms', 'for the tests of another project'),
   async handler(argv: DevArguments) {
@@ -76,7 +83,7 @@ async function run(argv: DevArguments, dir: string, io: Io): Promise<void> {
 
 /** The configuration of the directory, with what the command line says. */
 async function devConfig(config: Config, argv: DevArguments): Promise<Config> {
-  const { ephemeral, conformance, kmipAddress, kmipHttpsAddress, metricsAddress } = argv
+  const { ephemeral, conformance, notify, kmipAddress, kmipHttpsAddress, metricsAddress } = argv
   // Who asks for any free port wants several servers side by side.
   const metrics = metricsAddress ?? (kmipAddress?.endsWith(':0') === true ? '127.0.0.1:0' : undefined)
   return {
@@ -87,6 +94,18 @@ async function devConfig(config: Config, argv: DevArguments): Promise<Config> {
       ...(conformance && { leaseTime: 3_600_000 }),
       ...(kmipHttpsAddress !== undefined && { https: await addressArgument('kmip-https-address', kmipHttpsAddress) }),
     },
+    ...(notify !== undefined && { notifications: targets(await addressArgument('notify', notify), conformance === true) }),
     ...(metrics !== undefined && { metrics: { listen: await addressArgument('metrics-address', metrics) } }),
   }
 }
+
+const targets = (address: Address | undefined, inEachVersion: boolean): Config['notifications'] =>
+  (address === undefined ? [] : inEachVersion ? (['1.0', '1.1', '1.2', '1.3', '1.4', '2.0', '2.1'] as const) : (['1.4'] as const)).map(
+    version => ({
+      scope: 'default',
+      address,
+      version,
+      put: true,
+      notify: true,
+    }),
+  )

@@ -25,6 +25,11 @@ export interface ConnectOptions {
   readonly key?: Pem
   /** Name to ask for and to find in the server's certificate, if not `host`. */
   readonly serverName?: string
+  /**
+   * Decides instead of `ca` and the name whether the other side is the right one, by its certificate in DER; rejects if not. Nothing is sent
+   * before.
+   */
+  readonly verify?: (certificate: Buffer) => Promise<void>
   /** Default 10,000. */
   readonly connectTimeoutMs?: number
   /** Longest silence of the server while it owes an answer; default 30,000. */
@@ -45,11 +50,19 @@ export class KmipClient {
   readonly #responseTimeoutMs: number
   readonly #waiting: Waiting[] = []
   #failure: ClientError | undefined
+  /** Settles when nothing can be sent any more. */
+  readonly ended: Promise<void>
+  readonly #end: () => void
 
   private constructor(socket: TLSSocket, options: ConnectOptions) {
     this.#socket = socket
     this.#framer = new Framer(options.maxResponseBytes ?? 16 * 1024 * 1024)
     this.#responseTimeoutMs = options.responseTimeoutMs ?? 30_000
+    let end: (() => void) | undefined
+    this.ended = new Promise(resolve => {
+      end = resolve
+    })
+    this.#end = end!
     socket.setNoDelay(true)
     socket.setTimeout(0)
     socket.on('data', chunk => this.#receive(chunk))
@@ -63,7 +76,7 @@ export class KmipClient {
 
   /** @throws ClientError `connect` or `timeout`; a server that refuses the client's certificate shows it at the first request only */
   static connect(options: ConnectOptions): Promise<KmipClient> {
-    const { host, port, ca, cert, key, serverName, connectTimeoutMs = 10_000 } = options
+    const { host, port, ca, cert, key, serverName, verify, connectTimeoutMs = 10_000 } = options
     const where = `${host}:${port}`
     return new Promise((resolve, reject) => {
       const socket = connect({
@@ -74,6 +87,7 @@ export class KmipClient {
         ...(cert !== undefined && { cert }),
         ...(key !== undefined && { key }),
         ...(serverName !== undefined && { servername: serverName }),
+        ...(verify !== undefined && { rejectUnauthorized: false }),
       })
       const give = (error: ClientError): void => {
         socket.destroy()
@@ -82,9 +96,16 @@ export class KmipClient {
       socket.once('error', error => give(new ClientError('connect', `cannot connect to ${where}: ${error.message}`, { cause: error })))
       socket.once('timeout', () => give(new ClientError('timeout', `${where} did not answer for ${connectTimeoutMs} ms`)))
       socket.once('close', () => give(new ClientError('connect', `${where} closed the connection during the handshake`)))
-      socket.once('secureConnect', () => {
+      const take = (): void => {
         socket.removeAllListeners('error').removeAllListeners('timeout').removeAllListeners('close')
         resolve(new KmipClient(socket, options))
+      }
+      socket.once('secureConnect', () => {
+        if (verify === undefined) take()
+        else
+          verify(socket.getPeerCertificate().raw).then(take, (cause: Error) =>
+            give(new ClientError('connect', `${where}: ${cause.message}`, { cause })),
+          )
       })
     })
   }
@@ -148,6 +169,7 @@ export class KmipClient {
     if (this.#failure === undefined) {
       this.#failure = error
       this.#socket.destroy()
+      this.#end()
     }
     for (const waiting of this.#waiting.splice(0)) waiting.reject(error)
   }

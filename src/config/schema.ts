@@ -152,6 +152,32 @@ const metrics = z.strictObject({
   listen: addressOrOff.prefault('127.0.0.1:9696').describe('Address of `/metrics`, `/healthz` and `/readyz`, or `off`.'),
 })
 
+const VERSIONS = ['1.0', '1.1', '1.2', '1.3', '1.4', '2.0', '2.1'] as const
+
+const notification = z
+  .strictObject({
+    scope: z.string().min(1).describe('Name of the scope whose objects are told about.'),
+    role: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Role that the credential of the target must have; without it any role of the scope. The role must allow Get for Put, Get Attributes for Notify.',
+      ),
+    address: address
+      .optional()
+      .describe(
+        'Where a client of the scope listens with TLS, with its own credential. Without it, connections on which a client asked for Set Endpoint Role (KMIP 2.0).',
+      ),
+    version: z.enum(VERSIONS).prefault('1.4').describe('Version of the protocol that the target is spoken to in.'),
+    put: z.boolean().prefault(false).describe('Send Put: each new object, key material included.'),
+    notify: z.boolean().prefault(true).describe('Send Notify: which attributes of an object changed, its destruction too.'),
+  })
+  .refine(({ address, version }) => address !== undefined || Number(version) >= 2, {
+    path: ['version'],
+    error: 'without an address it is 2.0 or 2.1: older versions have no Set Endpoint Role',
+  })
+
 /**
  * The configuration file, each setting with its default and its documentation; docs/configuration.md and docs/kmipd.schema.json are made
  * from it. Once read, durations are milliseconds and addresses `{ host, port }`. Settings without a value here (`optional`, documented with
@@ -176,5 +202,9 @@ export const Config = z.strictObject({
   audit: audit.prefault({}).describe('The audit log.'),
   log: log.prefault({}).describe('The log of the server.'),
   metrics: metrics.prefault({}).describe('Metrics and health.'),
+  notifications: z
+    .array(notification)
+    .prefault([])
+    .describe('Clients that are told of changes without asking. None: nothing is ever sent unasked.'),
 })
 export type Config = z.infer<typeof Config>

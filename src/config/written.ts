@@ -4,7 +4,7 @@ import { formatAddress, formatDuration } from './value-types.ts'
 const SECRET = '(hidden)'
 
 /** A configuration as it would be written in a file: durations and addresses as texts, secrets hidden. */
-export function written({ kmip, credentials, seal, metrics, ...rest }: Config) {
+export function written({ kmip, credentials, seal, metrics, notifications, ...rest }: Config) {
   return {
     ...rest,
     kmip: {
@@ -22,6 +22,7 @@ export function written({ kmip, credentials, seal, metrics, ...rest }: Config) {
       if (entry.kind === 'passphrase') return { ...entry, passphrase: SECRET }
       return entry.key === undefined ? entry : { ...entry, key: SECRET }
     }),
+    notifications: notifications.map(({ address, ...entry }) => ({ ...entry, ...(address && { address: formatAddress(address) }) })),
     metrics: { listen: metrics.listen === undefined ? 'off' : formatAddress(metrics.listen) },
   }
 }

@@ -130,6 +130,9 @@ function compare(expected: Pattern, actual: Item, path: string, scope: Scope): D
 /** Whether fields with this tag are a set, and whether the set may be larger than the case's. */
 function setRule(tag: number, { operation, version, inside, ask }: Scope): 'exact' | 'larger' | undefined {
   const parent = inside.at(-1)
+  // What servers ask: they may send more attributes with an object, and want to know more of a client.
+  if (parent === TAG.RequestPayload && tag === TAG.Attribute) return operation === Operation.Put ? 'larger' : 'exact'
+  if (parent === TAG.RequestPayload && tag === TAG.QueryFunction) return 'larger'
   if (parent === TAG.Attributes) return operation === GetAttributes || operation === Operation.Export ? 'larger' : 'exact'
   if (parent !== TAG.ResponsePayload) return parent !== undefined && TEMPLATES.has(parent) ? 'exact' : undefined
   if (tag === TAG.Attribute) return operation === GetAttributes || operation === Operation.Export ? 'larger' : 'exact'

@@ -1,15 +1,16 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { ENUM } from '../ttlv/enumerations.ts'
-import { dateTime, type Item, TYPE } from '../ttlv/item.ts'
+import { child, dateTime, type Item, TYPE } from '../ttlv/item.ts'
 import { TAG } from '../ttlv/tags.ts'
-import { type Case, nearestCase, type Sender, type Step } from './case.ts'
+import { type Case, nearestCase, operationOf, type Sender, type Step } from './case.ts'
 import { cleanUp } from './clean-up.ts'
 import { compareResponse } from './compare.ts'
 import { defectOf, isSlow, setupOf } from './defects.ts'
-import { type Pattern, type Placeholder, resolve } from './pattern.ts'
+import type { Asked, Endpoint } from './endpoint.ts'
+import { fieldsOf, type Pattern, type Placeholder, resolve } from './pattern.ts'
 import { requiredOperations } from './rules.ts'
-import { batchItems, numberIn, Session } from './session.ts'
-import { type Difference, sampleKey } from './values.ts'
+import { batchItems, identifiersIn, numberIn, Session } from './session.ts'
+import { type Difference, type Exchange, sampleKey } from './values.ts'
 
 /** How a message reaches the server: TTLV over TLS, or any other encoding. */
 export interface Transport {
@@ -19,6 +20,8 @@ export interface Transport {
 
 export interface RunOptions {
   readonly transport: Transport
+  /** Where the server's own requests come to; without it, cases in which the server asks are skipped. */
+  readonly endpoint?: Endpoint
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly sleep: (milliseconds: number) => Promise<void>
@@ -56,12 +59,14 @@ export async function runCase(one: Case, options: RunOptions): Promise<CaseResul
   if (skipSlow && isSlow(one.stem)) return outcome('skipped', { reason: 'waits for minutes' })
   const slip = defectOf(one.name)
   if (slip?.contradictsSpecification) return outcome('skipped', { reason: slip.reason })
-  if (one.steps.some(step => step.serverToClient)) return outcome('skipped', { reason: 'needs a connection from the server' })
+  const { endpoint } = options
+  const serverAsks = one.steps.some(step => step.serverToClient)
+  if (serverAsks && endpoint === undefined) return outcome('skipped', { reason: 'needs a connection from the server' })
 
   const alternatives = defectOf(one.name)?.contradiction === true ? siblingsOf(one, cases) : []
   let first: CaseResult | undefined
   for (const script of [one, ...alternatives]) {
-    const failure = await runScript(script, options)
+    const failure = await runWatched(script, options)
     if (failure === undefined) return outcome('passed')
     first ??= outcome('failed', failure)
   }
@@ -75,6 +80,20 @@ function siblingsOf(one: Case, cases: readonly Case[]): Case[] {
     other =>
       other !== one && other.version === one.version && other.stem.startsWith(family) && defectOf(other.name)?.contradiction === true,
   )
+}
+
+/** Keep the server's own requests for the case, if there are any in it. */
+async function runWatched(one: Case, options: RunOptions): Promise<Failure | undefined> {
+  const { endpoint } = options
+  if (endpoint === undefined || !one.steps.some(step => step.serverToClient)) return runScript(one, options)
+  // A server asks what its client can do when it connects.
+  if (one.steps[0]!.serverToClient) endpoint.hangUp()
+  endpoint.watch(one.version)
+  try {
+    return await runScript(one, options)
+  } finally {
+    endpoint.watch(undefined)
+  }
 }
 
 type Failure = Pick<CaseResult, 'reason' | 'step' | 'difference'>
@@ -104,6 +123,11 @@ async function runSteps(one: Case, session: Session, began: bigint, options: Run
   const defect = defectOf(one.name)
   const required = requiredOperations(one.stem)
   for (const [index, step] of one.steps.entries()) {
+    if (step.serverToClient) {
+      const failure = await serveStep(step, { session, bindings, began, defect, required }, options)
+      if (failure !== undefined) return { step: index + 1, ...failure }
+      continue
+    }
     const until = now() + seconds * 1000
     for (;;) {
       let request: Item
@@ -131,6 +155,43 @@ async function runSteps(one: Case, session: Session, began: bigint, options: Run
     }
   }
   return undefined
+}
+
+/** Wait for what the server asks, compare it, and give the case's answer. */
+async function serveStep(
+  step: Step,
+  known: Omit<Exchange, 'request' | 'now' | 'bindings'> & { readonly bindings: Map<string, Item> },
+  { endpoint, now }: RunOptions,
+): Promise<Failure | undefined> {
+  for (;;) {
+    const asked: Asked | undefined = await endpoint?.next(SERVER_ASKS_WITHIN_MS)
+    if (endpoint === undefined || asked === undefined) return { reason: 'the server did not ask' }
+    if (!isMeant(step, asked.message, known.session)) {
+      asked.answer(endpoint.usualAnswer(asked.message))
+      continue
+    }
+    const time = BigInt(Math.floor(now() / 1000))
+    const comparison = compareResponse(step.request, asked.message, { ...known, request: asked.message, now: time })
+    if (comparison.difference !== undefined) {
+      asked.answer(endpoint.usualAnswer(asked.message))
+      return { difference: comparison.difference }
+    }
+    for (const [name, value] of comparison.found) known.bindings.set(name, value)
+    asked.answer(fill(step.response, known.bindings, known.session, time))
+    return undefined
+  }
+}
+// A server that found nobody there tries again after a while.
+const SERVER_ASKS_WITHIN_MS = 40_000
+
+/** Whether a request of the server's is about this step: the same operation, on an object of the case. */
+function isMeant(step: Step, message: Item, session: Session): boolean {
+  const [wanted] = fieldsOf(step.request, TAG.BatchItem)
+  const [item] = batchItems(message)
+  const payload = item && child(item, TAG.RequestPayload)
+  if (wanted === undefined || item === undefined || payload === undefined || numberIn(item, TAG.Operation) !== operationOf(wanted))
+    return false
+  return identifiersIn(payload).every(id => session.originOf(String(id.value)) !== undefined)
 }
 
 /** Whether the expected response may still come: an operation that has failed will not succeed later. */

@@ -7,6 +7,14 @@ import type { ObjectCache } from './object-cache.ts'
 
 const PAGE = 256
 
+/** One object before and after a commit, not to be changed: `before` is absent for a new one, `after` for one that is gone. */
+export interface ObjectChange {
+  readonly before?: ManagedObject | undefined
+  readonly after?: ManagedObject | undefined
+}
+/** Is told of each commit at once, in the order of the commits. It must not throw. */
+export type OnCommit = (changes: readonly ObjectChange[]) => void
+
 /**
  * What one batch item, or an Undo batch as a whole, reads and changes in one scope. Nothing is stored before `commit`, and then all of
  * it or nothing: the commit fails when another unit changed one of the objects meanwhile, and the caller does the work again.
@@ -22,9 +30,15 @@ export class UnitOfWork {
   /** Records of other partitions that change with the objects, by partition and identifier. */
   readonly #others = new Map<string, RecordChange>()
 
+  readonly #onCommit: OnCommit | undefined
+  /** Changed objects as they were, where somebody wants to know. */
+  readonly #before: Map<string, ManagedObject> | undefined
+
   /** @param isRetry an earlier unit with the same work failed with a conflict */
-  constructor(records: Records, cache: ObjectCache, scope: string, isRetry = false) {
+  constructor(records: Records, cache: ObjectCache, scope: string, isRetry = false, onCommit?: OnCommit) {
     this.#isRetry = isRetry
+    this.#onCommit = onCommit
+    this.#before = onCommit && new Map()
     this.#records = records
     this.#cache = cache
     this.scope = scope
@@ -47,14 +61,18 @@ export class UnitOfWork {
   async edit(id: string): Promise<ManagedObject> {
     const own = this.#changed.get(id)
     if (own) return own
-    const copy = (await this.read(id)).copy()
+    const before = await this.read(id)
+    const copy = before.copy()
     this.#changed.set(id, copy)
+    this.#before?.set(id, before)
     return copy
   }
 
   add(object: ManagedObject): void {
     this.#removed.delete(object.id)
     this.#changed.set(object.id, object)
+    const before = object.revision > 0 ? this.#cache.peek(this.scope, object.id) : undefined
+    if (before) this.#before?.set(object.id, before)
   }
 
   /** Forget the object altogether. @throws KmipError as `read` */
@@ -135,12 +153,17 @@ export class UnitOfWork {
       })
     for (const object of this.#removed.values()) changes.push({ partition: this.scope, id: object.id, expect: object.revision })
     await this.#records.commit(changes)
-    for (const object of this.#changed.values())
-      this.#cache.keep(
-        this.scope,
-        new ManagedObject(object.id, object.type, object.attributes, object.object, object.revision + 1, object.owner),
-      )
-    for (const object of this.#removed.values()) this.#cache.forget(this.scope, object.id)
+    const told: ObjectChange[] | undefined = this.#onCommit && []
+    for (const object of this.#changed.values()) {
+      const after = new ManagedObject(object.id, object.type, object.attributes, object.object, object.revision + 1, object.owner)
+      this.#cache.keep(this.scope, after)
+      told?.push({ before: this.#before?.get(object.id), after })
+    }
+    for (const object of this.#removed.values()) {
+      this.#cache.forget(this.scope, object.id)
+      told?.push({ before: this.#before?.get(object.id) ?? object })
+    }
+    if (told !== undefined && told.length > 0) this.#onCommit?.(told)
     this.#changed.clear()
     this.#removed.clear()
     this.#others.clear()

@@ -1,6 +1,6 @@
 import { KmipError, reasonFor } from '../objects/errors.ts'
 import type { ObjectCache } from '../objects/object-cache.ts'
-import { UnitOfWork } from '../objects/unit-of-work.ts'
+import { type ObjectChange, type OnCommit, UnitOfWork } from '../objects/unit-of-work.ts'
 import type { Records } from '../seal/records.ts'
 import { StoreError } from '../store/store.ts'
 import { sizeOf } from '../ttlv/binary.ts'
@@ -25,6 +25,14 @@ const { ResultStatus, BatchErrorContinuationOption } = ENUM
 const ATTEMPTS = 50
 const CORRELATION_BYTES = 16
 
+/** Objects that a client changed in its scope, in one commit. */
+export interface Change {
+  /** Its id, as it partitions the store. */
+  readonly scope: string
+  readonly scopeName: string
+  readonly objects: readonly ObjectChange[]
+}
+
 interface Outcome {
   readonly response: ResponseItem
   readonly entry: AuditEntry
@@ -37,8 +45,11 @@ export class BatchRunner {
   readonly #cache: ObjectCache
   readonly #operations: ReadonlyMap<number, Operation>
   readonly #turns = new Turns()
+  readonly #onChange: ((change: Change) => void) | undefined
 
-  constructor(environment: Environment, records: Records, cache: ObjectCache) {
+  /** @param onChange is told of what was stored, at once and in order; it must not throw */
+  constructor(environment: Environment, records: Records, cache: ObjectCache, onChange?: (change: Change) => void) {
+    this.#onChange = onChange
     this.#environment = environment
     this.#records = records
     this.#cache = cache
@@ -134,7 +145,7 @@ export class BatchRunner {
     const { placeholder } = batch
     const answered = batch.identifiers.length
     return this.#untilStored(asking.peer.scope, async (attempt, last) => {
-      const unit = new UnitOfWork(this.#records, this.#cache, asking.peer.scope, attempt > 1)
+      const unit = this.#unitFor(asking.peer, attempt)
       batch.placeholder = placeholder
       batch.identifiers.length = answered
       const outcome = await this.#runItem(item, version, asking, batch, unit)
@@ -148,6 +159,12 @@ export class BatchRunner {
         return isConflict(error) && !last ? undefined : failed(item, error, version, outcome.entry)
       }
     })
+  }
+
+  #unitFor({ scope, scopeName }: Peer, attempt: number): UnitOfWork {
+    const onChange = this.#onChange
+    const onCommit: OnCommit | undefined = onChange && (objects => onChange({ scope, scopeName, objects }))
+    return new UnitOfWork(this.#records, this.#cache, scope, attempt > 1, onCommit)
   }
 
   /** Do work again as long as other clients change the same objects meanwhile: it says so by answering nothing. */
@@ -167,7 +184,7 @@ export class BatchRunner {
   /** All items in one unit of work: when one fails, none happened. Spec: KMIP 1.4 section 11.43, BL-M-2 of the 2.1 profiles */
   async #runAsOne(request: Request, asking: Asking, budget: Budget): Promise<Outcome[]> {
     return this.#untilStored(asking.peer.scope, async (attempt, stop) => {
-      const unit = new UnitOfWork(this.#records, this.#cache, asking.peer.scope, attempt > 1)
+      const unit = this.#unitFor(asking.peer, attempt)
       const batch = new Batch()
       const outcomes: Outcome[] = []
       for (const item of request.items) {

@@ -5,7 +5,7 @@ import { decode, encode, TtlvError } from '../ttlv/binary.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import type { Item, Structure } from '../ttlv/item.ts'
 import { MessageError } from '../ttlv/spec.ts'
-import { BatchRunner } from './batch-runner.ts'
+import { BatchRunner, type Change } from './batch-runner.ts'
 import { Certifier } from './certifier.ts'
 import type { Environment, Settings } from './context.ts'
 import type { AuditEntry, Engine, Peer, Reply } from './engine.ts'
@@ -46,6 +46,8 @@ export interface EngineOptions {
   newId(): string
   /** Run something soon, but not now: what clients asked to be done asynchronously. */
   defer?(work: () => Promise<void>): void
+  /** Is told of each change to objects once it is stored, at once and in the order of the commits. It must not throw. */
+  onChange?(change: Change): void
 }
 
 /** How long an asynchronous operation can be cancelled before it begins. */
@@ -70,7 +72,7 @@ export function createEngine(options: EngineOptions): Engine {
     defer: options.defer ?? (work => void setTimeout(() => void work(), ASYNCHRONOUS_DELAY_MS)),
     operations: OPERATIONS,
   }
-  const runner = new BatchRunner(environment, records, new ObjectCache(records))
+  const runner = new BatchRunner(environment, records, new ObjectCache(records), options.onChange)
   return {
     async answer(bytes, peer) {
       const started = performance.now()

@@ -80,12 +80,18 @@ async function outgoing(found: ManagedObject, request: Getting, context: Context
   return last === block ? object : withKeyBlock(object, last)
 }
 
-/** Spec: KMIP 1.4 section 3.48, 3.50: a sensitive key leaves only wrapped, one that is not extractable not at all. */
 function checkMayLeave(object: ManagedObject, wrapped: boolean): void {
-  if (object.type === ObjectType.PasswordCredential) throw new KmipError('Sensitive', 'a password does not leave the server')
-  if (object.attributes.flag(TAG.Extractable) === false) throw new KmipError('NotExtractable', 'the object is not extractable')
+  const why = whyNotLeave(object, wrapped)
+  if (why) throw why
+}
+
+/** Spec: KMIP 1.4 section 3.48, 3.50: a sensitive key leaves only wrapped, one that is not extractable not at all. */
+export function whyNotLeave(object: ManagedObject, wrapped: boolean): KmipError | undefined {
+  if (object.type === ObjectType.PasswordCredential) return new KmipError('Sensitive', 'a password does not leave the server')
+  if (object.attributes.flag(TAG.Extractable) === false) return new KmipError('NotExtractable', 'the object is not extractable')
   if (!wrapped && object.attributes.flag(TAG.Sensitive) === true)
-    throw new KmipError('Sensitive', 'the object is sensitive; ask for it wrapped')
+    return new KmipError('Sensitive', 'the object is sensitive; ask for it wrapped')
+  return undefined
 }
 
 /**

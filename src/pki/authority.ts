@@ -78,7 +78,7 @@ export const issueClient = (issuer: Issuer, holder: { readonly scope: string; re
     extendedKeyUsage('clientAuth'),
   )
 
-/** A certificate for a listener; the first hostname is the CN. @returns DER */
+/** A certificate for a listener, and for what the server tells its clients unasked; the first hostname is the CN. @returns DER */
 export const issueServer = (
   issuer: Issuer,
   names: { readonly hostnames: readonly string[]; readonly ips: readonly string[] },
@@ -88,6 +88,6 @@ export const issueServer = (
     issuer,
     encodeName([['CN', names.hostnames[0] ?? names.ips[0] ?? 'localhost']]),
     fields,
-    extendedKeyUsage('serverAuth'),
+    extendedKeyUsage('serverAuth', 'clientAuth'),
     subjectAlternativeNames(names.hostnames, names.ips),
   )

@@ -60,10 +60,10 @@ export function keyUsage(...usages: readonly KeyUsage[]): Extension {
   return { oid: OID.keyUsage, critical: true, value: der.bits(bytes, 7 - (last % 8)) }
 }
 
-export const extendedKeyUsage = (purpose: keyof typeof PURPOSES): Extension => ({
+export const extendedKeyUsage = (...purposes: readonly (keyof typeof PURPOSES)[]): Extension => ({
   oid: OID.extendedKeyUsage,
   critical: false,
-  value: der.sequence(der.oid(PURPOSES[purpose])),
+  value: der.sequence(...purposes.map(purpose => der.oid(PURPOSES[purpose]))),
 })
 
 /** A CA that may have `pathLength` further CAs below it. */

@@ -16,6 +16,7 @@ import { LIMITS, type Limits } from './limits.ts'
 import { Listener, type ServerCredential } from './listener.ts'
 import type { Logger } from './log.ts'
 import { Metrics } from './metrics.ts'
+import { Notifier } from './notifier.ts'
 import { timed } from './timed-records.ts'
 import { TurnVersion } from './turn-version.ts'
 
@@ -51,6 +52,7 @@ export class Daemon {
   #https: Listener | undefined
   #http: MetricsServer | undefined
   #shown: ServerCredential | undefined
+  #notifier: Notifier | undefined
   #timer: NodeJS.Timeout | undefined
   #renewing: Promise<void> = Promise.resolve()
   #stopping = false
@@ -97,6 +99,7 @@ export class Daemon {
     this.#stopping = true
     clearInterval(this.#timer)
     await Promise.all(this.#listeners.map(listener => listener.stop(this.#options.config.kmip.drain)))
+    await this.#notifier?.stop()
     await this.#http?.close()
     await this.#renewing
     this.#audit.close()
@@ -109,10 +112,20 @@ export class Daemon {
     this.#shown = await this.#credential()
     const { listen_addrs, tls_min_version } = await data.scopes.configuration()
     const turn = new TurnVersion(() => data.records.version())
+    const identities = identitiesOf(data.scopes, turn)
+    const leaseTime = Math.floor(config.kmip.leaseTime / 1000)
+    const { notifications } = config
+    if (notifications.length > 0)
+      this.#notifier = new Notifier({
+        notifications,
+        credential: () => this.#shown!,
+        identify: certificate => identities.identify(certificate),
+        ...{ leaseTime, metrics, log, now: Date.now },
+      })
     const engine = createEngine({
       records: timed(data.records, turn, seconds => metrics.commit(seconds)),
       settings: {
-        leaseTime: Math.floor(config.kmip.leaseTime / 1000),
+        leaseTime,
         locatePage: config.kmip.locatePage,
         maxBatch: config.kmip.maxBatch,
         experimental: config.kmip.experimental,
@@ -123,13 +136,14 @@ export class Daemon {
       now: () => BigInt(Math.floor(Date.now() / 1000)),
       randomBytes,
       newId: identifierSource(Date.now, randomBytes),
+      ...(this.#notifier && { onChange: this.#notifier.changed }),
     })
     const shared = {
       credential: this.#shown,
       minVersion: tls_min_version === 'tls13' ? 'TLSv1.3' : 'TLSv1.2',
       limits: limitsOf(config),
       engine,
-      identities: identitiesOf(data.scopes, turn),
+      identities,
       audit: this.#audit,
       metrics,
       log,
@@ -142,6 +156,7 @@ export class Daemon {
       this.#https = await Listener.listen({ ...config.kmip.https, ...shared, open: httpSessions() })
       this.#listeners.push(this.#https)
     }
+    this.#notifier?.start()
     const { listen } = config.metrics
     if (listen) this.#http = await MetricsServer.listen({ ...listen, registry: metrics.registry, unready: () => this.#unready() })
     this.#timer = setInterval(() => {

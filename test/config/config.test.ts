@@ -157,7 +157,16 @@ t.test('each setting is documented, and has a default or needs none', async t =>
   }
   t.match(jsonSchema(), { title: String, additionalProperties: false, properties: { kmip: { additionalProperties: false } } })
   const open = all.filter(setting => setting.default === undefined && setting.type !== 'section').map(setting => setting.path)
-  t.same(open, ['store.kind', 'seal[].kind', 'seal[].keyFile', 'seal[].key', 'seal[].passphrase'])
+  t.same(open, [
+    'store.kind',
+    'seal[].kind',
+    'seal[].keyFile',
+    'seal[].key',
+    'seal[].passphrase',
+    'notifications[].scope',
+    'notifications[].role',
+    'notifications[].address',
+  ])
 })
 
 t.test('the examples are right, and the unit names their files', async t => {

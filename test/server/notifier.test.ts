@@ -1,0 +1,219 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { KmipClient } from '../../src/client/client.ts'
+import { payloadOf, requestMessage, responseItems } from '../../src/client/message.ts'
+import { parseConfig } from '../../src/config/parse.ts'
+import { type Asked, Endpoint } from '../../src/conformance/endpoint.ts'
+import { openScopes } from '../../src/scopes/scopes.ts'
+import { localProvider, newLocalKey } from '../../src/seal/local-provider.ts'
+import { openRecords } from '../../src/seal/sealed-records.ts'
+import { Daemon } from '../../src/server/daemon.ts'
+import { createLog } from '../../src/server/log.ts'
+import { MemoryStore } from '../../src/store/memory.ts'
+import { ENUM } from '../../src/ttlv/enumerations.ts'
+import { boolean, child, enumeration, enumName, type Item, integer, structure, TYPE, text } from '../../src/ttlv/item.ts'
+import { TAG } from '../../src/ttlv/tags.ts'
+
+const { Operation, ObjectType, CryptographicAlgorithm } = ENUM
+type Test = Pick<typeof t, 'testdir' | 'teardown'>
+
+interface Setting {
+  readonly listener?: { readonly scope: string; readonly role: string }
+  readonly entry: string
+  readonly address?: boolean
+}
+
+/** A server that tells the scope `app` of its changes, a client of it that listens, and one that works. */
+async function start(t: Test, { listener = { scope: 'app', role: 'all' }, entry, address = true }: Setting) {
+  const records = await openRecords({ store: new MemoryStore(), providers: [localProvider(newLocalKey())] })
+  const scopes = await openScopes({ records, now: Date.now })
+  for (const scope of ['app', 'other']) {
+    await scopes.createScope(scope)
+    await scopes.writeRole(scope, 'all', { operation_all: true })
+    await scopes.writeRole(scope, 'watcher', { operation_get_attributes: true })
+  }
+  const own = await scopes.generateCredential('app', 'all', { format: 'pem' })
+  const theirs = await scopes.generateCredential(listener.scope, listener.role, { format: 'pem' })
+  const ca = own.ca_chain.join('\n')
+  const endpoint = await Endpoint.listen({ host: '127.0.0.1', port: 0, cert: theirs.certificate, key: theirs.private_key!, ca }, Date.now)
+  const at = address ? `, address: '127.0.0.1:${endpoint.port}'` : ''
+  const text = `store: { kind: memory }\nmetrics: { listen: '127.0.0.1:0' }\nnotifications: [{ scope: app, put: true${at}, ${entry} }]`
+  const config = parseConfig(text, join(t.testdir({}), 'kmipd.yaml'), { env: {}, readFile: () => '' })
+  const logged: string[] = []
+  const log = createLog({ pretty: false, destination: { write: line => logged.push(line) } })
+  const daemon = await Daemon.start({ config, data: { records, scopes }, log, version: '0.0.0', kmip: [{ host: '127.0.0.1', port: 0 }] })
+  const [host, port] = daemon.addresses.kmip.split(':') as [string, string]
+  const connect = () => KmipClient.connect({ host, port: Number(port), ca, cert: own.certificate, key: own.private_key! })
+  const client = await connect()
+  t.teardown(async () => {
+    client.close()
+    endpoint.close()
+    await daemon.stop()
+    await records.close()
+  })
+  const metrics = async () => (await fetch(`http://${daemon.addresses.metrics}/metrics`)).text()
+  return { daemon, scopes, theirs, endpoint, client, connect, logged, metrics }
+}
+
+async function ask(client: KmipClient, operation: keyof typeof Operation, payload: readonly Item[], version: number) {
+  return payloadOf(responseItems(await client.request(requestMessage([{ operation, payload }], { version })))[0]!)
+}
+
+const v1 = (name: string, value: Item): Item =>
+  structure(TAG.Attribute, [text(TAG.AttributeName, name), { ...value, tag: TAG.AttributeValue } as Item])
+const key = (version: number, ...more: readonly Item[]): Item[] => {
+  const items = [
+    enumeration(TAG.CryptographicAlgorithm, CryptographicAlgorithm.AES),
+    integer(TAG.CryptographicLength, 128),
+    integer(TAG.CryptographicUsageMask, 12),
+  ]
+  const titles = ['Cryptographic Algorithm', 'Cryptographic Length', 'Cryptographic Usage Mask']
+  const attributes =
+    version < 20
+      ? structure(
+          TAG.TemplateAttribute,
+          items.map((item, at) => v1(titles[at]!, item)),
+        )
+      : structure(TAG.Attributes, [...items, ...more])
+  return [enumeration(TAG.ObjectType, ObjectType.SymmetricKey), attributes]
+}
+const idIn = (payload: Item): Item => child(payload, TAG.UniqueIdentifier)!
+const create = async (client: KmipClient, version = 14) => idIn(await ask(client, 'Create', key(version), version))
+
+/** What the server asks next about objects; questions about what the client can do are answered on the way. */
+async function nextAbout(endpoint: Endpoint): Promise<{ asked: Asked; operation: string; payload: Item }> {
+  for (;;) {
+    const asked = await endpoint.next(20_000)
+    if (asked === undefined) throw new Error('the server asked nothing')
+    const item = child(asked.message, TAG.BatchItem)!
+    const operation = enumName('Operation', Number(child(item, TAG.Operation)!.value))
+    if (operation === 'Put' || operation === 'Notify') return { asked, operation, payload: child(item, TAG.RequestPayload)! }
+    asked.answer(endpoint.usualAnswer(asked.message))
+  }
+}
+const took = async (endpoint: Endpoint) => {
+  const { asked, operation, payload } = await nextAbout(endpoint)
+  asked.answer(endpoint.usualAnswer(asked.message))
+  return { operation, payload, names: namesIn(payload) }
+}
+const namesIn = (payload: Item): string[] =>
+  payload.type === TYPE.Structure
+    ? payload.value.flatMap(item => (item.tag === TAG.Attribute ? [String(child(item, TAG.AttributeName)?.value)] : []))
+    : []
+
+t.test('Put and Notify in the order of the commits, as 1.4 writes them', async t => {
+  const { endpoint, client, metrics } = await start(t, { entry: 'version: "1.4"' })
+  endpoint.watch(14)
+  const id = await create(client)
+  const put = await took(endpoint)
+  t.equal(put.operation, 'Put')
+  t.same(
+    (put.payload.value as Item[]).slice(0, 3).map(({ tag }) => tag),
+    [TAG.UniqueIdentifier, TAG.PutFunction, TAG.SymmetricKey],
+  )
+  t.equal(idIn(put.payload).value, id.value)
+  t.equal(child(put.payload, TAG.PutFunction)?.value, ENUM.PutFunction.New)
+  t.ok(put.names.includes('State') && put.names.includes('Cryptographic Length'))
+
+  await ask(client, 'AddAttribute', [id, v1('x-place', text(TAG.AttributeValue, 'here'))], 14)
+  const added = await took(endpoint)
+  t.match(added, { operation: 'Notify', names: ['x-place', 'Last Change Date'] })
+  await ask(client, 'DeleteAttribute', [id, text(TAG.AttributeName, 'x-place')], 14)
+  const deleted = await took(endpoint)
+  t.same(
+    deleted.names,
+    ['Last Change Date', 'x-place'].filter(name => deleted.names.includes(name)),
+  )
+  const gone = (deleted.payload.value as Item[]).find(item => child(item, TAG.AttributeName)?.value === 'x-place')!
+  t.equal(child(gone, TAG.AttributeValue), undefined, 'what was deleted has no value')
+
+  const replaced = idIn(await ask(client, 'ReKey', [id], 14))
+  const both = [await took(endpoint), await took(endpoint)]
+  const second = both.find(({ operation }) => operation === 'Put')!
+  t.equal(idIn(second.payload).value, replaced.value)
+  t.equal(child(second.payload, TAG.PutFunction)?.value, ENUM.PutFunction.Replace)
+  t.equal(child(second.payload, TAG.ReplacedUniqueIdentifier)?.value, id.value)
+  t.ok(both.find(({ operation }) => operation === 'Notify')!.names.includes('Link'))
+
+  await ask(client, 'Destroy', [id], 14)
+  t.match((await took(endpoint)).names.sort(), ['Last Change Date', 'State'])
+  t.match(await metrics(), /kmipd_notifications_total\{target="app@127\.0\.0\.1:\d+ 1\.4",operation="Put",status="success"\} 2/)
+})
+
+t.test('2.1 has Attributes, and references to what is gone', async t => {
+  const { endpoint, client } = await start(t, { entry: 'version: "2.1"' })
+  endpoint.watch(21)
+  const id = idIn(await ask(client, 'Create', key(21, text(TAG.Comment, 'one')), 21))
+  const put = await took(endpoint)
+  t.equal(child(child(put.payload, TAG.Attributes)!, TAG.Comment)?.value, 'one')
+  await ask(client, 'DeleteAttribute', [id, enumeration(TAG.AttributeReference, TAG.Comment)], 21)
+  const { payload } = await took(endpoint)
+  t.ok(child(child(payload, TAG.Attributes)!, TAG.LastChangeDate))
+  t.equal(child(payload, TAG.AttributeReference)?.value, TAG.Comment)
+})
+
+t.test('sensitive keys stay; what is told of them is told', async t => {
+  const { endpoint, client } = await start(t, { entry: 'version: "2.1"' })
+  endpoint.watch(21)
+  const id = idIn(await ask(client, 'Create', key(21, boolean(TAG.Sensitive, true)), 21))
+  await ask(client, 'Activate', [id], 21)
+  t.equal((await took(endpoint)).operation, 'Notify', 'no Put before it')
+})
+
+t.test('no operation waits for a target; a key that was destroyed meanwhile does not leave', async t => {
+  const { endpoint, client } = await start(t, { entry: 'version: "1.4"' })
+  endpoint.watch(14)
+  const first = await create(client)
+  const held = await nextAbout(endpoint)
+  t.equal(idIn(held.payload).value, first.value)
+  const second = await create(client)
+  await ask(client, 'Destroy', [second], 14)
+  held.asked.answer(endpoint.usualAnswer(held.asked.message))
+  const next = await took(endpoint)
+  t.equal(next.operation, 'Notify')
+  t.equal(idIn(next.payload).value, second.value)
+})
+
+t.test('a message whose answer was lost is sent again', async t => {
+  const { endpoint, client } = await start(t, { entry: 'version: "1.4"' })
+  endpoint.watch(14)
+  const id = await create(client)
+  t.equal((await nextAbout(endpoint)).operation, 'Put')
+  endpoint.hangUp()
+  const again = await took(endpoint)
+  t.equal(again.operation, 'Put')
+  t.equal(idIn(again.payload).value, id.value)
+})
+
+t.test('a role that may not Get is not Put anything', async t => {
+  const { endpoint, client } = await start(t, { entry: 'version: "1.4"', listener: { scope: 'app', role: 'watcher' } })
+  endpoint.watch(14)
+  const id = await create(client)
+  await ask(client, 'Activate', [id], 14)
+  t.equal((await took(endpoint)).operation, 'Notify')
+})
+
+t.test('who is not meant is told nothing', async t => {
+  const table: readonly [string, Setting][] = [
+    ['a client of another scope', { entry: 'version: "1.0"', listener: { scope: 'other', role: 'all' } }],
+    ['a client of another role', { entry: 'version: "1.0", role: watcher' }],
+  ]
+  for (const [name, setting] of table) {
+    const { endpoint, client, logged } = await start(t, setting)
+    endpoint.watch(10)
+    await create(client, 10)
+    t.equal(await endpoint.next(300), undefined, name)
+    t.ok(logged.some(line => line.includes('certificate is one of another scope or role')))
+  }
+})
+
+t.test('whose credential is revoked is told nothing more', async t => {
+  const { endpoint, client, scopes, theirs, logged } = await start(t, { entry: 'version: "1.0"' })
+  endpoint.watch(10)
+  await create(client, 10)
+  t.equal((await took(endpoint)).operation, 'Put')
+  await scopes.revokeCredential('app', 'all', { serial_number: theirs.serial_number })
+  await create(client, 10)
+  t.equal(await endpoint.next(300), undefined)
+  t.ok(logged.some(line => line.includes('none of a credential that stands')))
+})
