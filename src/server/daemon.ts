@@ -120,7 +120,7 @@ export class Daemon {
         notifications,
         credential: () => this.#shown!,
         identify: certificate => identities.identify(certificate),
-        ...{ leaseTime, metrics, log, now: Date.now },
+        ...{ leaseTime, audit: this.#audit, metrics, log, now: Date.now },
       })
     const engine = createEngine({
       records: timed(data.records, turn, seconds => metrics.commit(seconds)),

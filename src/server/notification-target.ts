@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { requestMessage, responseItems } from '../client/message.ts'
 import type { ObjectChange } from '../objects/unit-of-work.ts'
+import type { AuditEntry, Peer } from '../ops/engine.ts'
 import { notifyFields, putFields } from '../ops/notifications.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { enumeration, enumName, type Item, TYPE } from '../ttlv/item.ts'
 import { SetEndpointRole } from '../ttlv/payloads/notifications.ts'
 import { type Version, write } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
+import { auditSubject } from './audit-record.ts'
 import type { Logger } from './log.ts'
 
 const { EndpointRole, Operation, QueryFunction, ResultStatus } = ENUM
@@ -15,8 +17,11 @@ const { EndpointRole, Operation, QueryFunction, ResultStatus } = ENUM
 export interface Line {
   /** @throws Error when the connection breaks or the client is silent for too long */
   request(message: Item): Promise<Item>
-  /** Whether the client may receive what an operation reads, by its KMIP XML name, at this moment. @throws Error if it may no longer be here */
-  may(operation: 'Get' | 'GetAttributes'): Promise<boolean>
+  /** The client as it is known at this moment. @throws Error if it may no longer be here */
+  peer(): Promise<Peer>
+  /** `host:port`, and the number of the connection, 0 if the server made it: for the audit log. */
+  readonly address: string
+  readonly id: number
   readonly ended: Promise<void>
   readonly closed: boolean
   close(): void
@@ -42,6 +47,8 @@ export interface TargetOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number
   count(operation: string, outcome: Outcome): void
+  /** Write an audit record: nothing leaves without one. @throws AuditError */
+  audit(subject: string, entry: AuditEntry): void
 }
 
 /** How often a message is sent again that the client refuses. */
@@ -108,7 +115,7 @@ export class NotificationTarget {
       try {
         const line = await open()
         failures = 0
-        await this.serve(line)
+        await this.serve(line).finally(() => line.close())
       } catch (err) {
         failures++
         if (!this.#stop.signal.aborted)
@@ -180,11 +187,14 @@ export class NotificationTarget {
     line: Line,
     takes: (operation: number) => boolean,
   ): Promise<void> {
-    const { name, version, log, count, retryMs } = this.#options
+    const { name, version, log, count, audit, retryMs } = this.#options
+    const object = String(payload[0]?.value)
     const title = enumName('Operation', operation)
     if (!takes(operation)) return count(title, 'unsupported')
     for (let attempt = 1; ; attempt++) {
-      if (!(await line.may(right))) return count(title, 'forbidden')
+      const peer = await line.peer()
+      if (!peer.may(right)) return count(title, 'forbidden')
+      audit(auditSubject(peer, line.address, line.id), { operation: title, object, status: 'Sent', latencyMs: 0 })
       const [answer] = responseItems(await line.request(requestMessage([{ operation, payload }], { version })))
       if (answer?.status === ResultStatus.Success) return count(title, 'success')
       count(title, 'failed')

@@ -5,6 +5,8 @@ import { type Address, formatAddress } from '../config/value-types.ts'
 import type { Change } from '../ops/batch-runner.ts'
 import type { Peer } from '../ops/engine.ts'
 import type { Item } from '../ttlv/item.ts'
+import type { Audit } from './audit.ts'
+import { auditLine } from './audit-record.ts'
 import type { ServerCredential } from './listener.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -18,6 +20,7 @@ export interface NotifierOptions {
   readonly identify: (certificate: Buffer) => Promise<Peer | undefined>
   /** Of objects, in seconds. */
   readonly leaseTime: number
+  readonly audit: Audit
   readonly metrics: Metrics
   readonly log: Logger
   /** Milliseconds since 1970. */
@@ -30,9 +33,7 @@ export interface NotifierOptions {
 type Settings = Config['notifications'][number]
 
 /** A connection that a client turned round, see Set Endpoint Role. */
-export interface TurnedLine extends Pick<Line, 'request' | 'ended' | 'closed' | 'close'> {
-  /** The client as it is known now; nothing if it may no longer be here. */
-  peer(): Promise<Peer | undefined>
+export interface TurnedLine extends Line {
   /** Answer requests again. */
   turnBack(): void
 }
@@ -96,22 +97,9 @@ export class Notifier {
     if (settings === undefined) return line.close()
     const target = this.#target(settings)
     const { log } = this.#options
-    const may: Line['may'] = async operation => {
-      const now = await line.peer()
-      if (now === undefined) throw new Error('the client may no longer be here')
-      return now.may(operation)
-    }
     try {
-      const own: Line = {
-        request: item => line.request(item),
-        close: () => line.close(),
-        ended: line.ended,
-        get closed() {
-          return line.closed
-        },
-        may,
-      }
-      if ((await target.serve(own, 'leave')) === 'useless') await target.giveBack(own).then(() => line.turnBack())
+      if ((await target.serve(line, 'leave')) === 'ended') line.close()
+      else await target.giveBack(line).then(() => line.turnBack())
     } catch (err) {
       log.warn({ target: nameOf(settings), err }, 'a connection that a client turned round broke')
       line.close()
@@ -132,12 +120,13 @@ export class Notifier {
   }
 
   #target(settings: Settings): NotificationTarget {
-    const { leaseTime, log, now, retryMs = 500, retryMostMs = 30_000, queued = 1000 } = this.#options
+    const { leaseTime, audit, log, now, retryMs = 500, retryMostMs = 30_000, queued = 1000 } = this.#options
     const { version, put, notify } = settings
     const name = nameOf(settings)
     const target = new NotificationTarget({
       ...{ name, put, notify, leaseTime, queued, retryMs, retryMostMs, log, now },
       version: Math.round(Number(version) * 10),
+      audit: (subject, entry) => audit.write(auditLine(new Date(now()).toISOString(), subject, entry)),
       count: (operation, status) => this.#counter.inc({ target: name, operation, status }),
     })
     this.#targets.set(target, settings)
@@ -145,7 +134,7 @@ export class Notifier {
   }
 
   /** @throws ClientError, also when the other side is no client that the settings mean */
-  async #connect(settings: Settings, { host, port }: Address): Promise<Line> {
+  async #connect(settings: Settings, address: Address): Promise<Line> {
     const { credential, identify } = this.#options
     const { certificate, key } = credential()
     let shown: Buffer | undefined
@@ -156,7 +145,7 @@ export class Notifier {
       return peer
     }
     const client = await KmipClient.connect({
-      ...{ host, port, cert: certificate, key, responseTimeoutMs: 10_000, maxResponseBytes: 1 << 20 },
+      ...{ ...address, cert: certificate, key, responseTimeoutMs: 10_000, maxResponseBytes: 1 << 20 },
       verify: async der => {
         shown = der
         await check()
@@ -164,7 +153,9 @@ export class Notifier {
     })
     return {
       request: (message: Item) => client.request(message),
-      may: async operation => (await check()).may(operation),
+      peer: check,
+      address: formatAddress(address),
+      id: 0,
       ended: client.ended,
       get closed() {
         return client.closed

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { KmipClient } from '../../src/client/client.ts'
@@ -36,9 +37,10 @@ async function start(t: Test, { listener = { scope: 'app', role: 'all' }, entry,
   const theirs = await scopes.generateCredential(listener.scope, listener.role, { format: 'pem' })
   const ca = own.ca_chain.join('\n')
   const endpoint = await Endpoint.listen({ host: '127.0.0.1', port: 0, cert: theirs.certificate, key: theirs.private_key!, ca }, Date.now)
+  const dir = t.testdir({})
   const at = address ? `, address: '127.0.0.1:${endpoint.port}'` : ''
   const text = `store: { kind: memory }\nmetrics: { listen: '127.0.0.1:0' }\nnotifications: [{ scope: app, put: true${at}, ${entry} }]`
-  const config = parseConfig(text, join(t.testdir({}), 'kmipd.yaml'), { env: {}, readFile: () => '' })
+  const config = parseConfig(text, join(dir, 'kmipd.yaml'), { env: {}, readFile: () => '' })
   const logged: string[] = []
   const log = createLog({ pretty: false, destination: { write: line => logged.push(line) } })
   const daemon = await Daemon.start({ config, data: { records, scopes }, log, version: '0.0.0', kmip: [{ host: '127.0.0.1', port: 0 }] })
@@ -52,7 +54,8 @@ async function start(t: Test, { listener = { scope: 'app', role: 'all' }, entry,
     await records.close()
   })
   const metrics = async () => (await fetch(`http://${daemon.addresses.metrics}/metrics`)).text()
-  return { daemon, scopes, theirs, endpoint, client, connect, logged, metrics }
+  const audit = () => readFileSync(join(dir, 'audit.log'), 'utf8')
+  return { daemon, scopes, theirs, audit, endpoint, client, connect, logged, metrics }
 }
 
 async function ask(client: KmipClient, operation: keyof typeof Operation, payload: readonly Item[], version: number) {
@@ -102,7 +105,7 @@ const namesIn = (payload: Item): string[] =>
     : []
 
 t.test('Put and Notify in the order of the commits, as 1.4 writes them', async t => {
-  const { endpoint, client, metrics } = await start(t, { entry: 'version: "1.4"' })
+  const { endpoint, client, metrics, audit } = await start(t, { entry: 'version: "1.4"' })
   endpoint.watch(14)
   const id = await create(client)
   const put = await took(endpoint)
@@ -137,6 +140,7 @@ t.test('Put and Notify in the order of the commits, as 1.4 writes them', async t
 
   await ask(client, 'Destroy', [id], 14)
   t.match((await took(endpoint)).names.sort(), ['Last Change Date', 'State'])
+  t.match(audit(), new RegExp(`"scopeName":"app","role":"all",.*"operation":"Put","object":"${id.value}","status":"Sent"`))
   t.match(await metrics(), /kmipd_notifications_total\{target="app@127\.0\.0\.1:\d+ 1\.4",operation="Put",status="success"\} 2/)
 })
 
