@@ -42,8 +42,11 @@ export const sameItem = (a: Item, b: Item): boolean =>
 /** The attributes of one object, in the order in which they were set. */
 export class AttributeSet {
   #instances: Instance[]
-  constructor(instances: readonly Instance[] = []) {
+  /** Index that the next instance gets, where it is more than those that stand would tell. */
+  readonly #next: Map<AttributeKey, number>
+  constructor(instances: readonly Instance[] = [], next: ReadonlyMap<AttributeKey, number> = new Map()) {
     this.#instances = [...instances]
+    this.#next = new Map(next)
   }
 
   /** From the items of an Attributes structure, index marks included. */
@@ -52,9 +55,10 @@ export class AttributeSet {
     if (attributes?.type !== TYPE.Structure) return set
     let mark: number | undefined
     for (const item of attributes.value) {
+      const key = keyOf(item)
       if (item.tag === TAG.AttributeIndex && item.type === TYPE.Integer) mark = item.value
+      else if (item.tag === TAG.AttributeReference) set.#next.set(key, mark ?? 0)
       else {
-        const key = keyOf(item)
         set.#instances.push({ key, index: mark ?? set.#nextIndex(key), item })
         mark = undefined
       }
@@ -63,7 +67,7 @@ export class AttributeSet {
   }
 
   copy(): AttributeSet {
-    return new AttributeSet(this.#instances)
+    return new AttributeSet(this.#instances, this.#next)
   }
 
   [Symbol.iterator](): IterableIterator<Instance> {
@@ -128,13 +132,16 @@ export class AttributeSet {
     return replaced
   }
 
+  /** Remove one instance, or all with this key. */
   remove(key: AttributeKey, instance?: Instance): void {
+    if (this.has(key)) this.#next.set(key, this.#nextIndex(key))
     this.#instances = this.#instances.filter(one => (instance ? one !== instance : one.key !== key))
   }
 
-  // Spec: KMIP 1.4 section 2.1.1: an index once given is not given to another instance while later ones stand; the first one is 0.
+  // Spec: KMIP 1.4 section 2.1.1: the first index is 0, and one that was given is never given again; single-valued attributes have no other.
   #nextIndex(key: AttributeKey): number {
-    let next = 0
+    if (typeof key === 'number' && attributeOfTag(key)?.multi === false) return 0
+    let next = this.#next.get(key) ?? 0
     for (const instance of this.#instances) if (instance.key === key && instance.index >= next) next = instance.index + 1
     return next
   }
@@ -149,7 +156,9 @@ export class AttributeSet {
     return structure(TAG.Attributes, items)
   }
 
+  /** What the store keeps: the indexes that were given before stand behind, with a reference to their attribute. */
   toItem(): Structure {
-    return AttributeSet.toItem(this.#instances)
+    const given = [...this.#next].flatMap(([key, next]) => [indexMark(next), referenceOf(key)])
+    return structure(TAG.Attributes, [...AttributeSet.toItem(this.#instances).value, ...given])
   }
 }

@@ -22,10 +22,13 @@ export interface Job {
 export class Jobs {
   readonly #jobs = new Map<string, Job>()
   readonly #limit: number
+  readonly #share: number
   readonly #lifeSeconds: bigint
 
-  constructor(limit = 10_000, lifeSeconds = 3600n) {
+  /** At most `limit` at once, and `share` of them for one client. */
+  constructor({ limit = 10_000, share = 1_000, lifeSeconds = 3600n } = {}) {
     this.#limit = limit
+    this.#share = share
     this.#lifeSeconds = lifeSeconds
   }
 
@@ -35,7 +38,7 @@ export class Jobs {
       if (submitted + this.#lifeSeconds > job.submitted) break
       this.#jobs.delete(key)
     }
-    if (this.#jobs.size >= this.#limit)
+    if (this.#jobs.size >= this.#limit || this.of(job.owner).length >= this.#share)
       throw new KmipError('ServerLimitExceeded', 'too many asynchronous operations are outstanding; poll for some')
     const submitted: Job = { ...job, stage: 'submitted', outcome: undefined }
     this.#jobs.set(job.correlation.toString('hex'), submitted)

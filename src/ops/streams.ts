@@ -22,10 +22,13 @@ export class Streams {
   readonly #held = new Map<string, Held>()
   readonly #done = new WeakMap<object, Promise<unknown>>()
   readonly #limit: number
+  readonly #share: number
   readonly #lifeSeconds: bigint
 
-  constructor(limit = 10_000, lifeSeconds = 300n) {
+  /** At most `limit` at once, and `share` of them for one client. */
+  constructor({ limit = 10_000, share = 1_000, lifeSeconds = 300n } = {}) {
     this.#limit = limit
+    this.#share = share
     this.#lifeSeconds = lifeSeconds
   }
 
@@ -42,7 +45,10 @@ export class Streams {
   /** @throws KmipError Server Limit Exceeded: too many are open */
   open(correlation: Buffer, owner: string, stream: Stream, now: bigint): void {
     this.#expire(now)
-    if (this.#held.size >= this.#limit) throw new KmipError('ServerLimitExceeded', 'too many operations in parts are open; finish some')
+    let own = 0
+    for (const held of this.#held.values()) if (held.owner === owner) own++
+    if (this.#held.size >= this.#limit || own >= this.#share)
+      throw new KmipError('ServerLimitExceeded', 'too many operations in parts are open; finish some')
     this.#held.set(correlation.toString('hex'), { ...stream, owner, expires: now + this.#lifeSeconds })
   }
 

@@ -132,6 +132,9 @@ t.test('trap 65: an index stays with its value', async t => {
   t.same(added, [indexed(name('d'), 3)], 'the answer tells the new index')
   await c.ok('ModifyAttribute', uid(id), indexed(name('e'), 2))
   t.same(await names(), [indexed(name('e'), 2), indexed(name('d'), 3)])
+  await c.ok('DeleteAttribute', uid(id), named('Name'), integer(TAG.AttributeIndex, 3))
+  await c.ok('AddAttribute', uid(id), custom('Name', name('f')))
+  t.same(await names(), [indexed(name('e'), 2), indexed(name('f'), 4)], 'not even the highest is given again')
 })
 
 t.test('trap 66: an index that is not there', async t => {
