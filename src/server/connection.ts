@@ -7,6 +7,7 @@ import type { Limits } from './limits.ts'
 import type { Logger } from './log.ts'
 import type { Metrics, Refusal } from './metrics.ts'
 import type { Outbox, Recipient } from './outbox.ts'
+import type { WriteLane } from './write-lane.ts'
 
 /** What all connections of a listener share. */
 export interface ConnectionContext {
@@ -14,6 +15,7 @@ export interface ConnectionContext {
   readonly identities: Identities
   readonly limits: Limits
   readonly outbox: Outbox
+  readonly lane: WriteLane
   readonly metrics: Metrics
   readonly log: Logger
   /** Milliseconds since 1970, as fine as the listener's tick: connections need no finer clock. */

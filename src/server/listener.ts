@@ -10,6 +10,7 @@ import type { Logger } from './log.ts'
 import type { Metrics, Refusal } from './metrics.ts'
 import { Outbox } from './outbox.ts'
 import { Session } from './session.ts'
+import { WriteLane } from './write-lane.ts'
 
 /** What the listener shows to clients, and whom it trusts; all in PEM. */
 export interface ServerCredential {
@@ -65,7 +66,7 @@ export class Listener {
     const { limits, metrics, now } = options
     this.#options = options
     this.outbox = new Outbox(options)
-    this.#context = { ...options, outbox: this.outbox, nowMs: now() }
+    this.#context = { ...options, outbox: this.outbox, lane: new WriteLane(), nowMs: now() }
     this.#seenVersion = options.identities.version()
     this.#server = createServer({
       ...secureOptions(options, this.#ticketKeys),

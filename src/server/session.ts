@@ -108,6 +108,12 @@ export class Session extends Connection {
     }
     this.#busy = true
     this.deadlineMs = Number.POSITIVE_INFINITY
+    if (this.context.lane.mayBegin(message)) this.#begin(message)
+    else this.context.lane.wait(() => this.#begin(message))
+  }
+
+  #begin(message: Buffer): void {
+    if (this.closed) return
     if (this.isCurrent) this.#answer(message)
     else void this.#answerRechecked(message)
   }
