@@ -132,7 +132,10 @@ async function conformancePage() {
     return `| ${[name, ...versions.map(cell)].join(' | ')} |`
   })
   const slips = DEFECTS.map(({ cases, reason, contradictsSpecification }) => {
-    const names = cases.source.replace(/^\^|\$$/g, '').replaceAll('\\d', 'n').replaceAll('|', '\\|')
+    const names = cases.source
+      .replace(/^\^|\$$/g, '')
+      .replaceAll('\\d', 'n')
+      .replaceAll('|', '\\|')
     return `| \`${names}\` | ${reason.replaceAll('|', '\\|')}${contradictsSpecification ? ' **Not passed.**' : ''} |`
   })
   const lines = [
