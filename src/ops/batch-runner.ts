@@ -11,7 +11,7 @@ import { MessageError, read, type Version, write } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
 import { authenticate, hasRight } from './authentication.ts'
 import { type Asking, Batch, Context, type Environment } from './context.ts'
-import type { AuditEntry, Peer } from './engine.ts'
+import type { AuditEntry, Channel, Peer } from './engine.ts'
 import { isFailure, type Request, type RequestItem, type ResponseItem, responseItem, responseMessage } from './message.ts'
 import type { Operation } from './operation.ts'
 import { remember, resolveReferences } from './references.ts'
@@ -59,12 +59,13 @@ export class BatchRunner {
   async run(
     request: Request,
     peer: Peer,
+    channel?: Channel,
   ): Promise<{ items: Structure[]; entries: AuditEntry[]; serverHashedPassword?: Buffer | undefined }> {
     const option = request.header.batchErrorContinuationOption ?? BatchErrorContinuationOption.Stop
     const undo = option === BatchErrorContinuationOption.Undo && request.items.length > 1
     const critical = request.items.find(hasCriticalExtension)
     if (critical) return this.#reject(critical, request.version)
-    const asking = await this.#identify(request, peer)
+    const asking: Asking = { ...(await this.#identify(request, peer)), channel }
     const { serverHashedPassword } = asking.inner
     const budget = new Budget(request, this.#environment.now(), serverHashedPassword)
     const outcomes = undo

@@ -6,7 +6,7 @@ import type { Item } from '../ttlv/item.ts'
 import type { Version } from '../ttlv/spec.ts'
 import { type Account, hasRight, type Inner } from './authentication.ts'
 import type { Certifier } from './certifier.ts'
-import type { Peer } from './engine.ts'
+import type { Channel, Peer } from './engine.ts'
 import type { GroupMembers } from './group-members.ts'
 import type { HashedPasswords } from './hashed-passwords.ts'
 import type { Jobs } from './jobs.ts'
@@ -77,6 +77,8 @@ export class Batch {
 export interface Asking {
   readonly peer: Peer
   readonly inner: Inner
+  /** The connection, where its roles can change. */
+  readonly channel?: Channel | undefined
   /** Why nothing of the request is done: its credentials are wrong. */
   readonly refused?: KmipError
 }
@@ -85,6 +87,7 @@ export interface Asking {
 export class Context {
   readonly unit: UnitOfWork
   readonly peer: Peer
+  readonly channel: Channel | undefined
   readonly batch: Batch
   readonly environment: Environment
   readonly rules: Rules
@@ -100,6 +103,7 @@ export class Context {
   constructor(environment: Environment, asking: Asking, batch: Batch, unit: UnitOfWork, version: Version, item: Context['item']) {
     this.environment = environment
     this.peer = asking.peer
+    this.channel = asking.channel
     this.inner = asking.inner
     this.item = item
     this.batch = batch

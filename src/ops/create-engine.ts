@@ -8,7 +8,7 @@ import { MessageError } from '../ttlv/spec.ts'
 import { BatchRunner, type Change } from './batch-runner.ts'
 import { Certifier } from './certifier.ts'
 import type { Environment, Settings } from './context.ts'
-import type { AuditEntry, Engine, Peer, Reply } from './engine.ts'
+import type { AuditEntry, Channel, Engine, Peer, Reply } from './engine.ts'
 import { GroupMembers } from './group-members.ts'
 import { HashedPasswords } from './hashed-passwords.ts'
 import { OPERATIONS } from './index.ts'
@@ -74,14 +74,14 @@ export function createEngine(options: EngineOptions): Engine {
   }
   const runner = new BatchRunner(environment, records, new ObjectCache(records), options.onChange)
   return {
-    async answer(bytes, peer) {
+    async answer(bytes, peer, channel) {
       const started = performance.now()
       try {
         const message = decoded(bytes)
         const { message: response, entries } =
           message instanceof TtlvError
             ? refuse(new KmipError('CodecError', message.message), versionInBytes(bytes), environment, started)
-            : await reply(message, peer, environment, runner, started)
+            : await reply(message, peer, environment, runner, started, channel)
         return { bytes: encode(response), close: false, entries }
       } catch (cause) {
         const { message, entries } = failure(cause, environment, started)
@@ -112,7 +112,14 @@ function decoded(bytes: Buffer): Item | TtlvError {
 const failure = (cause: unknown, environment: Environment, started: number): Reply =>
   refuse(new KmipError('GeneralFailure', 'internal error; the server’s log says more', { cause }), undefined, environment, started)
 
-async function reply(message: Item, peer: Peer, environment: Environment, runner: BatchRunner, started: number): Promise<Reply> {
+async function reply(
+  message: Item,
+  peer: Peer,
+  environment: Environment,
+  runner: BatchRunner,
+  started: number,
+  channel?: Channel,
+): Promise<Reply> {
   const asked = versionOf(message)
   if (!asked) return refuse(new KmipError('InvalidMessage', 'the message has no protocol version'), undefined, environment, started)
   if (!versionsSpoken(environment.settings.experimental).some(([major, minor]) => major === asked.major && minor === asked.minor)) {
@@ -130,7 +137,7 @@ async function reply(message: Item, peer: Peer, environment: Environment, runner
     const text = `a batch may hold ${environment.settings.maxBatch} items; this one has ${request.items.length}`
     return refuse(new KmipError('ServerLimitExceeded', text, { v1: 'InvalidMessage' }), asked, environment, started)
   }
-  const { items, entries, serverHashedPassword } = await runner.run(request, peer)
+  const { items, entries, serverHashedPassword } = await runner.run(request, peer, channel)
   return { message: respond(request, items, environment, serverHashedPassword), entries }
 }
 

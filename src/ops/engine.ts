@@ -42,10 +42,19 @@ export interface Reply {
   readonly entries: readonly AuditEntry[]
 }
 
+/** The connection that a message came on, as far as an operation may change it. */
+export interface Channel {
+  /** Let the server be the client on it once the answer has left. @returns false where that is not to be */
+  turn(): boolean
+}
+
 /** Answers KMIP messages. It never rejects: what goes wrong is in the answer. */
 export interface Engine {
-  /** @param request one whole message in TTLV */
-  answer(request: Buffer, peer: Peer): Promise<Answer>
+  /**
+   * @param request one whole message in TTLV
+   * @param channel absent: the roles on it are fixed
+   */
+  answer(request: Buffer, peer: Peer, channel?: Channel): Promise<Answer>
   /** The same for a message that came in another encoding and is decoded already. Sizes inside it count TTLV all the same. */
   answerItem(message: Item, peer: Peer): Promise<Reply>
   /**

@@ -22,7 +22,7 @@ import { reKey, reKeyKeyPair } from './rekey.ts'
 import { adjustAttribute, setAttribute } from './set-attribute.ts'
 import { sign, signatureVerify } from './sign.ts'
 import { createSplitKey, joinSplitKey } from './split-key.ts'
-import { interop, log, ping } from './talk.ts'
+import { interop, log, ping, setEndpointRole } from './talk.ts'
 import { check, getUsageAllocation, obtainLease } from './usage.ts'
 import { createCredential, createGroup, createUser } from './users.ts'
 
@@ -76,6 +76,7 @@ export const OPERATIONS: readonly Operation[] = [
   log,
   ping,
   interop,
+  setEndpointRole,
   certify,
   reCertify,
   validate,

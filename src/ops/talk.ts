@@ -1,9 +1,10 @@
 import { KmipError } from '../objects/errors.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
+import { SetEndpointRole } from '../ttlv/payloads/notifications.ts'
 import { InteropRequest, LogRequest, Nothing } from '../ttlv/payloads/sessions.ts'
 import { operation } from './operation.ts'
 
-const { Operation } = ENUM
+const { EndpointRole, Operation } = ENUM
 const MAX_MESSAGE = 1024
 
 /** Log: a message of the client's for the server's log, without control characters. Spec: KMIP 2.1 section 6.1.29 */
@@ -48,5 +49,25 @@ export const interop = operation({
     if (!context.settings.interop) throw new KmipError('OperationNotSupported', 'Interop is for conformance tests, and off on this server')
     context.remark = `interop ${request.interopIdentifier ?? ''}`.replace(/\p{Cc}/gu, ' ').slice(0, MAX_MESSAGE)
     return {}
+  },
+})
+
+/**
+ * Set Endpoint Role: which role the server has on the connection after its answer. As the client it tells what changes, by Put and Notify,
+ * so it becomes one only where that is configured. Spec: KMIP 2.1 section 6.1.54
+ */
+export const setEndpointRole = operation({
+  code: Operation.SetEndpointRole,
+  name: 'SetEndpointRole',
+  since: 20,
+  immediate: true,
+  request: SetEndpointRole,
+  response: SetEndpointRole,
+  async run({ endpointRole }, context) {
+    if (endpointRole !== EndpointRole.Client && endpointRole !== EndpointRole.Server)
+      throw new KmipError('InvalidField', 'Endpoint Role is Client or Server')
+    if (endpointRole === EndpointRole.Client && context.channel?.turn() !== true)
+      throw new KmipError('FeatureNotSupported', 'the server has nothing to tell this client on this connection')
+    return { endpointRole }
   },
 })

@@ -6,8 +6,16 @@ import { type Identities, type Identity, versionOf } from './identities.ts'
 import type { Limits } from './limits.ts'
 import type { Logger } from './log.ts'
 import type { Metrics, Refusal } from './metrics.ts'
+import type { TurnedLine } from './notifier.ts'
 import type { Outbox, Recipient } from './outbox.ts'
 import type { WriteLane } from './write-lane.ts'
+
+/** Takes connections whose roles a client swapped. */
+export interface Turned {
+  /** Whether a client may swap them. */
+  takes(peer: Peer): boolean
+  serve(line: TurnedLine, peer: Peer): Promise<void>
+}
 
 /** What all connections of a listener share. */
 export interface ConnectionContext {
@@ -18,6 +26,8 @@ export interface ConnectionContext {
   readonly lane: WriteLane
   readonly metrics: Metrics
   readonly log: Logger
+  /** Absent: the roles on a connection never change. */
+  readonly turned?: Turned | undefined
   /** Milliseconds since 1970, as fine as the listener's tick: connections need no finer clock. */
   nowMs: number
 }

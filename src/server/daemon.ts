@@ -144,6 +144,7 @@ export class Daemon {
       limits: limitsOf(config),
       engine,
       identities,
+      turned: this.#notifier,
       audit: this.#audit,
       metrics,
       log,

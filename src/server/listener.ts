@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls'
 import type { Engine } from '../ops/engine.ts'
 import type { Audit } from './audit.ts'
-import type { Connection, ConnectionContext, OpenConnection } from './connection.ts'
+import type { Connection, ConnectionContext, OpenConnection, Turned } from './connection.ts'
 import { type Identities, Identity, versionOf } from './identities.ts'
 import type { Limits } from './limits.ts'
 import type { Logger } from './log.ts'
@@ -35,6 +35,8 @@ export interface ListenerOptions {
   readonly log: Logger
   /** Milliseconds since 1970. */
   readonly now: () => number
+  /** Absent: the roles on a connection never change. */
+  readonly turned?: Turned | undefined
   /** What is spoken; unless told TTLV messages one after another. */
   readonly open?: OpenConnection
 }

@@ -1,17 +1,20 @@
 import type { TLSSocket } from 'node:tls'
-import type { Answer } from '../ops/engine.ts'
+import type { Answer, Channel } from '../ops/engine.ts'
 import { Connection, type ConnectionContext } from './connection.ts'
 import { Framer, FramingError } from './framer.ts'
 import type { Identity } from './identities.ts'
+import { TurnedConnection } from './turned-connection.ts'
 
 /** Answers that may wait to be sent to one client before its next message is begun. */
 const MAX_OWED = 16
+/** Time that a client has to answer what the server asks it. */
+const ANSWER_MS = 10_000
 
 /**
  * A connection that carries TTLV messages one after another. They are answered in order, one at a time; reading pauses while the client
  * sends faster than it reads.
  */
-export class Session extends Connection {
+export class Session extends Connection implements Channel {
   deadlineMs: number
   readonly #framer: Framer
   #busy = true
@@ -25,6 +28,9 @@ export class Session extends Connection {
   #ended = false
   /** Nothing more shall be begun: close when what is in flight is answered. */
   #ending = false
+  /** The client asked to swap the roles; they are once the answer has left. */
+  #turning = false
+  #turned: TurnedConnection | undefined
 
   constructor(id: number, socket: TLSSocket, identity: Identity, context: ConnectionContext) {
     super(id, socket, identity, context)
@@ -32,6 +38,12 @@ export class Session extends Connection {
     this.deadlineMs = context.nowMs + context.limits.idleMs
     socket.on('data', this.#onData)
     socket.on('end', this.#onEnd)
+  }
+
+  /** Said by the operation that is being done. */
+  turn(): boolean {
+    if (this.peer !== undefined && this.context.turned?.takes(this.peer)) this.#turning = true
+    return this.#turning
   }
 
   protected begin(): void {
@@ -63,6 +75,10 @@ export class Session extends Connection {
     this.context.metrics.receivedBytes += chunk.length
     if (this.#ending) return
     this.context.identities.arrived?.()
+    if (this.#turned !== undefined) {
+      this.#turned.receive(chunk)
+      return
+    }
     this.#framer.push(chunk)
     if (!this.#busy) this.#pump()
     if (this.#framer.buffered > this.context.limits.queuedBytes && (this.#busy || this.#owed >= MAX_OWED)) this.#pause()
@@ -70,12 +86,13 @@ export class Session extends Connection {
 
   readonly #onEnd = (): void => {
     this.#ended = true
+    if (this.#turned !== undefined) this.close()
     if (!this.#busy) this.#pump()
   }
 
   /** Begin the next message, if there is one and the connection may. */
   #pump(): void {
-    if (this.closed || this.#owed >= MAX_OWED) return
+    if (this.closed || this.#turning || this.#owed >= MAX_OWED) return
     if (this.#ending) {
       if (this.#owed === 0) this.close()
       return
@@ -120,17 +137,19 @@ export class Session extends Connection {
 
   #answer(message: Buffer): void {
     const peer = this.knownPeer()
-    if (peer !== undefined) this.context.engine.answer(message, peer).then(this.#onAnswer, this.onFailure)
+    if (peer !== undefined) this.context.engine.answer(message, peer, this).then(this.#onAnswer, this.onFailure)
   }
 
   async #answerRechecked(message: Buffer): Promise<void> {
     const peer = await this.recheckedPeer()
-    if (peer !== undefined) this.context.engine.answer(message, peer).then(this.#onAnswer, this.onFailure)
+    if (peer !== undefined) this.context.engine.answer(message, peer, this).then(this.#onAnswer, this.onFailure)
   }
 
   readonly #onAnswer = (answer: Answer): void => {
     const { outbox, nowMs, limits } = this.context
     this.#busy = false
+    if (this.#turning && !answer.entries.some(({ operation, status }) => operation === 'SetEndpointRole' && status === 'Success'))
+      this.#turning = false
     this.#owed++
     this.deadlineMs = nowMs + limits.idleMs
     outbox.add(this, answer)
@@ -162,9 +181,51 @@ export class Session extends Connection {
     this.#writing = false
     if (error || this.closed) return
     this.#owed--
+    if (this.#turning && this.#turned === undefined && this.#owed === 0 && !this.#busy) {
+      this.#turnRound()
+      return
+    }
     const next = this.#unsent.shift()
     if (next !== undefined) this.#send(next)
     if (!this.#busy && (this.#ending || this.#ended || this.#framer.buffered > 0)) this.#pump()
+  }
+
+  /** From here on the server asks and the client answers. What the client sent behind its request is no answer to anything. */
+  #turnRound(): void {
+    const { peer, context } = this
+    if (this.#ending || this.#ended || peer === undefined || context.turned === undefined) {
+      this.close()
+      return
+    }
+    if (this.#framer.buffered > 0) {
+      this.refuse('not_kmip', 'a client sent more behind the request that swapped the roles')
+      return
+    }
+    this.deadlineMs = Number.POSITIVE_INFINITY
+    this.socket.setKeepAlive(true, 60_000)
+    this.#turned = new TurnedConnection({
+      ...{ id: this.id, address: this.address },
+      send: bytes => {
+        context.metrics.sentBytes += bytes.length
+        this.deadlineMs = context.nowMs + ANSWER_MS
+        this.socket.write(bytes)
+      },
+      answered: () => {
+        this.deadlineMs = Number.POSITIVE_INFINITY
+      },
+      peer: () => this.recheckedPeer(),
+      close: problem => (problem === undefined ? this.close() : this.refuse('not_kmip', problem)),
+      turnBack: rest => {
+        this.#turned = undefined
+        this.#turning = false
+        this.deadlineMs = context.nowMs + context.limits.idleMs
+        if (rest.length > 0) this.#framer.push(rest)
+        this.#pump()
+      },
+    })
+    const line = this.#turned
+    this.socket.once('close', () => line.end())
+    void context.turned.serve(line, peer)
   }
 
   /** Say goodbye to the client (close_notify) and wait a little for its own. */
@@ -172,6 +233,7 @@ export class Session extends Connection {
     if (this.closed) return
     this.closed = true
     this.#unsent = []
+    this.#turned?.end()
     this.deadlineMs = this.context.nowMs + this.context.limits.lingerMs
     this.socket.end()
     this.#resume()

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import t from 'tap'
 import { KmipClient } from '../../src/client/client.ts'
+import { Framer } from '../../src/client/framer.ts'
 import { payloadOf, requestMessage, responseItems } from '../../src/client/message.ts'
 import { parseConfig } from '../../src/config/parse.ts'
 import { type Asked, Endpoint } from '../../src/conformance/endpoint.ts'
@@ -11,6 +13,7 @@ import { openRecords } from '../../src/seal/sealed-records.ts'
 import { Daemon } from '../../src/server/daemon.ts'
 import { createLog } from '../../src/server/log.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
+import { decode, encode } from '../../src/ttlv/binary.ts'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
 import { boolean, child, enumeration, enumName, type Item, integer, structure, TYPE, text } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
@@ -18,6 +21,13 @@ import { TAG } from '../../src/ttlv/tags.ts'
 const { Operation, ObjectType, CryptographicAlgorithm } = ENUM
 type Test = Pick<typeof t, 'testdir' | 'teardown'>
 
+interface Place {
+  readonly host: string
+  readonly port: number
+  readonly ca: string
+  readonly cert: string
+  readonly key: string
+}
 interface Setting {
   readonly listener?: { readonly scope: string; readonly role: string }
   readonly entry: string
@@ -45,8 +55,8 @@ async function start(t: Test, { listener = { scope: 'app', role: 'all' }, entry,
   const log = createLog({ pretty: false, destination: { write: line => logged.push(line) } })
   const daemon = await Daemon.start({ config, data: { records, scopes }, log, version: '0.0.0', kmip: [{ host: '127.0.0.1', port: 0 }] })
   const [host, port] = daemon.addresses.kmip.split(':') as [string, string]
-  const connect = () => KmipClient.connect({ host, port: Number(port), ca, cert: own.certificate, key: own.private_key! })
-  const client = await connect()
+  const place = { host, port: Number(port), ca, cert: own.certificate, key: own.private_key! }
+  const client = await KmipClient.connect(place)
   t.teardown(async () => {
     client.close()
     endpoint.close()
@@ -55,7 +65,7 @@ async function start(t: Test, { listener = { scope: 'app', role: 'all' }, entry,
   })
   const metrics = async () => (await fetch(`http://${daemon.addresses.metrics}/metrics`)).text()
   const audit = () => readFileSync(join(dir, 'audit.log'), 'utf8')
-  return { daemon, scopes, theirs, audit, endpoint, client, connect, logged, metrics }
+  return { daemon, scopes, theirs, audit, endpoint, client, place, logged, metrics }
 }
 
 async function ask(client: KmipClient, operation: keyof typeof Operation, payload: readonly Item[], version: number) {
@@ -220,4 +230,103 @@ t.test('whose credential is revoked is told nothing more', async t => {
   await create(client, 10)
   t.equal(await endpoint.next(300), undefined)
   t.ok(logged.some(line => line.includes('none of a credential that stands')))
+})
+
+/** A client that may have its connection swapped: what it gets is read, message by message, whoever asks. */
+async function rawClient(t: Test, { host, port, ca, cert, key }: Place) {
+  const socket = connectTls({ host, port, ca, cert, key })
+  const framer = new Framer(1 << 20)
+  const arrived: Item[] = []
+  let wake: (() => void) | undefined
+  let closed = false
+  socket.on('data', chunk => {
+    arrived.push(...framer.push(chunk).map(decode))
+    wake?.()
+  })
+  socket.on('error', () => {})
+  socket.on('close', () => {
+    closed = true
+    wake?.()
+  })
+  socket.on('end', () => socket.end())
+  t.teardown(() => void socket.destroy())
+  await new Promise<void>(resolve => socket.once('secureConnect', () => resolve()))
+  return {
+    send: (...messages: readonly Item[]) => void socket.write(Buffer.concat(messages.map(encode))),
+    /** The next message, or nothing when the connection was closed. */
+    async next(): Promise<Item | undefined> {
+      while (arrived.length === 0 && !closed)
+        await new Promise<void>(resolve => {
+          wake = resolve
+        })
+      return arrived.shift()
+    },
+  }
+}
+const operationOf = (message: Item | undefined): string =>
+  enumName('Operation', Number(message && child(child(message, TAG.BatchItem)!, TAG.Operation)?.value))
+const roleRequest = (role: number) =>
+  requestMessage([{ operation: 'SetEndpointRole', payload: [enumeration(TAG.EndpointRole, role)] }], { version: 21 })
+const queryRequest = requestMessage([{ operation: 'Query', payload: [enumeration(TAG.QueryFunction, 1)] }], { version: 21 })
+const { Client, Server } = ENUM.EndpointRole
+
+t.test('a client that swaps the roles is told over the same connection', async t => {
+  const { endpoint, client, place } = await start(t, { entry: 'version: "2.1"', address: false })
+  const turned = await rawClient(t, place)
+  turned.send(roleRequest(Server))
+  t.equal(responseItems((await turned.next())!)[0]!.payload?.value[0]?.value, Server, 'the server stays what it is')
+  turned.send(roleRequest(Client))
+  t.equal(responseItems((await turned.next())!)[0]!.payload?.value[0]?.value, Client)
+  for (const operation of ['DiscoverVersions', 'Query']) {
+    const asked = (await turned.next())!
+    t.equal(operationOf(asked), operation)
+    turned.send(endpoint.usualAnswer(asked))
+  }
+  const id = await create(client, 21)
+  const put = (await turned.next())!
+  t.equal(operationOf(put), 'Put')
+  await ask(client, 'Activate', [id], 21)
+  turned.send(endpoint.usualAnswer(put))
+  t.equal(operationOf(await turned.next()), 'Notify')
+  turned.send(queryRequest)
+  t.equal(await turned.next(), undefined, 'a request is no answer')
+})
+
+t.test('a client that takes neither Put nor Notify is the client again', async t => {
+  const { endpoint, place } = await start(t, { entry: 'version: "2.1"', address: false })
+  const turned = await rawClient(t, place)
+  turned.send(roleRequest(Client))
+  await turned.next()
+  const versions = (await turned.next())!
+  turned.send(endpoint.usualAnswer(versions))
+  const query = (await turned.next())!
+  t.equal(operationOf(query), 'Query')
+  const answer = endpoint.usualAnswer(query)
+  const strip = (item: Item): Item =>
+    item.type === TYPE.Structure
+      ? { ...item, value: item.value.filter(one => one.tag !== TAG.Operation || one.value === Operation.Query).map(strip) }
+      : item
+  turned.send(strip(answer))
+  const back = (await turned.next())!
+  t.equal(operationOf(back), 'SetEndpointRole')
+  turned.send(endpoint.usualAnswer(back), queryRequest)
+  t.equal(responseItems((await turned.next())!)[0]!.status, ENUM.ResultStatus.Success)
+})
+
+t.test('requests behind the one that swaps the roles are not done', async t => {
+  const { place, audit } = await start(t, { entry: 'version: "2.1"', address: false })
+  const turned = await rawClient(t, place)
+  turned.send(roleRequest(Client), queryRequest)
+  t.equal(operationOf(await turned.next()), 'SetEndpointRole')
+  t.equal(await turned.next(), undefined)
+  t.notMatch(audit(), '"operation":"Query"')
+})
+
+t.test('the roles stay where nothing is configured for the client', async t => {
+  const { place } = await start(t, { entry: 'version: "2.1", role: watcher', address: false })
+  const turned = await rawClient(t, place)
+  turned.send(roleRequest(Client), queryRequest)
+  const [refused] = responseItems((await turned.next())!)
+  t.equal(refused!.reason, ENUM.ResultReason.FeatureNotSupported)
+  t.equal(operationOf(await turned.next()), 'Query')
 })
