@@ -11,6 +11,7 @@ import { conformanceCommand } from './conformance.ts'
 import { credentialCommand } from './credential.ts'
 import { decodeCommand } from './decode.ts'
 import { devCommand } from './dev.ts'
+import { importCommand } from './import.ts'
 import { initCommand } from './init.ts'
 import type { Command, Io } from './io.ts'
 import { listenerCommand } from './listener.ts'
@@ -33,6 +34,7 @@ export const COMMANDS: readonly ((io: Io) => Command)[] = [
   backupCommand,
   restoreCommand,
   storeCommand,
+  importCommand,
   sealCommand,
   listenerCommand,
   caCommand,
