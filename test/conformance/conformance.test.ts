@@ -2,7 +2,6 @@ import t from 'tap'
 import { type Case, readCase, type Sender } from '../../src/conformance/case.ts'
 import { DEFECTS, defectOf, setupOf } from '../../src/conformance/defects.ts'
 import { readCases } from '../../src/conformance/folder.ts'
-import { isWithin, needs } from '../../src/conformance/needs.ts'
 import { countByVersion, jsonReport, junitReport, line } from '../../src/conformance/report.ts'
 import { type CaseResult, runCase, type Transport } from '../../src/conformance/run-case.ts'
 import { TlsTransport } from '../../src/conformance/tls-transport.ts'
@@ -296,21 +295,6 @@ t.test('Query answers are compared as the profiles say', async t => {
   t.match(await query(`<ObjectType type="Enumeration" value="SymmetricKey"/>${operation('Query')}<ServerInformation/>`), {
     difference: { expected: 'earlier in the answer' },
   })
-})
-
-t.test('needs of a case come from its requests', async t => {
-  t.same(needs(byName('OWN-WAIT-10')), {
-    operations: ['Locate', 'Poll'],
-    asynchronous: true,
-    streaming: false,
-    serverToClient: false,
-    credentials: false,
-    encodings: [],
-  })
-  t.match(needs(byName('OWN-KEY-14')), { operations: ['Create', 'Get', 'GetAttributes', 'MAC'], credentials: true })
-  t.equal(isWithin(byName('OWN-QUERY-14'), new Set(['Query']), cases), true)
-  t.equal(isWithin(byName('OWN-MAC-12'), new Set(['Register', 'MAC']), cases), false)
-  t.equal(isWithin(byName('OWN-KEY-14'), new Set(['Create', 'Get', 'GetAttributes', 'MAC']), cases), false, 'another client is a need, too')
 })
 
 t.test('slips of published cases are data with reasons', async t => {
