@@ -1,4 +1,4 @@
-// npm run bench: see options.mjs for what it takes, and docs in the README for what it says.
+// npm run bench: kmipd beside a bare TLS echo server. options.mjs says what it takes.
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
@@ -13,9 +13,16 @@ const TAILS = [
   [64, 64],
 ]
 
-const options = readOptions(process.argv.slice(2))
+let options
+try {
+  options = readOptions(process.argv.slice(2))
+  if (options !== undefined && !existsSync(join(options.dist, 'cli/main.js')))
+    throw new Error(`there is no kmipd in ${options.dist}; run first: npm run build`)
+} catch (error) {
+  process.stderr.write(`bench: ${error.message}\n`)
+  process.exit(2)
+}
 if (options !== undefined) {
-  if (!existsSync(join(options.dist, 'cli/main.js'))) throw new Error('run first: npm run build')
   const dir = mkdtempSync(join(options.dir, 'kmipd-bench-'))
   const setup = new Setup({ ...options, dir })
   try {
