@@ -212,7 +212,8 @@ function identitiesOf(scopes: Scopes, turn: TurnVersion): Identities {
   const holders = new WeakMap<Buffer, Holder>()
   return {
     version: () => turn.get(),
-    arrived: () => turn.begin(),
+    arrived: last => turn.begin(last),
+    followed: () => turn.forget(),
     async identify(certificate) {
       let holder = holders.get(certificate)
       if (holder === undefined) {
