@@ -212,8 +212,7 @@ function identitiesOf(scopes: Scopes, turn: TurnVersion): Identities {
   const holders = new WeakMap<Buffer, Holder>()
   return {
     version: () => turn.get(),
-    arrived: last => turn.begin(last),
-    followed: () => turn.forget(),
+    arrived: () => turn.begin(),
     async identify(certificate) {
       let holder = holders.get(certificate)
       if (holder === undefined) {

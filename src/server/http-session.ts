@@ -161,7 +161,7 @@ export class HttpSession extends Connection {
     })
     request.once('end', () => {
       if (this.closed) return
-      this.context.identities.followed?.()
+      this.context.identities.arrived?.()
       this.#untilMs = Number.POSITIVE_INFINITY
       this.#answer(encoding, chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).catch(error => this.#failWith(error))
     })

@@ -4,13 +4,8 @@ import type { Peer } from '../ops/engine.ts'
 export interface Identities {
   /** Another number whenever an answer of `identify` may have changed. Cheap: it is read for every message. */
   version(): number
-  /**
-   * Bytes have come, among others that come now: `version` need not be read anew for each of these connections.
-   * @param last what this returned when the connection's last bytes came
-   */
-  arrived?(last?: number): number
-  /** A message follows another one of the same connection: `version` must be read anew. */
-  followed?(): void
+  /** Messages have come: until they are answered or wait for something, `version` need not be read anew. */
+  arrived?(): void
   /**
    * The peer of a certificate that our CA issued, or nothing if it is unknown, revoked, or its role or scope is gone.
    * @param certificate DER; the same buffer each time for one client

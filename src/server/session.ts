@@ -24,8 +24,6 @@ export class Session extends Connection implements Channel {
   #writing = false
   #unsent: Buffer[] = []
   #paused = false
-  /** The turn of the event loop that brought the last bytes. */
-  #turn: number | undefined
   /** The client will send nothing more: close when all that came is answered. */
   #ended = false
   /** Nothing more shall be begun: close when what is in flight is answered. */
@@ -38,8 +36,6 @@ export class Session extends Connection implements Channel {
     super(id, socket, identity, context)
     this.#framer = new Framer(context.limits.messageBytes)
     this.deadlineMs = context.nowMs + context.limits.idleMs
-    // The bytes that ended the handshake.
-    this.#turn = context.identities.arrived?.()
     socket.on('data', this.#onData)
     socket.on('end', this.#onEnd)
   }
@@ -78,7 +74,7 @@ export class Session extends Connection implements Channel {
     if (this.closed) return
     this.context.metrics.receivedBytes += chunk.length
     if (this.#ending) return
-    this.#turn = this.context.identities.arrived?.(this.#turn)
+    this.context.identities.arrived?.()
     if (this.#turned !== undefined) {
       this.#turned.receive(chunk)
       return
@@ -92,11 +88,6 @@ export class Session extends Connection implements Channel {
     this.#ended = true
     if (this.#turned !== undefined) this.close()
     if (!this.#busy) this.#pump()
-  }
-
-  #pumpNext(): void {
-    this.context.identities.followed?.()
-    this.#pump()
   }
 
   /** Begin the next message, if there is one and the connection may. */
@@ -163,7 +154,7 @@ export class Session extends Connection implements Channel {
     this.deadlineMs = nowMs + limits.idleMs
     outbox.add(this, answer)
     if (answer.close) this.#ending = true
-    else if (this.#framer.buffered > 0 && !this.#ending) this.#pumpNext()
+    else if (this.#framer.buffered > 0 && !this.#ending) this.#pump()
   }
 
   /** The stream is lost: say so where the engine can make an answer of the header that came, and close. */
@@ -196,7 +187,7 @@ export class Session extends Connection implements Channel {
     }
     const next = this.#unsent.shift()
     if (next !== undefined) this.#send(next)
-    if (!this.#busy && (this.#ending || this.#ended || this.#framer.buffered > 0)) this.#pumpNext()
+    if (!this.#busy && (this.#ending || this.#ended || this.#framer.buffered > 0)) this.#pump()
   }
 
   /** From here on the server asks and the client answers. What the client sent behind its request is no answer to anything. */

@@ -1,33 +1,24 @@
 /**
- * The store's version, asked for once for all messages that one turn of the event loop brings: asking takes locks on a file, and would be
- * done twice for each message.
- *
- * A message is judged by a version that was read when the message was under way already, as if it had been read after its last byte: what a
- * client was told before it sent a message, it sees. All sockets that a turn reads had bytes waiting when it began, and the version is read
- * after that. Bytes that came later can hide only behind others of the same connection: `begin` and `forget` read anew for those.
+ * The store's version, asked for once for all messages that come in one piece: asking takes locks on a file, and would be done twice for
+ * each message. It is kept from the bytes that come (`begin`) until all that they set going at once is done, so that it was read after the
+ * messages that it serves were under way; at other times it is read anew each time.
  */
 export class TurnVersion {
   readonly #read: () => number
   #version: number | undefined
   #isOpen = false
-  #turn = 0
 
   constructor(read: () => number) {
     this.#read = read
   }
 
-  /**
-   * Bytes of a connection have come. To be called while sockets are read, so that the turn ends before they are read again.
-   * @param last what this returned when the connection's last bytes came
-   */
-  begin(last?: number): number {
-    if (this.#turn === last && this.#isOpen) this.forget()
-    if (!this.#isOpen) {
-      this.#isOpen = true
-      this.#turn++
-      setImmediate(this.#end)
-    }
-    return this.#turn
+  /** Bytes of a client have come. */
+  begin(): void {
+    if (this.#isOpen) return
+    this.#isOpen = true
+    // Once everything that these bytes set going is done; no other socket is read before that. (setImmediate would come after all sockets that
+    // this turn found readable: a message could then be judged by what was true before another one's answer left.)
+    void Promise.resolve().then(() => process.nextTick(this.#end))
   }
 
   get(): number {
@@ -36,7 +27,7 @@ export class TurnVersion {
     return this.#version
   }
 
-  /** What was read holds no longer: something was committed here, or a message follows another one of the same connection. */
+  /** Something was committed here: who wrote it must see it in the same turn. */
   forget(): void {
     this.#version = undefined
   }
