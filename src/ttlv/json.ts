@@ -10,7 +10,7 @@ import {
   maskText,
   subjectOf,
   tagOf,
-  titleAmong,
+  titleAfter,
   typeNameOf,
   typeOf,
 } from './notation.ts'
@@ -42,7 +42,12 @@ function toItem(json: JsonValue, title: string | undefined, path: readonly strin
     const fields: Item[] = []
     if (value !== null && value !== undefined && !Array.isArray(value))
       throw new EncodingError('the value of a structure must be an array', here)
-    for (const field of value ?? []) fields.push(toItem(field, titleAmong(fields), here))
+    let childTitle: string | undefined
+    for (const child of value ?? []) {
+      const field = toItem(child, childTitle, here)
+      childTitle = titleAfter(childTitle, field)
+      fields.push(field)
+    }
     return structure(tag, fields)
   }
   const subject = subjectOf(tag, title)
@@ -86,8 +91,13 @@ export const encodeJson = (item: Item, options: { readonly indent?: number } = {
 function toJson(item: Item, title: string | undefined): object {
   const tag = tagName(item.tag)
   if (item.type !== TYPE.Structure) return { tag, type: typeNameOf(item.type), value: jsonValue(item, subjectOf(item.tag, title)) }
-  const childTitle = titleAmong(item.value)
-  return { tag, value: item.value.map(field => toJson(field, childTitle)) }
+  let childTitle: string | undefined
+  const value = item.value.map(field => {
+    const json = toJson(field, childTitle)
+    childTitle = titleAfter(childTitle, field)
+    return json
+  })
+  return { tag, value }
 }
 
 function jsonValue(item: Exclude<Item, { type: 1 }>, subject: number): string | number | boolean {

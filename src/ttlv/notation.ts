@@ -42,11 +42,12 @@ export const typeOf = (name: string): number | undefined => TYPE_BY_NAME[name]
 export const subjectOf = (tag: number, title: string | undefined): number =>
   tag === TAG.AttributeValue && title !== undefined ? (TAG_OF_TITLE.get(title) ?? tag) : tag
 
-/** Content of an Attribute Name among the fields of a structure. */
-export function titleAmong(fields: readonly Item[]): string | undefined {
-  for (const field of fields) if (field.tag === TAG.AttributeName && field.type === TYPE.TextString) return field.value
-  return undefined
-}
+/**
+ * Content of the first Attribute Name in a structure, as far as it is known after this field. Reader and writer go by what stands before a
+ * value alone, so that they agree on its subject wherever the name stands.
+ */
+export const titleAfter = (title: string | undefined, field: Item): string | undefined =>
+  title ?? (field.tag === TAG.AttributeName && field.type === TYPE.TextString ? field.value : undefined)
 
 const hex = (value: number | bigint, digits: number): string => `0x${value.toString(16).padStart(digits, '0')}`
 

@@ -1,5 +1,5 @@
 import { type Item, TYPE, tagName } from './item.ts'
-import { subjectOf, titleAmong, typeNameOf } from './notation.ts'
+import { subjectOf, titleAfter, typeNameOf } from './notation.ts'
 import { TAG } from './tags.ts'
 import { valueText } from './xml.ts'
 
@@ -37,9 +37,12 @@ export function print(item: Item, options: { readonly secrets?: boolean | undefi
     const name = `${margin}${tagName(one.tag)}`
     if (one.type === TYPE.Structure) {
       lines.push(name)
-      const childTitle = titleAmong(one.value)
+      let childTitle: string | undefined
       const secret = inSecret || one.tag === TAG.KeyMaterial || one.tag === TAG.HashedPasswordCredential
-      for (const field of one.value) walk(field, childTitle, `${margin}  `, secret)
+      for (const field of one.value) {
+        walk(field, childTitle, `${margin}  `, secret)
+        childTitle = titleAfter(childTitle, field)
+      }
       return
     }
     const hidden = options.secrets !== true && (SECRET.has(one.tag) || (inSecret && !PUBLIC.has(one.tag)))

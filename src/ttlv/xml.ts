@@ -9,7 +9,7 @@ import {
   maskText,
   subjectOf,
   tagOf,
-  titleAmong,
+  titleAfter,
   typeNameOf,
   typeOf,
 } from './notation.ts'
@@ -103,7 +103,12 @@ function toItem(element: XmlElement, title: string | undefined, path: readonly s
     if (value !== undefined) throw new EncodingError('a structure with a value', here)
     if (path.length >= MAX_DEPTH) throw new EncodingError(`structures are nested deeper than ${MAX_DEPTH}`, path)
     const fields: Item[] = []
-    for (const child of element.children) fields.push(toItem(child, titleAmong(fields), here))
+    let childTitle: string | undefined
+    for (const child of element.children) {
+      const field = toItem(child, childTitle, here)
+      childTitle = titleAfter(childTitle, field)
+      fields.push(field)
+    }
     return structure(tag, fields)
   }
   if (element.children.length > 0) throw new EncodingError(`elements inside a ${typeText}`, here)
@@ -133,8 +138,11 @@ export function encodeXml(item: Item, options: { readonly indent?: number } = {}
       parts.push('/>')
     } else {
       parts.push('>', indent > 0 ? '\n' : '')
-      const childTitle = titleAmong(one.value)
-      for (const field of one.value) write(field, childTitle, indent > 0 ? margin + ' '.repeat(indent) : '')
+      let childTitle: string | undefined
+      for (const field of one.value) {
+        write(field, childTitle, indent > 0 ? margin + ' '.repeat(indent) : '')
+        childTitle = titleAfter(childTitle, field)
+      }
       parts.push(margin, `</${element}>`)
     }
     if (indent > 0) parts.push('\n')
