@@ -6,15 +6,17 @@ export function auditSubject(peer: Peer, address: string, connection: number): s
   return JSON.stringify(who).slice(1, -1)
 }
 
+const field = (name: string, value: string | undefined): string => (value === undefined ? '' : `,"${name}":${JSON.stringify(value)}`)
+
 /**
- * One audit record, a line of JSON: time, who, what, on which object, with which result, and how long it took.
+ * One audit record, a line of JSON: time, who, what, on which object, with which result, and how long it took; the user whom credentials in
+ * the request name, and what the client asked to be logged, if there is any.
  * @param time ISO 8601
  * @param subject what `auditSubject` made
  */
 export function auditLine(time: string, subject: string, entry: AuditEntry): string {
-  const object = entry.object === undefined ? '' : `,"object":${JSON.stringify(entry.object)}`
-  const reason = entry.reason === undefined ? '' : `,"reason":${JSON.stringify(entry.reason)}`
-  return `{"type":"audit","time":"${time}",${subject},"operation":${JSON.stringify(entry.operation)}${object},"status":${JSON.stringify(
-    entry.status,
-  )}${reason},"latencyMs":${Math.round(entry.latencyMs * 1000) / 1000}}\n`
+  const { user, operation, object, remark, status, reason, latencyMs } = entry
+  const what = `${field('user', user)}${field('operation', operation)}${field('object', object)}${field('remark', remark)}`
+  const outcome = `${field('status', status)}${field('reason', reason)},"latencyMs":${Math.round(latencyMs * 1000) / 1000}`
+  return `{"type":"audit","time":"${time}",${subject}${what}${outcome}}\n`
 }

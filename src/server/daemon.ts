@@ -88,7 +88,7 @@ export class Daemon {
     }
   }
 
-  /** Open the audit log anew, after it was rotated, and show the certificate that the settings ask for now. */
+  /** Open the audit log anew, after it was rotated, and show the certificate that the settings name. */
   async reload(): Promise<void> {
     this.#audit.reopen()
     await this.#renew()

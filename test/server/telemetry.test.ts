@@ -36,6 +36,11 @@ t.test('an audit record is one line of JSON', async t => {
       { ...who, operation: 'Get', object: 'a"\n\\\u2028', status: 'Success', latencyMs: 0.123 },
     ],
     [
+      'a user inside the request, and what it asked to be logged',
+      { ...ENTRY, operation: 'Log', user: 'an"n', remark: 'the "tape" is in' },
+      { ...who, operation: 'Log', user: 'an"n', remark: 'the "tape" is in', status: 'Success', latencyMs: 0.123 },
+    ],
+    [
       'a cause is for the log alone',
       { ...ENTRY, cause: new Error('disk') },
       { ...who, operation: 'Get', status: 'Success', latencyMs: 0.123 },
