@@ -4,11 +4,14 @@ import t from 'tap'
 
 // A folder may import from itself and from folders of earlier rows: requests go down, answers come up, and nothing below knows what is above.
 const LAYERS: readonly (readonly string[])[] = [
-  ['ttlv', 'crypto', 'config'],
+  ['ttlv', 'crypto', 'config', 'http'],
+  ['vault'],
   ['pki', 'store', 'client'],
   ['conformance', 'seal'],
   ['objects', 'scopes'],
   ['ops'],
+  ['keystore'],
+  ['kes', 'admin'],
   ['server', 'migration'],
   ['cli'],
 ]
@@ -52,7 +55,8 @@ t.test('what is not for everybody is imported in one place', async t => {
     [/^zod$/, /^config\//],
     [/^(pino|prom-client)$/, /^server\//],
     [/^(asn1js|pkijs)$/, /^(pki|crypto)\//],
-    [/^node:(tls|http|https|http2|cluster)$/, /^(server\/|client\/|cli\/|conformance\/endpoint)/],
+    [/^node:(tls|http|https|http2|cluster)$/, /^(http\/|server\/|client\/|cli\/|conformance\/endpoint)/],
+    [/^node-vault$/, /^vault\//],
   ]
   for (const file of files)
     for (const name of importsOf(readFileSync(file, 'utf8')))
