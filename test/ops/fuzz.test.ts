@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { decode, encode } from '../../src/ttlv/binary.ts'
-import { type Item, structure, TYPE } from '../../src/ttlv/item.ts'
+import type { Item } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
+import { MUTATIONS, mutate, VALUES } from '../fuzz/mutations.ts'
 import { CAPTURED_CLIENTS, type Client, captured, group, Message, makeLab, name, U, uid, usage, withId, x } from './harness.ts'
 
 // Whatever bytes come, there is one well-formed answer, soon. What an answer must be like, `Message` checks.
@@ -55,27 +56,12 @@ t.test('recorded messages with bytes changed, cut and put in', async t => {
 
 t.test('recorded messages with items moved, repeated, removed and of other values', async t => {
   const { c, ids } = await inhabited()
-  const values: Item[] = [
-    { tag: TAG.Name, type: TYPE.Integer, value: -1 },
-    { tag: TAG.Name, type: TYPE.Enumeration, value: 0xffffffff },
-    { tag: TAG.Name, type: TYPE.LongInteger, value: -(1n << 63n) },
-    { tag: TAG.Name, type: TYPE.DateTime, value: (1n << 63n) - 1n },
-    { tag: TAG.Name, type: TYPE.BigInteger, value: Buffer.alloc(8, 0xff) },
-    { tag: TAG.Name, type: TYPE.TextString, value: '' },
-    { tag: TAG.Name, type: TYPE.TextString, value: 'ü\u0000𝄞' },
-    { tag: TAG.Name, type: TYPE.ByteString, value: Buffer.alloc(0) },
-    { tag: TAG.Name, type: TYPE.ByteString, value: Buffer.alloc(31, 1) },
-    { tag: TAG.Name, type: TYPE.Boolean, value: true },
-    { tag: TAG.Name, type: TYPE.Interval, value: 0xffffffff },
-    { tag: TAG.Name, type: TYPE.DateTimeExtended, value: 5n },
-    structure(TAG.Name, []),
-  ]
   const tags = Object.values(TAG)
   const step = fc.record({
     at: fc.nat(),
-    value: fc.constantFrom(...values),
+    value: fc.constantFrom(...VALUES),
     tag: fc.constantFrom(...tags),
-    what: fc.constantFrom('value', 'value', 'tag', 'remove', 'repeat', 'move', 'add', 'empty'),
+    what: fc.constantFrom(...MUTATIONS),
   })
   await fc.assert(
     fc.asyncProperty(
@@ -92,32 +78,6 @@ t.test('recorded messages with items moved, repeated, removed and of other value
   )
   t.pass()
 })
-
-interface Mutation {
-  readonly at: number
-  readonly value: Item
-  readonly tag: number
-  readonly what: string
-}
-
-/** The message with the item that `at` selects, counted through all structures, changed. The protocol version stays as it is. */
-function mutate(message: Item, { at, value, tag, what }: Mutation): Item {
-  const count = (item: Item): number => (item.type === TYPE.Structure ? item.value.reduce((sum, one) => sum + count(one), 1) : 1)
-  let left = at % Math.max(1, count(message) - 6)
-  const walk = (item: Item): Item[] => {
-    if (item.tag === TAG.ProtocolVersion) return [item]
-    if (left-- === 0) {
-      if (what === 'value') return [{ ...value, tag: item.tag } as Item]
-      if (what === 'tag') return [{ ...item, tag } as Item]
-      if (what === 'remove') return []
-      if (what === 'repeat') return [item, item]
-      if (what === 'add') return [item, { ...value, tag } as Item]
-      if (item.type === TYPE.Structure) return [structure(item.tag, what === 'empty' ? [] : item.value.toReversed())]
-    }
-    return [item.type === TYPE.Structure ? structure(item.tag, item.value.flatMap(walk)) : item]
-  }
-  return walk(message)[0] ?? message
-}
 
 t.test('bytes of any kind', async t => {
   const { c } = await inhabited()
