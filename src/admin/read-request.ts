@@ -1,0 +1,130 @@
+import type { HttpRequest } from '../http/exchange.ts'
+import { AdminError, collected } from './error.ts'
+import { durationSeconds } from './fields.ts'
+import type { LogicalRequest, Operation } from './route.ts'
+
+type Data = Readonly<Record<string, unknown>>
+/** What the HTTP says; mount and the difference of create and update come later. */
+export type Asked = Omit<LogicalRequest, 'mount' | 'mountType'>
+
+export const PREFIX = '/v1/'
+
+/** @throws AdminError for a request that cannot be understood */
+export function readRequest(http: HttpRequest, id: string): Asked {
+  const [rawPath = '', query = ''] = splitOnce(http.target.slice(PREFIX.length), '?')
+  const parameters = new URLSearchParams(query)
+  const operation = operationOf(http.method, parameters)
+  const { headers } = http
+  return {
+    id,
+    operation,
+    path: pathOf(rawPath),
+    data: operation === 'update' || operation === 'patch' ? bodyOf(http) : queryData(parameters),
+    token: tokenOf(headers),
+    namespace: headers['x-vault-namespace'],
+    wrapTtl: wrapTtlOf(headers['x-vault-wrap-ttl']),
+    remoteAddress: http.remoteAddress,
+    certificates: http.certificates,
+    headers,
+    signal: http.signal,
+  }
+}
+
+function splitOnce(text: string, separator: string): readonly [string, string] {
+  const at = text.indexOf(separator)
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)]
+}
+
+function pathOf(raw: string): string {
+  let path: string
+  try {
+    path = decodeURIComponent(raw)
+  } catch (cause) {
+    if (cause instanceof URIError) throw new AdminError(400, 'the path is not percent-encoded UTF-8', { cause })
+    throw cause
+  }
+  // Policies are read by the letters of a path, so no two spellings may mean the same.
+  if (path.split('/').some(part => part === '..' || part === '.')) throw new AdminError(400, 'relative paths not supported')
+  if (/[\u0000-\u001f\u007f]/.test(path)) throw new AdminError(400, 'the path has control characters')
+  if (path.includes('//')) throw new AdminError(400, 'the path has an empty part')
+  return path.replace(/^\//, '').replace(/\/$/, '')
+}
+
+const METHODS: Readonly<Record<string, Operation>> = {
+  GET: 'read',
+  LIST: 'list',
+  PUT: 'update',
+  POST: 'update',
+  DELETE: 'delete',
+  PATCH: 'patch',
+}
+const LIST_VALUES: ReadonlyMap<string, boolean> = new Map([
+  ...['1', 't', 'T', 'true', 'TRUE', 'True'].map(text => [text, true] as const),
+  ...['', '0', 'f', 'F', 'false', 'FALSE', 'False'].map(text => [text, false] as const),
+])
+
+function operationOf(method: string, parameters: URLSearchParams): Operation {
+  const operation = Object.hasOwn(METHODS, method) ? METHODS[method] : undefined
+  if (operation === undefined) throw new AdminError(405, collected('unsupported operation'))
+  if (operation !== 'read') return operation
+  if ((parameters.get('help') ?? '') !== '') return 'help'
+  const list = LIST_VALUES.get(parameters.get('list') ?? '')
+  if (list === undefined) throw new AdminError(400)
+  return list ? 'list' : 'read'
+}
+
+/** A parameter that stands once is a text, one that stands several times a list. */
+function queryData(parameters: URLSearchParams): Data {
+  const names = new Set([...parameters.keys()].filter(name => name !== 'list' && name !== 'help'))
+  return Object.fromEntries(
+    [...names].map(name => {
+      const values = parameters.getAll(name)
+      return [name, values.length === 1 ? values[0] : values]
+    }),
+  )
+}
+
+const MERGE_PATCH = 'application/merge-patch+json'
+const FORM = 'application/x-www-form-urlencoded'
+const typeOf = (headers: HttpRequest['headers']): string => (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()
+
+function bodyOf({ method, headers, body }: HttpRequest): Data {
+  const type = typeOf(headers)
+  if (method === 'PATCH' && type !== MERGE_PATCH)
+    throw new AdminError(415, `PATCH requires Content-Type of ${MERGE_PATCH}, provided ${type || FORM}`)
+  const text = body.toString('utf8').trim()
+  if (text === '') return {}
+  // curl -d says that it sends a form, whatever it sends.
+  if (type === FORM && !/^[[{]/.test(text) && text !== 'null') return queryData(new URLSearchParams(text))
+  let read: unknown
+  try {
+    read = JSON.parse(text)
+  } catch (cause) {
+    // The reader's own message quotes the body, which may be secret.
+    if (cause instanceof SyntaxError) throw new AdminError(400, 'failed to parse JSON input: it is not JSON')
+    throw cause
+  }
+  if (read === null) return {}
+  if (typeof read !== 'object' || Array.isArray(read)) {
+    const kind = Array.isArray(read) ? 'array' : typeof read === 'boolean' ? 'bool' : typeof read
+    const why = `json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`
+    throw new AdminError(400, `error parsing JSON: failed to parse JSON input: ${why}`)
+  }
+  return read as Data
+}
+
+function tokenOf(headers: HttpRequest['headers']): string | undefined {
+  const bearer = /^bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1]
+  return headers['x-vault-token']?.trim() || bearer?.trim() || undefined
+}
+
+function wrapTtlOf(text: string | undefined): number {
+  if (text === undefined || text === '') return 0
+  try {
+    const seconds = durationSeconds(text)
+    if (seconds >= 0) return seconds
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+  }
+  throw new AdminError(400, 'requested wrap ttl is not a duration')
+}
