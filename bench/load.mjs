@@ -74,11 +74,12 @@ const commands = {
     await Promise.all(
       groups.map(({ operation }, i) =>
         run(opened[i], () => {
-          const next = requests(templates, operation, ids)
+          const { next, learn } = source(operation, ids)
           return {
             next: () => (performance.now() < until ? next() : undefined),
-            done({ startedAt }) {
+            done({ startedAt, head }) {
               answers++
+              learn?.(head)
               const now = performance.now()
               if (now >= from && now < until) histograms[i].record((now - startedAt) * 1000)
             },
@@ -150,6 +151,26 @@ function answered(connection, bytes) {
 }
 
 const openAll = (target, count) => Promise.all(Array.from({ length: count }, () => open(target)))
+
+/** Where a connection gets its requests; `learn` is told each answer. */
+const source = (operation, ids) => (operation === 'fresh' ? fresh() : { next: requests(templates, operation, ids) })
+
+/** Create and the first Get of what was created, in turns. */
+function fresh() {
+  const create = requests(templates, 'create', [])
+  const getting = templates.get.copy()
+  let id
+  return {
+    next() {
+      if (id === undefined) return create()
+      getting.latin1Write(id, templates.get.at)
+      return getting
+    },
+    learn(head) {
+      id = id === undefined ? head.latin1Slice(ANSWER.createdId, ANSWER.createdId + 36) : undefined
+    },
+  }
+}
 
 /** Keep one request under way on each connection while its work has one. */
 async function run(connections, work) {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-export const OPERATIONS = ['get', 'create', 'locate', 'encrypt', 'register', 'mixed']
+export const OPERATIONS = ['get', 'create', 'fresh', 'locate', 'encrypt', 'register', 'mixed']
 const PARTS = [...OPERATIONS, 'handshakes', 'objects', 'tail', 'memory']
 
 const HELP = `npm run bench -- [options]

@@ -2,7 +2,7 @@ import type { Records } from '../seal/records.ts'
 import { ManagedObject } from './managed-object.ts'
 
 interface Entry {
-  readonly object: ManagedObject
+  object: ManagedObject
   /** The store's version at which the entry was last known to be current. */
   checked: number
 }
@@ -50,6 +50,13 @@ export class ObjectCache {
   /** Take over an object that was just stored; its revision is checked at the next read. */
   keep(scope: string, object: ManagedObject): void {
     this.#put(`${scope}/${object.id}`, { object, checked: Number.NaN })
+  }
+
+  /** Put another form of an object in its place, to be served as long as the object is at that revision; a newer one that is held stays. */
+  amend(scope: string, object: ManagedObject, amended: ManagedObject): void {
+    const entry = this.#entries.get(`${scope}/${object.id}`)
+    if (entry === undefined) this.keep(scope, amended)
+    else if (entry.object === object) entry.object = amended
   }
 
   forget(scope: string, id: string): void {

@@ -27,6 +27,8 @@ export class UnitOfWork {
   /** Objects that this unit made or changed, by identifier. */
   readonly #changed = new Map<string, ManagedObject>()
   readonly #removed = new Map<string, ManagedObject>()
+  /** Objects that were served for the first time, where that may be stored after the answer. */
+  readonly served: ManagedObject[] = []
   /** Records of other partitions that change with the objects, by partition and identifier. */
   readonly #others = new Map<string, RecordChange>()
 

@@ -16,6 +16,7 @@ import { isFailure, type Request, type RequestItem, type ResponseItem, responseI
 import type { Operation } from './operation.ts'
 import { remember, resolveReferences } from './references.ts'
 import { rulesOf } from './rules.ts'
+import { endFresh } from './served-marks.ts'
 import { findUser } from './stored-users.ts'
 import { Turns } from './turns.ts'
 
@@ -150,16 +151,24 @@ export class BatchRunner {
       batch.placeholder = placeholder
       batch.identifiers.length = answered
       const outcome = await this.#runItem(item, version, asking, batch, unit)
-      if (isFailure(outcome.response) || !unit.isChanged) return budget.check(item, outcome, version)
       const checked = budget.check(item, outcome, version)
       if (isFailure(checked.response)) return checked
+      if (!unit.isChanged) {
+        for (const object of unit.served) this.#environment.marks.note(object, () => this.#unitFor(asking.peer, 1))
+        return checked
+      }
       try {
-        await unit.commit()
+        await this.#commit(unit)
         return outcome
       } catch (error) {
         return isConflict(error) && !last ? undefined : failed(item, error, version, outcome.entry)
       }
     })
+  }
+
+  async #commit(unit: UnitOfWork): Promise<void> {
+    for (const { id } of unit.served) endFresh(await unit.edit(id))
+    await unit.commit()
   }
 
   #unitFor({ scope, scopeName }: Peer, attempt: number): UnitOfWork {
@@ -195,7 +204,8 @@ export class BatchRunner {
       }
       if (!budget.fits(outcomes.map(outcome => responseItem(outcome.response)))) return outcomes.map(undone)
       try {
-        await unit.commit()
+        if (unit.isChanged) await this.#commit(unit)
+        else for (const object of unit.served) this.#environment.marks.note(object, () => this.#unitFor(asking.peer, 1))
         return outcomes
       } catch (error) {
         if (isConflict(error) && !stop) return undefined

@@ -14,6 +14,7 @@ import type { Operation } from './operation.ts'
 import type { Applications } from './pkcs11-applications.ts'
 import type { Policies } from './policies.ts'
 import { type Rules, rulesOf } from './rules.ts'
+import { endFresh, isFresh, type ServedMarks } from './served-marks.ts'
 import type { Streams } from './streams.ts'
 import type { Tickets } from './tickets.ts'
 import type { Weak } from './weak.ts'
@@ -54,6 +55,7 @@ export interface Environment {
   newId(): string
   readonly streams: Streams
   readonly groups: GroupMembers
+  readonly marks: ServedMarks
   readonly jobs: Jobs
   readonly tickets: Tickets
   readonly hashedPasswords: HashedPasswords
@@ -157,6 +159,13 @@ export class Context {
   async edit(given: string | undefined): Promise<ManagedObject> {
     const { id } = await this.read(given)
     return this.unit.edit(id)
+  }
+
+  /** The object leaves the server: Fresh ends, as soon as the item has succeeded. Spec: KMIP 1.4 section 3.34 */
+  async serve(object: ManagedObject): Promise<void> {
+    if (!isFresh(object)) return
+    if (this.environment.marks.takes(object)) this.unit.served.push(object)
+    else endFresh(await this.unit.edit(object.id))
   }
 
   /** A structure with attributes as the client's version writes it, for what is encoded inside a wrapped key. */

@@ -16,6 +16,7 @@ import { Jobs } from './jobs.ts'
 import { type Request, readRequest, responseItem, responseMessage, versionOf } from './message.ts'
 import { Applications } from './pkcs11-applications.ts'
 import { Policies } from './policies.ts'
+import { ServedMarks } from './served-marks.ts'
 import { Streams } from './streams.ts'
 import { Tickets } from './tickets.ts'
 import { SUPPORTED_VERSIONS, versionsSpoken } from './versions.ts'
@@ -46,9 +47,14 @@ export interface EngineOptions {
   newId(): string
   /** Run something soon, but not now: what clients asked to be done asynchronously. */
   defer?(work: () => Promise<void>): void
+  /** Run something a few milliseconds later: what need not be stored before an answer leaves. */
+  soon?(work: () => Promise<void>): void
   /** Is told of each change to objects once it is stored, at once and in the order of the commits. It must not throw. */
   onChange?(change: Change): void
 }
+
+/** How long the end of Fresh may wait to be stored: what a client does next with an object mostly stores it along. */
+const MARKS_MS = 20
 
 /** How long an asynchronous operation can be cancelled before it begins. */
 const ASYNCHRONOUS_DELAY_MS = 250
@@ -56,6 +62,7 @@ const ASYNCHRONOUS_DELAY_MS = 250
 /** The part of kmipd between the socket and the store: a message in, a message out. */
 export function createEngine(options: EngineOptions): Engine {
   const { records, now, randomBytes, newId } = options
+  const cache = new ObjectCache(records)
   const environment: Environment = {
     settings: { ...DEFAULT_SETTINGS, ...options.settings },
     now,
@@ -63,6 +70,7 @@ export function createEngine(options: EngineOptions): Engine {
     newId,
     streams: new Streams(),
     groups: new GroupMembers(),
+    marks: new ServedMarks(cache, options.soon ?? (work => void setTimeout(() => void work(), MARKS_MS).unref())),
     jobs: new Jobs(),
     tickets: new Tickets(),
     hashedPasswords: new HashedPasswords(),
@@ -72,7 +80,7 @@ export function createEngine(options: EngineOptions): Engine {
     defer: options.defer ?? (work => void setTimeout(() => void work(), ASYNCHRONOUS_DELAY_MS)),
     operations: OPERATIONS,
   }
-  const runner = new BatchRunner(environment, records, new ObjectCache(records), options.onChange)
+  const runner = new BatchRunner(environment, records, cache, options.onChange)
   return {
     async answer(bytes, peer, channel) {
       const started = performance.now()
@@ -96,6 +104,7 @@ export function createEngine(options: EngineOptions): Engine {
         return failure(cause, environment, started)
       }
     },
+    settle: () => environment.marks.settle(),
     answerUnreadable: (problem, version) => refuse(new KmipError('CodecError', problem), version, environment, performance.now()),
   }
 }

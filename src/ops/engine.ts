@@ -57,6 +57,8 @@ export interface Engine {
   answer(request: Buffer, peer: Peer, channel?: Channel): Promise<Answer>
   /** The same for a message that came in another encoding and is decoded already. Sizes inside it count TTLV all the same. */
   answerItem(message: Item, peer: Peer): Promise<Reply>
+  /** Store what may be stored after its answer has left. */
+  settle(): Promise<void>
   /**
    * The refusal of a message that cannot be decoded, or whose answer cannot be encoded.
    * @param problem what is wrong with it, as the client is told

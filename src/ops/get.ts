@@ -2,7 +2,7 @@ import { AttributeSet } from '../objects/attribute-set.ts'
 import { KmipError } from '../objects/errors.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
-import { boolean, type Item } from '../ttlv/item.ts'
+import type { Item } from '../ttlv/item.ts'
 import { ExportResponse, GetRequest, GetResponse } from '../ttlv/payloads/objects.ts'
 import type { Value } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
@@ -26,8 +26,7 @@ export const get = operation({
   async run(request, context) {
     const found = await context.read(request.uniqueIdentifier)
     const object = await outgoing(found, request, context)
-    // Fresh ends when the object has been served. Spec: KMIP 1.4 section 3.34
-    if (found.attributes.flag(TAG.Fresh) === true) (await context.unit.edit(found.id)).attributes.set(boolean(TAG.Fresh, false))
+    await context.serve(found)
     context.environment.groups.serve(context.peer.scope, found)
     return { objectType: found.type, uniqueIdentifier: found.id, object }
   },

@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.ts'
 import type { Address } from '../config/value-types.ts'
 import type { Settings } from '../ops/context.ts'
 import { createEngine } from '../ops/create-engine.ts'
+import type { Engine } from '../ops/engine.ts'
 import { identifierSource } from '../ops/identifier.ts'
 import type { Identity as Holder } from '../scopes/access.ts'
 import { listenAddress } from '../scopes/configuration.ts'
@@ -52,6 +53,7 @@ export class Daemon {
   #https: Listener | undefined
   #http: MetricsServer | undefined
   #shown: ServerCredential | undefined
+  #engine: Engine | undefined
   #notifier: Notifier | undefined
   #timer: NodeJS.Timeout | undefined
   #renewing: Promise<void> = Promise.resolve()
@@ -99,6 +101,7 @@ export class Daemon {
     this.#stopping = true
     clearInterval(this.#timer)
     await Promise.all(this.#listeners.map(listener => listener.stop(this.#options.config.kmip.drain)))
+    await this.#engine?.settle()
     await this.#notifier?.stop()
     await this.#http?.close()
     await this.#renewing
@@ -122,7 +125,7 @@ export class Daemon {
         identify: certificate => identities.identify(certificate),
         ...{ leaseTime, audit: this.#audit, metrics, log, now: Date.now },
       })
-    const engine = createEngine({
+    this.#engine = createEngine({
       records: timed(data.records, turn, seconds => metrics.commit(seconds)),
       settings: {
         leaseTime,
@@ -142,7 +145,7 @@ export class Daemon {
       credential: this.#shown,
       minVersion: tls_min_version === 'tls13' ? 'TLSv1.3' : 'TLSv1.2',
       limits: limitsOf(config),
-      engine,
+      engine: this.#engine,
       identities,
       turned: this.#notifier,
       audit: this.#audit,

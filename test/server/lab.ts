@@ -110,6 +110,7 @@ export const fakeEngine = (answer: Answerer): Engine => ({
   },
   answerItem: async () => reply,
   answerUnreadable: () => reply,
+  settle: async () => undefined,
 })
 const reply: Reply = { message: structure(TAG.ResponseMessage, []), entries: [] }
 

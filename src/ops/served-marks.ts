@@ -1,0 +1,92 @@
+import type { ManagedObject } from '../objects/managed-object.ts'
+import type { ObjectCache } from '../objects/object-cache.ts'
+import type { UnitOfWork } from '../objects/unit-of-work.ts'
+import { StoreError } from '../store/store.ts'
+import { boolean } from '../ttlv/item.ts'
+import { TAG } from '../ttlv/tags.ts'
+
+/** Marks that are stored before other work gets its turn. */
+const AT_ONCE = 16
+/** With so many that wait, a Get waits for its own mark again. */
+const MOST_WAITING = 4_096
+const ATTEMPTS = 5
+
+interface Mark {
+  readonly object: ManagedObject
+  readonly newUnit: () => UnitOfWork
+}
+
+export const isFresh = (object: ManagedObject): boolean => object.attributes.flag(TAG.Fresh) === true
+export const endFresh = (object: ManagedObject): void => object.attributes.set(boolean(TAG.Fresh, false))
+
+/**
+ * Objects that were served for the first time, and so are not Fresh any more. Within this process that holds at once; it is stored a
+ * little later, so that a Get need not wait for the disk. Until then another process, or this one after a crash, still sees the object
+ * as Fresh; hence an object in an Object Group, out of which fresh members are given, is never marked here but before its Get is answered.
+ * Spec: KMIP 1.4 section 3.34
+ */
+export class ServedMarks {
+  readonly #cache: ObjectCache
+  readonly #soon: (work: () => Promise<void>) => void
+  #waiting = new Map<string, Mark>()
+  #storing: Promise<void> = Promise.resolve()
+  #isScheduled = false
+
+  /** @param soon runs the work a few milliseconds later, once */
+  constructor(cache: ObjectCache, soon: (work: () => Promise<void>) => void) {
+    this.#cache = cache
+    this.#soon = soon
+  }
+
+  /** Whether the mark of this object may follow the answer. */
+  takes(object: ManagedObject): boolean {
+    return object.revision > 0 && this.#waiting.size < MOST_WAITING && !object.attributes.has(TAG.ObjectGroup)
+  }
+
+  /** The object was served. @param newUnit a unit of work in the scope of the object */
+  note(object: ManagedObject, newUnit: () => UnitOfWork): void {
+    const unit = newUnit()
+    const marked = object.copy()
+    endFresh(marked)
+    this.#cache.amend(unit.scope, object, marked)
+    this.#waiting.set(`${unit.scope}/${object.id}`, { object: marked, newUnit })
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#soon(() => this.settle())
+  }
+
+  /** Store the marks that wait. It never throws: a mark that cannot be stored is forgotten, and the next Get makes it again. */
+  settle(): Promise<void> {
+    this.#storing = this.#storing.then(() => this.#store())
+    return this.#storing
+  }
+
+  async #store(): Promise<void> {
+    this.#isScheduled = false
+    const marks = [...this.#waiting.values()]
+    this.#waiting = new Map()
+    const stored: Promise<void>[] = []
+    for (let i = 0; i < marks.length; i += AT_ONCE) {
+      for (const mark of marks.slice(i, i + AT_ONCE)) stored.push(this.#storeOne(mark))
+      if (i + AT_ONCE < marks.length) await new Promise(resolve => setImmediate(resolve))
+    }
+    await Promise.all(stored)
+  }
+
+  async #storeOne({ object: marked, newUnit }: Mark): Promise<void> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const unit = newUnit()
+      try {
+        const current = await unit.find(marked.id)
+        // Whoever changed the object here meanwhile stored the mark with it.
+        if (current === undefined || (current !== marked && !isFresh(current))) return
+        endFresh(await unit.edit(marked.id))
+        await unit.commit()
+        return
+      } catch (error) {
+        this.#cache.forget(unit.scope, marked.id)
+        if (!(error instanceof StoreError && error.code === 'conflict')) return
+      }
+    }
+  }
+}
