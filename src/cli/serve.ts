@@ -66,7 +66,7 @@ export async function serve({ config, io, reload, kmip, settings, prepare, ready
 
 /** Sections that differ and are read at the start only. */
 function needRestart(before: Config, after: Config): string[] {
-  const sections = ['dataDir', 'kmip', 'store', 'seal', 'audit', 'metrics', 'notifications'] as const
+  const sections = ['dataDir', 'kmip', 'store', 'seal', 'audit', 'metrics', 'notifications', 'accounts'] as const
   return sections.filter(section => atStart(before, section) !== atStart(after, section))
 }
 

@@ -178,6 +178,31 @@ const notification = z
     error: 'without an address it is 2.0 or 2.1: older versions have no Set Endpoint Role',
   })
 
+const account = z.strictObject({
+  name: z
+    .string()
+    .min(1)
+    .describe('Name in the Username and Password, or Hashed Password, credential; of a device, the name its objects belong to.'),
+  password: z
+    .string()
+    .min(1)
+    .meta({ secret: true })
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: what the user is to write
+    .describe('The password: write `${NAME}` or `file:NAME` rather than the text.'),
+  device: z
+    .strictObject({
+      deviceSerialNumber: z.string().optional().describe('Device Serial Number that the credential must have.'),
+      deviceIdentifier: z.string().optional().describe('Device Identifier that the credential must have.'),
+      networkIdentifier: z.string().optional().describe('Network Identifier that the credential must have.'),
+      machineIdentifier: z.string().optional().describe('Machine Identifier that the credential must have.'),
+      mediaIdentifier: z.string().optional().describe('Media Identifier that the credential must have.'),
+    })
+    .refine(fields => Object.keys(fields).length > 0, 'name at least one field of the device')
+    .optional()
+    .describe('The account is a device: fields that its Device credential must have. Without it, a user.'),
+  administrator: z.boolean().prefault(false).describe('May make users, groups and credentials (KMIP 3.0).'),
+})
+
 /**
  * The configuration file, each setting with its default and its documentation; docs/configuration.md and docs/kmipd.schema.json are made
  * from it. Once read, durations are milliseconds and addresses `{ host, port }`. Settings without a value here (`optional`, documented with
@@ -192,6 +217,12 @@ export const Config = z.strictObject({
   kmip: kmip.prefault({}).describe('The KMIP listener.'),
   ca: ca.prefault({}).describe('The certificate authority that kmipd makes at its first start.'),
   credentials: credentials.prefault({}).describe('Defaults of client certificates.'),
+  accounts: z
+    .array(account)
+    .prefault([])
+    .describe(
+      'Users and devices whom credentials inside a KMIP request can name, in any scope. They can only narrow what the certificate allows: objects of another user are refused. None: such credentials say nothing, and the certificate alone says who asks.',
+    ),
   store: store.prefault({ kind: 'sqlite' }).describe('Where the sealed records are kept.'),
   seal: z
     .array(seal)

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Config } from '../config/schema.ts'
 import type { Address } from '../config/value-types.ts'
+import type { Account } from '../ops/authentication.ts'
 import type { Settings } from '../ops/context.ts'
 import { createEngine } from '../ops/create-engine.ts'
 import type { Engine } from '../ops/engine.ts'
@@ -133,6 +134,7 @@ export class Daemon {
         maxBatch: config.kmip.maxBatch,
         experimental: config.kmip.experimental,
         allowWeak: config.crypto.allowWeak,
+        accounts: config.accounts.map(accountOf),
         productVersion: version,
         ...this.#options.settings,
       },
@@ -199,6 +201,16 @@ export class Daemon {
     this.#options.log.info('the listener shows another certificate')
   }
 }
+
+/** Fields that are absent in the file are absent here: any value is right for them. */
+const accountOf = ({ name, password, device, administrator }: Config['accounts'][number]): Account => ({
+  name,
+  password,
+  isAdministrator: administrator,
+  ...(device && {
+    device: Object.fromEntries(Object.entries(device).filter((field): field is [string, string] => field[1] !== undefined)),
+  }),
+})
 
 const limitsOf = ({ kmip }: Config): Limits => ({
   ...LIMITS,

@@ -12,13 +12,13 @@ import { createLog } from '../../src/server/log.ts'
 import { TurnVersion } from '../../src/server/turn-version.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
-import { child, enumeration, type Item, integer, structure } from '../../src/ttlv/item.ts'
+import { child, enumeration, type Item, integer, structure, text } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
 
 const LOCAL = [{ host: '127.0.0.1', port: 0 }]
 
-async function start(t: { teardown(stop: () => Promise<void>): unknown }, dir: string) {
-  const config = parseConfig(`store: { kind: memory }\nmetrics: { listen: '127.0.0.1:0' }`, join(dir, 'kmipd.yaml'), {
+async function start(t: { teardown(stop: () => Promise<void>): unknown }, dir: string, more = '') {
+  const config = parseConfig(`store: { kind: memory }\nmetrics: { listen: '127.0.0.1:0' }\n${more}`, join(dir, 'kmipd.yaml'), {
     env: {},
     readFile: () => '',
   })
@@ -47,10 +47,11 @@ async function start(t: { teardown(stop: () => Promise<void>): unknown }, dir: s
 }
 
 /** A message with one item and an empty payload. */
-const request = (operation: number): Item =>
+const request = (operation: number, ...header: Item[]): Item =>
   structure(TAG.RequestMessage, [
     structure(TAG.RequestHeader, [
       structure(TAG.ProtocolVersion, [integer(TAG.ProtocolVersionMajor, 1), integer(TAG.ProtocolVersionMinor, 4)]),
+      ...header,
       integer(TAG.BatchCount, 1),
     ]),
     structure(TAG.BatchItem, [enumeration(TAG.Operation, operation), structure(TAG.RequestPayload, [])]),
@@ -149,4 +150,31 @@ t.test('the version of the store is read once for the messages of a turn, and an
   t.same([seen(), seen()], [9, 10], 'the turn is over')
   version.begin()
   t.equal(seen(), 11, 'the next one')
+})
+
+t.test('accounts of the configuration are asked for their passwords', async t => {
+  const { connect } = await start(
+    t,
+    t.testdir({}),
+    "accounts: [{ name: ada, password: right }, { name: array, password: own, device: { deviceSerialNumber: '7' } }]",
+  )
+  const client = await connect()
+  t.teardown(() => client.close())
+  const credential = (type: number, ...fields: Item[]): Item =>
+    structure(TAG.Authentication, [
+      structure(TAG.Credential, [enumeration(TAG.CredentialType, type), structure(TAG.CredentialValue, fields)]),
+    ])
+  const { UsernameAndPassword, Device } = ENUM.CredentialType
+  const user = (name: string, password: string): Item =>
+    credential(UsernameAndPassword, text(TAG.Username, name), text(TAG.Password, password))
+  const device = (serial: string): Item => credential(Device, text(TAG.DeviceSerialNumber, serial), text(TAG.Password, 'own'))
+  const result = async (authentication: Item): Promise<unknown> =>
+    statusOf(await client.request(request(ENUM.Operation.Query, authentication)))
+  const { Success, OperationFailed } = ENUM.ResultStatus
+  t.equal(await result(user('ada', 'right')), Success)
+  t.equal(await result(user('ada', 'wrong')), OperationFailed)
+  t.equal(await result(user('bob', 'right')), OperationFailed, 'nobody of that name')
+  t.equal(await result(user('array', 'own')), OperationFailed, 'a device is no user')
+  t.equal(await result(device('7')), Success)
+  t.equal(await result(device('8')), OperationFailed)
 })
