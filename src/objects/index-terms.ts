@@ -1,9 +1,17 @@
 import { attributeOfTag, VENDOR_ATTRIBUTE } from '../ttlv/attributes.ts'
 import { encode } from '../ttlv/binary.ts'
-import { enumeration, type Item, TYPE } from '../ttlv/item.ts'
+import { ENUM } from '../ttlv/enumerations.ts'
+import { child, enumeration, type Item, TYPE } from '../ttlv/item.ts'
+import { isKnown } from '../ttlv/known.ts'
 import { TAG } from '../ttlv/tags.ts'
 import { keyOf } from './attribute-set.ts'
 import type { ManagedObject } from './managed-object.ts'
+
+const { NameType } = ENUM
+const VERSIONS = [10, 11, 12, 13, 14, 20, 21, 30]
+const TYPES_OF_ALL_VERSIONS: ReadonlySet<number> = new Set<number>(
+  Object.values(ENUM.ObjectType).filter(type => VERSIONS.every(version => isKnown('ObjectType', type, version))),
+)
 
 // Index terms: texts that the seal blinds, by which Locate finds objects without opening them all. A term says "this attribute has
 // this value"; a structure has one for each of its fields too, since a filter may give only some of them.
@@ -35,8 +43,46 @@ const termsWithout = (item: Item): string[] =>
     ? termsOf({ ...item, value: item.value.filter(field => !COMMON_FIELDS.has(field.tag)) })
     : termsOf(item)
 
-/** Every term of an object. */
+/** Marks of objects of which the index alone decides whether they are found, by the Storage Status that they are in. */
+export const STATUS_MARKS = ['status=on-line', 'status=archived', 'status=destroyed'] as const
+
+/**
+ * The status mark of an object, where there is no more to know of it than its terms say: its type is one of all versions, it belongs to no
+ * user, and its names are of the type that goes without saying. Others have none, nor have those that were stored by a kmipd that knew no
+ * marks: they are opened and looked at.
+ */
+export function statusMark(object: ManagedObject): string | undefined {
+  if (!TYPES_OF_ALL_VERSIONS.has(object.type) || object.owner !== undefined) return undefined
+  if (!object.attributes.all(TAG.Name).every(({ item }) => child(item, TAG.NameType)?.value === NameType.UninterpretedTextString))
+    return undefined
+  return STATUS_MARKS[object.destroyed ? 2 : object.archived ? 1 : 0]
+}
+
+/** Whether a filter is met by exactly the objects with a status mark that carry all its terms. */
+export function isDecided(filter: Item): boolean {
+  if (filter.tag === TAG.Attribute) return filter.type === TYPE.Structure && filter.value.length === VENDOR_FIELDS
+  if (filter.tag === TAG.Name)
+    return (
+      filter.type === TYPE.Structure &&
+      filter.value.length <= 2 &&
+      child(filter, TAG.NameValue) !== undefined &&
+      (filter.value.length === 1 || child(filter, TAG.NameType)?.value === NameType.UninterpretedTextString)
+    )
+  return filter.type !== TYPE.Structure && attributeOfTag(filter.tag)?.indexed === true
+}
+
+/** Vendor Identification, Attribute Name, Attribute Value. */
+const VENDOR_FIELDS = 3
+
+/** Every term of an object, its status mark included. */
 export function indexTerms(object: ManagedObject): string[] {
+  const mark = statusMark(object)
+  const terms = attributeTerms(object)
+  return mark === undefined ? terms : [...terms, mark]
+}
+
+/** The terms of an object's attributes. */
+export function attributeTerms(object: ManagedObject): string[] {
   const terms = new Set(termsOf(enumeration(TAG.ObjectType, object.type)))
   for (const { item } of object.attributes) for (const term of termsWithout(item)) terms.add(term)
   return [...terms]

@@ -12,6 +12,11 @@ export interface ObjectChange {
   readonly before?: ManagedObject | undefined
   readonly after?: ManagedObject | undefined
 }
+/** An object that was not opened, and which of the marks it carries. */
+export interface Marked {
+  readonly id: string
+  readonly mark: string
+}
 /** Is told of each commit at once, in the order of the commits. It must not throw. */
 export type OnCommit = (changes: readonly ObjectChange[]) => void
 
@@ -89,13 +94,28 @@ export class UnitOfWork {
    * for is the caller's to say.
    */
   async *candidates(terms: readonly string[]): AsyncGenerator<ManagedObject> {
+    for await (const candidate of this.#candidates(terms)) if ('type' in candidate) yield candidate
+  }
+
+  /** The same, but of stored objects that carry one of the marks no more than that: they are not opened. */
+  markedCandidates(terms: readonly string[], marks: readonly string[]): AsyncGenerator<ManagedObject | Marked> {
+    return this.#candidates(terms, marks)
+  }
+
+  async *#candidates(terms: readonly string[], marks?: readonly string[]): AsyncGenerator<ManagedObject | Marked> {
     for (const object of [...this.#changed.values()].reverse()) if (object.revision === 0) yield object
     let before: number | undefined
     for (;;) {
-      const page = await this.#records.find(this.scope, terms, before === undefined ? { limit: PAGE } : { before, limit: PAGE })
-      const seen = new Set<string>()
-      for (const { id } of page) {
-        seen.add(id)
+      const page = await this.#records.find(this.scope, terms, {
+        limit: PAGE,
+        ...(before !== undefined && { before }),
+        ...(marks && { marks }),
+      })
+      for (const { id, mark } of page) {
+        if (typeof mark === 'number' && !this.#changed.has(id)) {
+          if (!this.#removed.has(id)) yield { id, mark: marks![mark]! }
+          continue
+        }
         const object = await this.find(id)
         if (object) yield object
       }

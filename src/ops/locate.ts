@@ -2,7 +2,7 @@ import { generateSymmetricKey } from '../crypto/random.ts'
 import { checkAttribute } from '../objects/attribute-rules.ts'
 import { KmipError } from '../objects/errors.ts'
 import { type Filter, filtersOf, matches } from '../objects/filter.ts'
-import { filterTerms } from '../objects/index-terms.ts'
+import { filterTerms, isDecided, STATUS_MARKS } from '../objects/index-terms.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { ENUM, MASK } from '../ttlv/enumerations.ts'
 import { enumeration, type Item, integer, TYPE } from '../ttlv/item.ts'
@@ -38,6 +38,7 @@ export const locate = operation({
     const search: Search = {
       filters,
       terms: filterTerms(wanted.filter(isExact)),
+      decided: request.objectGroupMember !== ENUM.ObjectGroupMember.GroupMemberFresh && wanted.every(isDecided),
       request,
       offset,
       limit: Math.min(maximum, context.settings.locatePage),
@@ -56,6 +57,8 @@ export const locate = operation({
 interface Search {
   readonly filters: readonly Filter[]
   readonly terms: readonly string[]
+  /** The terms and the status say all, of objects that are marked so. */
+  readonly decided: boolean
   readonly request: Value<typeof LocateRequest>
   readonly offset: number
   readonly limit: number
@@ -67,16 +70,21 @@ interface Result {
   readonly located: number | undefined
 }
 
-async function searchAll({ filters, terms, request, offset, limit }: Search, context: Context): Promise<Result> {
+async function searchAll({ filters, terms, decided, request, offset, limit }: Search, context: Context): Promise<Result> {
   const found: string[] = []
   const seen = new Set<string>()
   let looked = 0
-  for await (const object of context.unit.candidates(terms)) {
+  const { unit } = context
+  const candidates = decided ? unit.markedCandidates(terms, STATUS_MARKS) : unit.candidates(terms)
+  for await (const candidate of candidates) {
     // Counting all that match is for the count alone once the page is full; past this many objects it is not worth the time.
     if (++looked > COUNT_LIMIT && found.length === limit && seen.size > offset + 1) return { found, located: undefined }
-    if (seen.has(object.id) || !context.mayUse(object) || !isAsked(object, filters, request, context)) continue
-    seen.add(object.id)
-    if (seen.size > offset && found.length < limit) found.push(object.id)
+    if (seen.has(candidate.id)) continue
+    if ('mark' in candidate) {
+      if (!isAskedFor(MARKED_STATUS[candidate.mark]!, request.storageStatusMask)) continue
+    } else if (!context.mayUse(candidate) || !isAsked(candidate, filters, request, context)) continue
+    seen.add(candidate.id)
+    if (seen.size > offset && found.length < limit) found.push(candidate.id)
   }
   return { found, located: seen.size }
 }
@@ -148,12 +156,16 @@ function isAsked(object: ManagedObject, filters: readonly Filter[], request: Val
   return matches(filters, object.visible(context.now(), context.settings.leaseTime))
 }
 
-/** Without a mask only what is on-line is found, as 2.x says and the published cases of 1.x show. Spec: KMIP 1.4 section 9.1.3.3.2, 2.1 section 12.3 */
 function hasStorageStatus(object: ManagedObject, mask: number | undefined): boolean {
-  const status = object.destroyed
-    ? StorageStatusMask.DestroyedStorage
-    : object.archived
-      ? StorageStatusMask.ArchivalStorage
-      : StorageStatusMask.OnLineStorage
-  return ((mask ?? StorageStatusMask.OnLineStorage) & status) !== 0
+  const { DestroyedStorage, ArchivalStorage, OnLineStorage } = StorageStatusMask
+  return isAskedFor(object.destroyed ? DestroyedStorage : object.archived ? ArchivalStorage : OnLineStorage, mask)
 }
+
+const MARKED_STATUS: Readonly<Record<string, number>> = {
+  [STATUS_MARKS[0]]: StorageStatusMask.OnLineStorage,
+  [STATUS_MARKS[1]]: StorageStatusMask.ArchivalStorage,
+  [STATUS_MARKS[2]]: StorageStatusMask.DestroyedStorage,
+}
+
+/** Without a mask only what is on-line is found, as 2.x says and the published cases of 1.x show. Spec: KMIP 1.4 section 9.1.3.3.2, 2.1 section 12.3 */
+const isAskedFor = (status: number, mask: number | undefined): boolean => ((mask ?? StorageStatusMask.OnLineStorage) & status) !== 0

@@ -1,4 +1,4 @@
-import { claimsOf, indexTerms } from '../objects/index-terms.ts'
+import { claimsOf, indexTerms, statusMark } from '../objects/index-terms.ts'
 import { ManagedObject } from '../objects/managed-object.ts'
 import type { Terms } from '../seal/verify.ts'
 
@@ -9,5 +9,6 @@ const SCOPE_ID = /^[0-9A-Za-z]{5}$/
 export function storedTerms(partition: string, id: string, body: Buffer): Terms {
   if (!SCOPE_ID.test(partition)) return { terms: [], claims: [] }
   const object = ManagedObject.fromBody(id, body, 1)
-  return { terms: indexTerms(object), claims: claimsOf(object) }
+  const mark = statusMark(object)
+  return { terms: indexTerms(object), claims: claimsOf(object), ...(mark !== undefined && { later: [mark] }) }
 }

@@ -1,4 +1,9 @@
-import type { Page } from '../store/store.ts'
+/** As the store's `Page`, in clear. */
+export interface RecordPage {
+  readonly before?: number
+  readonly limit: number
+  readonly marks?: readonly string[]
+}
 
 /** A record in clear. The caller must not change `body`. */
 export interface Record {
@@ -19,6 +24,7 @@ export interface RecordChange {
 export interface FoundRecord {
   readonly id: string
   readonly sequence: number
+  readonly mark?: number | null
 }
 
 /**
@@ -31,7 +37,7 @@ export interface Records {
   /** @throws SealError `damaged` if the record does not open with our keys at this place */
   get(partition: string, id: string): Promise<Record | undefined>
   revision(partition: string, id: string): Promise<number>
-  find(partition: string, terms: readonly string[], page: Page): Promise<FoundRecord[]>
+  find(partition: string, terms: readonly string[], page: RecordPage): Promise<FoundRecord[]>
   /** All or nothing, durable when the promise is kept. @throws StoreError `conflict` */
   commit(changes: readonly RecordChange[]): Promise<void>
   /** As the store's: another number whenever anything may have changed. */

@@ -1,4 +1,3 @@
-import type { Page } from '../store/store.ts'
 import { type Change, type Store, StoreError } from '../store/store.ts'
 import type { Blinder } from './blinder.ts'
 import { SealError } from './error.ts'
@@ -6,7 +5,7 @@ import { rootKeyOf, SEAL_PARTITION } from './header.ts'
 import { keysOf } from './keys.ts'
 import type { KeyProvider } from './provider.ts'
 import type { RecordCipher } from './record-cipher.ts'
-import type { FoundRecord, Record, RecordChange, Records } from './records.ts'
+import type { FoundRecord, Record, RecordChange, RecordPage, Records } from './records.ts'
 
 /**
  * Open the seal of a store, and seal it if it never was: then a new root key is made, and each of `providers` wraps it.
@@ -49,9 +48,10 @@ class SealedRecords implements Records {
     return this.#store.revision(partition, id)
   }
 
-  async find(partition: string, terms: readonly string[], page: Page): Promise<FoundRecord[]> {
+  async find(partition: string, terms: readonly string[], page: RecordPage): Promise<FoundRecord[]> {
     this.#check(partition)
-    return this.#store.find(partition, this.#blind(partition, terms), page)
+    const { marks, ...rest } = page
+    return this.#store.find(partition, this.#blind(partition, terms), marks ? { ...rest, marks: this.#blind(partition, marks) } : rest)
   }
 
   async commit(changes: readonly RecordChange[]): Promise<void> {

@@ -38,8 +38,10 @@ export class MemoryStore implements Store {
     return this.#row(partition, id)?.revision ?? 0
   }
 
-  async find(partition: string, terms: readonly Buffer[], { before = Number.POSITIVE_INFINITY, limit }: Page): Promise<Found[]> {
+  async find(partition: string, terms: readonly Buffer[], page: Page): Promise<Found[]> {
     this.#checkOpen()
+    const { before = Number.POSITIVE_INFINITY, limit } = page
+    const marks = page.marks?.map(text)
     const { all = [], carriers } = this.#partitions.get(partition) ?? {}
     const wanted = terms.map(text)
     const lists = wanted.map(term => carriers?.get(term) ?? [])
@@ -47,7 +49,9 @@ export class MemoryStore implements Store {
     const found: Found[] = []
     for (let i = placeOf(rarest, before) - 1; i >= 0 && found.length < limit; i--) {
       const { id, sequence, terms } = rarest[i]!
-      if (wanted.every(term => terms.has(term))) found.push({ id, sequence })
+      if (!wanted.every(term => terms.has(term))) continue
+      const mark = marks?.findIndex(term => terms.has(term)) ?? -1
+      found.push(mark < 0 ? { id, sequence } : { id, sequence, mark })
     }
     return found
   }

@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Statement } from 'better-sqlite3'
 import { type Connection, connectReader, connectWriter, guarded, storeError } from './sqlite-connection.ts'
-import { conditionValues, FIND_ALL, findStatement } from './sqlite-find.ts'
+import { conditionValues, findAllStatement, findStatement } from './sqlite-find.ts'
 import { lockServer } from './sqlite-lock.ts'
 import { packChange } from './sqlite-message.ts'
 import { MIGRATIONS, migrate } from './sqlite-schema.ts'
@@ -95,9 +95,8 @@ class SqliteStore implements Store {
   readonly #numberOf: Statement<[string], number>
   readonly #row: Row
   readonly #revision: Statement<[number, string], number>
-  readonly #findAll: Statement<[partition: number, before: number, limit: number], Found>
-  /** By count of conditions. */
-  readonly #finds: Statement<Values, Found>[] = []
+  /** By count of conditions, -1 where there is no term at all, and count of marks. */
+  readonly #finds = new Map<string, Statement<Values, Found>>()
   /** Numbers of partitions by name; a number is never given again. */
   readonly #numbers = new Map<string, number>()
   #isClosed = false
@@ -108,7 +107,6 @@ class SqliteStore implements Store {
     this.#lock = lock
     this.#version = db.prepare<[], number>('pragma data_version').pluck()
     this.#numberOf = db.prepare<[string], number>('select number from partition where name = ?').pluck()
-    this.#findAll = db.prepare(FIND_ALL)
     this.#row = db.prepare('select revision, body from record where partition = ? and id = ?')
     this.#revision = db.prepare<[number, string], number>('select revision from record where partition = ? and id = ?').pluck()
   }
@@ -121,12 +119,14 @@ class SqliteStore implements Store {
     return this.#read(partition, number => this.#revision.get(number, id)) ?? 0
   }
 
-  async find(partition: string, terms: readonly Buffer[], { before = Number.MAX_SAFE_INTEGER, limit }: Page): Promise<Found[]> {
+  async find(partition: string, terms: readonly Buffer[], page: Page): Promise<Found[]> {
+    const { before = Number.MAX_SAFE_INTEGER, limit, marks = [] } = page
     const found = this.#read(partition, number => {
       const [first, ...others] = terms
-      if (!first) return this.#findAll.all(number, before, limit)
+      const placed = (values: readonly (Buffer | string)[]): Values => values.flatMap(value => [value, number])
+      if (!first) return this.#finding(-1, marks.length).all(...placed(marks), number, before, limit)
       const values = conditionValues(others)
-      return this.#finding(values.length).all(number, first, before, ...values.flatMap(value => [value, number]), limit)
+      return this.#finding(values.length, marks.length).all(...placed(marks), number, first, before, ...placed(values), limit)
     })
     return found ?? []
   }
@@ -168,8 +168,13 @@ class SqliteStore implements Store {
     }
   }
 
-  #finding(conditions: number): Statement<Values, Found> {
-    this.#finds[conditions] ??= this.#db.prepare<Values, Found>(findStatement(conditions))
-    return this.#finds[conditions]
+  #finding(conditions: number, marks: number): Statement<Values, Found> {
+    const form = `${conditions} ${marks}`
+    let statement = this.#finds.get(form)
+    if (statement === undefined) {
+      statement = this.#db.prepare(conditions < 0 ? findAllStatement(marks) : findStatement(conditions, marks))
+      this.#finds.set(form, statement)
+    }
+    return statement
   }
 }

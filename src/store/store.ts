@@ -27,12 +27,16 @@ export interface Page {
   /** Return only what is older than this `sequence`, to go on after an earlier page. */
   readonly before?: number
   readonly limit: number
+  /** Tell for each record which of these terms it carries: the first of them that it does. */
+  readonly marks?: readonly Buffer[]
 }
 
 export interface Found {
   readonly id: string
   /** Grows with each record that is made in the store; kept for the life of the record. */
   readonly sequence: number
+  /** Place in `marks` of the first that the record carries; nothing: none, or none were given. */
+  readonly mark?: number | null
 }
 
 export type StoreErrorCode = 'conflict' | 'unavailable' | 'damaged' | 'closed'

@@ -1,4 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import t from 'tap'
+import { attributeTerms, claimsOf } from '../../src/objects/index-terms.ts'
+import { ManagedObject } from '../../src/objects/managed-object.ts'
+import { createEngine } from '../../src/ops/create-engine.ts'
+import type { Records } from '../../src/seal/records.ts'
 import { ENUM, MASK } from '../../src/ttlv/enumerations.ts'
 import { boolean, bytes, dateTime, enumeration, type Item, integer, structure, text } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
@@ -8,6 +13,7 @@ import {
   bits,
   custom,
   group,
+  keyBlock,
   makeLab,
   name,
   objectType,
@@ -99,8 +105,66 @@ t.test('trap 110: which objects match', async t => {
       found.map(id => ids[id]),
       `${what}, in 2.1`,
     )
+  for (const id of Object.values(ids)) {
+    const { body, revision } = (await lab.records.get('scope-1', id))!
+    const object = ManagedObject.fromBody(id, body, revision)
+    const change = { partition: 'scope-1', id, expect: revision, body, terms: attributeTerms(object), claims: claimsOf(object) }
+    await lab.records.commit([change])
+  }
+  for (const [what, filters, found] of CASES)
+    t.same(
+      await c.locate(filters),
+      found.map(id => ids[id]),
+      `${what}, of objects that an older kmipd stored`,
+    )
   t.equal(await c.result('Locate', custom('Nothing Known', text(0, 'a'))), 'InvalidField', 'trap 117')
   t.same((await c.ok('Locate', attribute(name('nobody')))).ids, [], 'nothing found is a success')
+})
+
+t.test('the index alone decides where it can', async t => {
+  const lab = await makeLab()
+  const c = lab.client()
+  const online = await c.create([name('n'), group('g'), x('tag', '1')])
+  const archived = await c.create([name('m'), group('g')])
+  await c.ok('Archive', uid(archived))
+  const destroyed = await c.create([name('o'), group('g')])
+  await c.ok('Destroy', uid(destroyed))
+  const uri = structure(TAG.Name, [text(TAG.NameValue, 'u'), enumeration(TAG.NameType, ENUM.NameType.URI)])
+  const special = await c.create([uri, group('g')])
+  const pgp = await c.register('PGPKey', structure(TAG.PGPKey, [integer(TAG.PGPKeyVersion, 4), keyBlock(KEY, { format: 'Opaque' })]), [
+    group('g'),
+  ])
+  const opened: string[] = []
+  const records: Records = {
+    get: (partition, id) => {
+      opened.push(id)
+      return lab.records.get(partition, id)
+    },
+    revision: (partition, id) => lab.records.revision(partition, id),
+    find: (partition, terms, page) => lab.records.find(partition, terms, page),
+    commit: changes => lab.records.commit(changes),
+    version: () => lab.records.version(),
+    close: async () => undefined,
+  }
+  const { OnLineStorage, ArchivalStorage, DestroyedStorage } = MASK.StorageStatusMask
+  const all = integer(TAG.StorageStatusMask, OnLineStorage | ArchivalStorage | DestroyedStorage)
+  const CASES: [what: string, filters: Item[], found: string[], opened: string[], mask?: Item][] = [
+    ['a name', [name('n')], [online], []],
+    ['a name by its value', [nameValue('n')], [online], []],
+    ['an attribute of a vendor', [x('tag', '1')], [online], []],
+    ['a group', [group('g'), objectType('SymmetricKey')], [special, online], [special]],
+    ['archived ones too', [group('g')], [pgp, special, destroyed, archived, online], [pgp, special], all],
+    ['a name of a type', [uri], [special], [special]],
+    ['another type', [structure(TAG.Name, [text(TAG.NameValue, 'n'), enumeration(TAG.NameType, ENUM.NameType.URI)])], [], [online]],
+    ['a mask', [usage(U.Encrypt), name('n')], [online], [online]],
+  ]
+  for (const [what, filters, found, looked, mask] of CASES) {
+    opened.length = 0
+    const fresh = createEngine({ records, now: () => lab.now, randomBytes, newId: () => lab.newId() })
+    t.same(await lab.client({ engine: fresh }).locate(filters, ...(mask ? [mask] : [])), found, what)
+    t.same(opened, looked, `${what}: opened`)
+  }
+  t.same(await c.in(11).locate([group('g')]), [special, online], 'a type that came with 1.2 is not seen in 1.1')
 })
 
 t.test('trap 111: dates are exact, or a range in either order', async t => {

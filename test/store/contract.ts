@@ -196,6 +196,25 @@ const CHECKS: [name: string, check: Check][] = [
     },
   ],
   [
+    'marks: which of some terms a record carries, the first of them',
+    async (t, store) => {
+      const records = { k1: ['a', 'm1'], k2: ['a', 'm2'], k3: ['a', 'm2', 'm1'], k4: ['a'] }
+      for (const [id, terms] of Object.entries(records)) await store.commit([change({ id, terms: terms.map(bytes) })])
+      await store.commit([change({ id: 'k5', partition: 'other', terms: [bytes('a'), bytes('m1')] })])
+      const marks = ['m0', 'm1', 'm2'].map(bytes)
+      for (const terms of [[], [bytes('a')], [bytes('a'), bytes('a')]]) {
+        const found = await store.find('s', terms, { limit: 9, marks })
+        t.same(
+          found.map(({ id, mark }) => `${id} ${mark ?? '-'}`),
+          ['k4 -', 'k3 1', 'k2 2', 'k1 1'],
+        )
+        const [last] = await store.find('s', terms, { limit: 1, before: found[2]!.sequence, marks: marks.toReversed() })
+        t.match(last, { id: 'k1', mark: 1 }, 'by their place among those that are given')
+        t.equal((await store.find('s', terms, { limit: 1, marks: [] }))[0]!.id, 'k4')
+      }
+    },
+  ],
+  [
     'partitions do not see each other',
     async (t, store) => {
       const tags = { terms: [bytes('a')], claims: [bytes('c')] }
