@@ -1,0 +1,132 @@
+import type { JSX } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { Empty } from './controls.tsx'
+import { duration } from './format.ts'
+import { Page, useNow } from './page.tsx'
+import { AuditPage } from './pages/audit.tsx'
+import { KesPage } from './pages/kes.tsx'
+import { ObjectPage } from './pages/object.tsx'
+import { ObjectsPage } from './pages/objects.tsx'
+import { OverviewPage } from './pages/overview.tsx'
+import { RolePage } from './pages/role.tsx'
+import { ScopePage } from './pages/scope.tsx'
+import { ScopesPage } from './pages/scopes.tsx'
+import { SettingsPage } from './pages/settings.tsx'
+import { hrefOf, type PageName, type Place, placeOf } from './router.ts'
+import { ENDED, useSession } from './session.ts'
+import { Logo } from './sign-in.tsx'
+
+const LINKS: readonly (readonly [page: PageName, title: string])[] = [
+  ['overview', 'Overview'],
+  ['scopes', 'Scopes'],
+  ['kes', 'KES'],
+  ['audit', 'Audit'],
+  ['settings', 'Settings'],
+]
+
+const PAGES: Readonly<Record<PageName, (place: Place) => JSX.Element>> = {
+  overview: () => <OverviewPage />,
+  scopes: () => <ScopesPage />,
+  scope: ({ names }) => <ScopePage scope={names.scope!} />,
+  role: ({ names }) => <RolePage scope={names.scope!} role={names.role!} />,
+  objects: ({ names, query }) => <ObjectsPage scope={names.scope!} query={query} />,
+  object: ({ names }) => <ObjectPage scope={names.scope!} id={names.object!} />,
+  kes: () => <KesPage />,
+  audit: ({ query }) => <AuditPage query={query} />,
+  settings: () => <SettingsPage />,
+}
+
+/** Where one is among the links: everything below a scope belongs to Scopes. */
+const sectionOf = (page: PageName): PageName => (['scope', 'role', 'objects', 'object'].includes(page) ? 'scopes' : page)
+
+/** Everything behind the sign-in: links, who one is, and the screen that the address names. */
+export function Layout(): JSX.Element {
+  const { mount, mounts, choose, signOut } = useSession()
+  const place = usePlace()
+  const section = place && sectionOf(place.page)
+  const main = useRef<HTMLElement>(null)
+  return (
+    <div class="layout">
+      {/* A button and no link: the address behind # names the screen. */}
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
+        Skip to content
+      </button>
+      <header class="bar">
+        <a class="brand" href={hrefOf('overview')}>
+          <Logo /> kmipd
+        </a>
+        <nav aria-label="Console">
+          <ul>
+            {LINKS.map(([page, title]) => (
+              <li key={page}>
+                <a href={hrefOf(page)} {...(page === section && { 'aria-current': 'page' as const })}>
+                  {title}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </nav>
+        <div class="who">
+          {mounts.length > 1 && (
+            <label>
+              Engine{' '}
+              <select value={mount} onChange={event => choose(event.currentTarget.value)}>
+                {mounts.map(name => (
+                  <option key={name} value={name}>
+                    {name}
+                  </option>
+                ))}
+              </select>
+            </label>
+          )}
+          <Holder />
+          <button type="button" onClick={() => signOut()}>
+            Sign out
+          </button>
+        </div>
+      </header>
+      <main id="main" ref={main} tabIndex={-1} key={`${mount} ${place ? hrefOf(place.page, place.names) : ''}`}>
+        {place ? PAGES[place.page](place) : <NotFound />}
+      </main>
+    </div>
+  )
+}
+
+/** Whose token it is, and how long it lasts; when it is over, one is asked to sign in. */
+function Holder(): JSX.Element {
+  const { holder, signOut } = useSession()
+  const [end] = useState(() => (holder.ttl > 0 ? Date.now() + holder.ttl * 1000 : undefined))
+  const now = useNow(1000)
+  const left = end === undefined ? undefined : Math.ceil((end - now) / 1000)
+  useEffect(() => {
+    if (left !== undefined && left <= 0) signOut(ENDED)
+  }, [left, signOut])
+  return (
+    <p class="holder" title={`Policies: ${holder.policies.join(', ')}`}>
+      <span>{holder.display_name}</span>
+      {left !== undefined && <span class={left < 120 ? 'tag warn' : 'muted'}>{duration(Math.max(left, 0))} left</span>}
+    </p>
+  )
+}
+
+const NotFound = (): JSX.Element => (
+  <Page title="Not found">
+    <Empty title="There is no such page in the console.">
+      <a href={hrefOf('overview')}>To the overview</a>
+    </Empty>
+  </Page>
+)
+
+function usePlace(): Place | undefined {
+  const [hash, setHash] = useState(location.hash)
+  useEffect(() => {
+    const changed = (): void => {
+      setHash(location.hash)
+      window.scrollTo(0, 0)
+      if (document.activeElement instanceof HTMLElement) document.activeElement.blur()
+    }
+    window.addEventListener('hashchange', changed)
+    return () => window.removeEventListener('hashchange', changed)
+  }, [])
+  return placeOf(hash)
+}

@@ -1,0 +1,71 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import { Empty, Form, Text } from '../controls.tsx'
+import { dateTime } from '../format.ts'
+import { Page, Shown, Table } from '../page.tsx'
+import { hrefOf } from '../router.ts'
+import { useAnswer } from '../use-answer.ts'
+
+interface AuditEntry {
+  readonly time: string
+  readonly operation: string
+  readonly scope?: string
+  readonly role?: string
+  readonly id?: string
+  readonly status: string
+  readonly reason?: string
+  readonly remote?: string
+}
+
+const FILTERS = ['scope', 'role', 'operation', 'id'] as const
+const TITLES = { scope: 'Scope', role: 'Role', operation: 'Operation', id: 'Object' } as const
+
+/** What was asked and what came of it, newest first. */
+export function AuditPage({ query }: { readonly query: Readonly<Record<string, string>> }): JSX.Element {
+  const [texts, setTexts] = useState(() => Object.fromEntries(FILTERS.map(name => [name, query[name] ?? ''])))
+  const audit = useAnswer(`audit ${JSON.stringify(query)}`, ({ api }) =>
+    api.read<{ readonly entries: readonly AuditEntry[] }>('sys/kmipd/audit', { ...query, limit: '200' }),
+  )
+  return (
+    <Page title="Audit">
+      <Form
+        class="filters"
+        label="Filters"
+        onSubmit={() => {
+          location.hash = hrefOf('audit', {}, texts)
+        }}
+      >
+        {FILTERS.map(name => (
+          <Text
+            key={name}
+            label={TITLES[name]}
+            type="search"
+            value={texts[name] ?? ''}
+            onValue={text => setTexts({ ...texts, [name]: text })}
+          />
+        ))}
+        <button type="submit">Search</button>
+      </Form>
+      <Shown of={audit}>
+        {({ entries }) =>
+          entries.length === 0 ? (
+            <Empty title="Nothing is recorded like that" />
+          ) : (
+            <Table label="Audit" heads={['When', 'Operation', 'Scope', 'Role', 'Object', 'Outcome']}>
+              {entries.map((entry, i) => (
+                <tr key={i}>
+                  <td class="nowrap">{dateTime(Date.parse(entry.time))}</td>
+                  <th scope="row">{entry.operation}</th>
+                  <td>{entry.scope ?? '–'}</td>
+                  <td>{entry.role ?? '–'}</td>
+                  <td class="mono">{entry.id ?? '–'}</td>
+                  <td>{entry.reason ?? entry.status}</td>
+                </tr>
+              ))}
+            </Table>
+          )
+        }
+      </Shown>
+    </Page>
+  )
+}

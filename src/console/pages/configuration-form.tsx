@@ -1,0 +1,164 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import type { Configuration } from '../answers.ts'
+import { ApiError, path } from '../api.ts'
+import { Choice, Empty, Form, Text, Trouble } from '../controls.tsx'
+import { Shown } from '../page.tsx'
+import { useSession } from '../session.ts'
+import { useAction, useAnswer } from '../use-answer.ts'
+
+/** The fields as they stand in the form: texts, lists with commas. */
+type Texts = { readonly [field in keyof Configuration]: string }
+
+const textsOf = (configuration: Configuration): Texts => ({
+  listen_addrs: configuration.listen_addrs.join(', '),
+  server_hostnames: configuration.server_hostnames.join(', '),
+  server_ips: configuration.server_ips.join(', '),
+  tls_ca_key_type: configuration.tls_ca_key_type,
+  tls_ca_key_bits: String(configuration.tls_ca_key_bits),
+  tls_min_version: configuration.tls_min_version,
+  default_tls_client_key_type: configuration.default_tls_client_key_type,
+  default_tls_client_key_bits: String(configuration.default_tls_client_key_bits),
+  default_tls_client_ttl: `${configuration.default_tls_client_ttl / 3600}h`,
+})
+
+/** The configuration of the engine; one that was never written can be written here. */
+export function ConfigurationForm(): JSX.Element {
+  const { mount } = useSession()
+  const at = path(mount, 'config')
+  const configuration = useAnswer(at, async ({ api }) => {
+    try {
+      return { written: await api.read<Configuration>(at) }
+    } catch (err) {
+      if (err instanceof ApiError && err.status === 404) return {}
+      throw err
+    }
+  })
+  const { isBusy, trouble, run } = useAction()
+  const begin = (): void =>
+    run(async ({ api }) => {
+      await api.write(at, {})
+      configuration.reload()
+    })
+  return (
+    <section>
+      <h2>Configuration of {mount}</h2>
+      <Shown of={configuration}>
+        {({ written }) =>
+          written ? (
+            <Fields at={at} written={written} onSaved={configuration.reload} />
+          ) : (
+            <Empty title="Never configured; the defaults count">
+              <Trouble text={trouble} />
+              <button type="button" disabled={isBusy} onClick={begin}>
+                Write the defaults down
+              </button>
+            </Empty>
+          )
+        }
+      </Shown>
+    </section>
+  )
+}
+
+interface FieldsProps {
+  readonly at: string
+  readonly written: Configuration
+  readonly onSaved: () => void
+}
+
+const KEYS: readonly (readonly [key: string, title: string])[] = [
+  ['ec 256', 'EC P-256'],
+  ['ec 384', 'EC P-384'],
+  ['ec 521', 'EC P-521'],
+  ['rsa 2048', 'RSA 2048'],
+  ['rsa 3072', 'RSA 3072'],
+  ['rsa 4096', 'RSA 4096'],
+]
+const VERSIONS: readonly (readonly [version: string, title: string])[] = [
+  ['tls12', 'TLS 1.2 and 1.3'],
+  ['tls13', 'TLS 1.3 alone'],
+]
+
+const withKnown = (options: readonly (readonly [string, string])[], value: string): readonly (readonly [string, string])[] =>
+  options.some(([known]) => known === value) ? options : [...options, [value, value]]
+
+function Fields({ at, written, onSaved }: FieldsProps): JSX.Element {
+  const before = textsOf(written)
+  const [texts, setTexts] = useState(before)
+  const [isSaved, setSaved] = useState(false)
+  const { isBusy, trouble, run } = useAction()
+  const put = (change: Partial<Texts>): void => setTexts({ ...texts, ...change })
+  const change = Object.fromEntries(Object.entries(texts).filter(([field, text]) => text !== before[field as keyof Texts]))
+  const isChanged = Object.keys(change).length > 0
+  const save = (): void =>
+    run(async ({ api }) => {
+      await api.write(at, change)
+      setSaved(true)
+      onSaved()
+    })
+  const caKey = `${texts.tls_ca_key_type} ${texts.tls_ca_key_bits}`
+  const clientKey = `${texts.default_tls_client_key_type} ${texts.default_tls_client_key_bits}`
+  return (
+    <Form onSubmit={save} label="Configuration">
+      <div class="columns">
+        <Text
+          label="Addresses of the listener"
+          value={texts.listen_addrs}
+          onValue={listen_addrs => put({ listen_addrs })}
+          hint="host:port, with commas between."
+        />
+        <Choice
+          label="TLS"
+          value={texts.tls_min_version}
+          options={withKnown(VERSIONS, texts.tls_min_version)}
+          onValue={tls_min_version => put({ tls_min_version })}
+        />
+        <Text
+          label="Names in the listener’s certificate"
+          value={texts.server_hostnames}
+          onValue={server_hostnames => put({ server_hostnames })}
+        />
+        <Text label="Addresses in the listener’s certificate" value={texts.server_ips} onValue={server_ips => put({ server_ips })} />
+        <Choice
+          label="Key of the CA"
+          value={caKey}
+          options={withKnown(KEYS, caKey)}
+          hint="Another one makes a new CA; clients of the old one are still let in."
+          onValue={value => {
+            const [tls_ca_key_type = '', tls_ca_key_bits = ''] = value.split(' ')
+            put({ tls_ca_key_type, tls_ca_key_bits })
+          }}
+        />
+        <Choice
+          label="Keys of clients"
+          value={clientKey}
+          options={withKnown(KEYS, clientKey)}
+          hint="Unless their role says otherwise."
+          onValue={value => {
+            const [default_tls_client_key_type = '', default_tls_client_key_bits = ''] = value.split(' ')
+            put({ default_tls_client_key_type, default_tls_client_key_bits })
+          }}
+        />
+        <Text
+          label="Lifetime of client certificates"
+          value={texts.default_tls_client_ttl}
+          onValue={default_tls_client_ttl => put({ default_tls_client_ttl })}
+          hint="Such as 90d or 336h, unless their role says otherwise."
+        />
+      </div>
+      <Trouble text={trouble} />
+      <div class="actions">
+        <p role="status" class="muted">
+          {!isChanged && isSaved ? 'Saved.' : ''}
+        </p>
+        <button type="button" disabled={!isChanged} onClick={() => setTexts(before)}>
+          Reset
+        </button>
+        <button type="submit" class="primary" disabled={!isChanged || isBusy}>
+          Save configuration
+        </button>
+      </div>
+    </Form>
+  )
+}

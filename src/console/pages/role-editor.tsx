@@ -1,0 +1,160 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import type { RoleInfo } from '../answers.ts'
+import { path } from '../api.ts'
+import { Choice, Dialog, Form, Text, Trouble } from '../controls.tsx'
+import { changeOf, type Flags, flagsOf, USUAL } from '../role-flags.ts'
+import { hrefOf } from '../router.ts'
+import { useSession } from '../session.ts'
+import { useAction } from '../use-answer.ts'
+import { FlagGrid } from './flag-grid.tsx'
+
+interface TlsFields {
+  readonly type: string
+  readonly bits: string
+  readonly ttl: string
+}
+
+const KINDS: readonly (readonly [kind: string, title: string])[] = [
+  ['', 'As configured'],
+  ['ec 256', 'EC P-256'],
+  ['ec 384', 'EC P-384'],
+  ['ec 521', 'EC P-521'],
+  ['rsa 2048', 'RSA 2048'],
+  ['rsa 3072', 'RSA 3072'],
+  ['rsa 4096', 'RSA 4096'],
+]
+
+interface KeyFieldsProps {
+  readonly tls: TlsFields
+  readonly onTls: (tls: TlsFields) => void
+}
+
+/** What the certificates of a role are like. */
+function KeyFields({ tls, onTls }: KeyFieldsProps): JSX.Element {
+  const kind = `${tls.type} ${tls.bits}`.trim()
+  const kinds = KINDS.some(([known]) => known === kind) ? KINDS : [...KINDS, [kind, kind.toUpperCase()] as const]
+  return (
+    <div class="columns">
+      <Choice
+        label="Key"
+        value={kind}
+        options={kinds}
+        onValue={next => {
+          const [type = '', bits = ''] = next.split(' ')
+          onTls({ ...tls, type, bits })
+        }}
+        hint="Of the certificates it gets from now on."
+      />
+      <Text
+        label="Lifetime"
+        value={tls.ttl}
+        onValue={ttl => onTls({ ...tls, ttl })}
+        placeholder="as configured"
+        pattern="(\d+(s|m|h|d)?)+"
+        hint="Such as 90d or 336h."
+      />
+    </div>
+  )
+}
+
+const NO_TLS: TlsFields = { type: '', bits: '', ttl: '' }
+
+const tlsOf = ({ tls_client_key_type, tls_client_key_bits, tls_client_ttl }: RoleInfo): TlsFields => ({
+  type: tls_client_key_type,
+  bits: tls_client_key_bits === 0 ? '' : String(tls_client_key_bits),
+  ttl: tls_client_ttl === 0 ? '' : hours(tls_client_ttl),
+})
+
+const hours = (seconds: number): string => (seconds % 3600 === 0 ? `${seconds / 3600}h` : `${seconds}s`)
+
+/** The fields to write so that what was `before` becomes `after`. */
+function tlsChange(before: TlsFields, after: TlsFields): Record<string, unknown> {
+  return {
+    ...(before.type !== after.type && { tls_client_key_type: after.type }),
+    ...((before.type !== after.type || before.bits !== after.bits) && { tls_client_key_bits: Number(after.bits) }),
+    ...(before.ttl !== after.ttl && { tls_client_ttl: after.ttl === '' ? 0 : after.ttl }),
+  }
+}
+
+interface EditorProps {
+  readonly scope: string
+  readonly name: string
+  readonly role: RoleInfo
+  readonly onSaved: () => void
+}
+
+/** The rights and the key of a role that is there. */
+export function RoleEditor({ scope, name, role, onSaved }: EditorProps): JSX.Element {
+  const { mount } = useSession()
+  const before = flagsOf(role)
+  const [flags, setFlags] = useState<Flags>(before)
+  const [tls, setTls] = useState(() => tlsOf(role))
+  const [isSaved, setSaved] = useState(false)
+  const { isBusy, trouble, run } = useAction()
+  const change = { ...changeOf(before, flags), ...tlsChange(tlsOf(role), tls) }
+  const isChanged = Object.keys(change).length > 0
+  const save = (): void =>
+    run(async ({ api }) => {
+      await api.write(path(mount, 'scope', scope, 'role', name), change)
+      setSaved(true)
+      onSaved()
+    })
+  return (
+    <Form onSubmit={save} label="Role">
+      <FlagGrid flags={flags} onFlags={setFlags} />
+      <KeyFields tls={tls} onTls={setTls} />
+      <Trouble text={trouble} />
+      <div class="actions">
+        <p role="status" class="muted">
+          {isChanged ? 'Changes count at once, on open connections too.' : isSaved ? 'Saved.' : ''}
+        </p>
+        <button
+          type="button"
+          disabled={!isChanged}
+          onClick={() => {
+            setFlags(before)
+            setTls(tlsOf(role))
+          }}
+        >
+          Reset
+        </button>
+        <button type="submit" class="primary" disabled={!isChanged || isBusy}>
+          Save role
+        </button>
+      </div>
+    </Form>
+  )
+}
+
+export function NewRole({ scope, onClose }: { readonly scope: string; readonly onClose: () => void }): JSX.Element {
+  const { mount } = useSession()
+  const [name, setName] = useState('')
+  const [flags, setFlags] = useState<Flags>({ grant: 'chosen', chosen: new Set(USUAL) })
+  const [tls, setTls] = useState(NO_TLS)
+  const { isBusy, trouble, run } = useAction()
+  const create = (): void =>
+    run(async ({ api }) => {
+      const fields = { ...changeOf({ grant: 'none', chosen: new Set() }, flags), ...tlsChange(NO_TLS, tls) }
+      await api.write(path(mount, 'scope', scope, 'role', name), fields)
+      location.hash = hrefOf('role', { scope, role: name })
+    })
+  return (
+    <Dialog title={`New role in ${scope}`} onClose={onClose}>
+      <Form onSubmit={create}>
+        <Text label="Name" value={name} onValue={setName} required maxLength={128} pattern="[A-Za-z0-9_]([A-Za-z0-9_.\-]*[A-Za-z0-9_])?" />
+        <FlagGrid flags={flags} onFlags={setFlags} />
+        <KeyFields tls={tls} onTls={setTls} />
+        <Trouble text={trouble} />
+        <div class="actions">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class="primary" disabled={isBusy}>
+            Create role
+          </button>
+        </div>
+      </Form>
+    </Dialog>
+  )
+}
