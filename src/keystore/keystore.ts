@@ -41,6 +41,11 @@ export interface KeyPage {
 export interface KeyStore {
   /** What it is and where, without secrets, for people: `Filesystem: /var/keys`. */
   readonly description: string
+  /**
+   * `get` is quick and says what is true at that moment, so that a key which was revoked meanwhile is gone at once: keep no cache of keys
+   * above it. It answers with the same object as long as the key is the same.
+   */
+  readonly isCurrent?: boolean
   /** Durable when the promise is kept. @throws KeyStoreError `exists` */
   create(name: string, key: StoredKey): Promise<void>
   /** @throws KeyStoreError `not-found`, `damaged` */
