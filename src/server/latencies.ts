@@ -1,6 +1,13 @@
 /** Upper bounds of the buckets, in seconds. */
 export const LATENCY_BUCKETS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5]
 
+/** Index of the bucket of a time span; behind the last bound there is one more. @param seconds not negative */
+export function bucketOf(seconds: number): number {
+  let bucket = 0
+  while (bucket < LATENCY_BUCKETS.length && seconds > LATENCY_BUCKETS[bucket]!) bucket++
+  return bucket
+}
+
 interface Value {
   readonly metricName: string
   readonly labels: Readonly<Record<string, string | number>>
@@ -37,10 +44,13 @@ export class Latencies {
       row = { buckets: new Float64Array(LATENCY_BUCKETS.length + 1), sum: 0 }
       this.#rows.set(labelValue, row)
     }
-    let bucket = 0
-    while (bucket < LATENCY_BUCKETS.length && seconds > LATENCY_BUCKETS[bucket]!) bucket++
-    row.buckets[bucket]! += 1
+    row.buckets[bucketOf(seconds)]! += 1
     row.sum += seconds
+  }
+
+  /** How many fell into each bucket, not summed up, by label value. Not copied: they go on counting. */
+  *counts(): Iterable<readonly [labelValue: string, counts: Float64Array]> {
+    for (const [labelValue, { buckets }] of this.#rows) yield [labelValue, buckets]
   }
 
   reset(): void {

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from 'prom-client'
 import { ClientUses } from './client-uses.ts'
-import { Latencies } from './latencies.ts'
+import { bucketOf, LATENCY_BUCKETS, Latencies } from './latencies.ts'
 
 /** Why the listener refused or closed something, as it stands in `kmipd_refusals_total`. */
 export const REFUSALS = [
@@ -33,6 +33,8 @@ export class Metrics {
   readonly #refusals = new Map<Refusal, number>(REFUSALS.map(kind => [kind, 0]))
   readonly #latencies = new Latencies('kmipd_request_duration_seconds', 'Time from request to answer of one batch item', 'operation')
   readonly #commits: Histogram
+  /** Commits by the buckets of latencies. */
+  readonly commitCounts = new Float64Array(LATENCY_BUCKETS.length + 1)
   readonly #certificates: Gauge<'certificate'>
 
   /** @param build what `kmipd_build_info` says */
@@ -114,6 +116,19 @@ export class Metrics {
     this.#latencies.observe(operation, latencyMs / 1000)
   }
 
+  /** Requests and failures of each operation. */
+  *operations(): Iterable<{ readonly operation: string; readonly requests: number; readonly failed: number }> {
+    for (const [operation, statuses] of this.#requests) {
+      const requests = [...statuses.values()].reduce((sum, n) => sum + n, 0)
+      yield { operation, requests, failed: statuses.get('OperationFailed') ?? 0 }
+    }
+  }
+
+  /** Latencies of each operation, by buckets. */
+  latencies(): Iterable<readonly [operation: string, counts: Float64Array]> {
+    return this.#latencies.counts()
+  }
+
   refuse(kind: Refusal): void {
     this.#refusals.set(kind, this.refused(kind) + 1)
   }
@@ -125,6 +140,7 @@ export class Metrics {
 
   commit(seconds: number): void {
     this.#commits.observe(seconds)
+    this.commitCounts[bucketOf(seconds)]! += 1
   }
 
   /** @param certificate `server`, `ca` or `root` */
