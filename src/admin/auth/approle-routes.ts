@@ -1,0 +1,264 @@
+import { randomUUID } from 'node:crypto'
+import { AdminError } from '../error.ts'
+import type { Fields, Values } from '../fields.ts'
+import { type Answer, type Route, routeFor } from '../route.ts'
+import { deleteRole, findRole, findSecretId, neededRole, newSecretId, secretIdsOf, verifyAppRole, writeRole } from './approle.ts'
+import type { Stored } from './identity-store.ts'
+import { type LoginContext, logIn } from './login.ts'
+import type { AppRoleRow } from './rows.ts'
+import { checkCidrs, mergeSettings, TOKEN_FIELDS } from './token-settings.ts'
+
+const route = routeFor<LoginContext>()
+const ROLE = { role_name: 'Name of the role.' }
+
+const ROLE_FIELDS = {
+  role_id: { type: 'string', description: 'What its clients name it by; left out, a random one.' },
+  bind_secret_id: { type: 'boolean', description: 'Whether a login needs a secret-id.', default: true },
+  secret_id_bound_cidrs: { type: 'list', description: 'Addresses or blocks that logins may come from.' },
+  secret_id_num_uses: { type: 'integer', description: 'How often a secret-id may be used; 0: any number.', default: 0 },
+  secret_id_ttl: { type: 'duration', description: 'How long a secret-id is good; 0: until it is destroyed.', default: 0 },
+  ...TOKEN_FIELDS,
+} as const satisfies Fields
+
+const SECRET_FIELDS = {
+  metadata: { type: 'pairs', description: 'Texts that go into the tokens of its logins.' },
+  cidr_list: { type: 'list', description: 'Addresses or blocks that its logins may come from.' },
+  token_bound_cidrs: { type: 'list', description: 'Addresses or blocks that the tokens of its logins may be used from.' },
+  num_uses: { type: 'integer', description: 'How often it may be used; left out, as its role says.' },
+  ttl: { type: 'duration', description: 'How long it is good; left out, as its role says.' },
+} as const satisfies Fields
+
+const SECRET_ID = { secret_id: { type: 'string', description: 'The secret-id.', required: true } } as const satisfies Fields
+const ACCESSOR = {
+  secret_id_accessor: { type: 'string', description: 'Accessor of the secret-id.', required: true },
+} as const satisfies Fields
+
+function mergedRole(mount: string, name: string, stored: AppRoleRow | undefined, fields: Values<typeof ROLE_FIELDS>): AppRoleRow {
+  const { role_id, bind_secret_id, secret_id_bound_cidrs, secret_id_num_uses, secret_id_ttl, ...settings } = fields
+  const row: AppRoleRow = {
+    kind: 'approle',
+    mount,
+    name: name.toLowerCase(),
+    roleId: role_id || (stored?.roleId ?? randomUUID()),
+    bind_secret_id: bind_secret_id ?? stored?.bind_secret_id ?? true,
+    secret_id_bound_cidrs: secret_id_bound_cidrs ?? stored?.secret_id_bound_cidrs ?? [],
+    secret_id_num_uses: secret_id_num_uses ?? stored?.secret_id_num_uses ?? 0,
+    secret_id_ttl: secret_id_ttl ?? stored?.secret_id_ttl ?? 0,
+    settings: mergeSettings(stored?.settings, settings),
+  }
+  checkCidrs('secret_id_bound_cidrs', row.secret_id_bound_cidrs)
+  if (row.secret_id_num_uses < 0) throw new AdminError(400, 'secret_id_num_uses cannot be negative')
+  if (!row.bind_secret_id && row.secret_id_bound_cidrs.length === 0 && row.settings.token_bound_cidrs.length === 0)
+    throw new AdminError(400, 'at least one constraint should be enabled on the role')
+  return row
+}
+
+function roleData({ kind: _, mount: _mount, name: _name, roleId: _id, settings, ...rest }: AppRoleRow): Answer {
+  return { data: { ...rest, ...settings, local_secret_ids: false } }
+}
+
+const secretData = ({ row }: Stored<'secret-id'>): Answer => ({
+  data: {
+    secret_id_accessor: row.accessor,
+    secret_id_num_uses: row.uses,
+    secret_id_ttl: row.ttlSeconds,
+    creation_time: new Date(row.createdMs).toISOString(),
+    expiration_time: row.expiresMs === undefined ? '0001-01-01T00:00:00Z' : new Date(row.expiresMs).toISOString(),
+    cidr_list: row.cidrs,
+    token_bound_cidrs: row.tokenCidrs,
+    metadata: row.metadata,
+  },
+})
+
+async function destroy({ identities }: LoginContext, find: () => Promise<Stored<'secret-id'> | undefined>): Promise<undefined> {
+  await identities.store.change(async () => {
+    const found = await find()
+    return { writes: found ? [{ id: found.id, expect: found.revision }] : [], result: undefined }
+  })
+}
+
+const issued = async (context: LoginContext, name: string, fields: Values<typeof SECRET_FIELDS>, secretId?: string): Promise<Answer> => {
+  const { row } = await neededRole(context, name)
+  const { cidr_list: cidrs, token_bound_cidrs: tokenCidrs, num_uses: uses, ttl: ttlSeconds, metadata = {} } = fields
+  return { data: await newSecretId(context, row, { secretId, cidrs, tokenCidrs, uses, ttlSeconds, metadata }) }
+}
+
+/** `auth/approle/`: programs that log in with a role-id and a secret-id. */
+export const APPROLE_ROUTES: readonly Route<LoginContext>[] = [
+  route({
+    path: 'role',
+    summary: 'List the roles.',
+    actions: {
+      list: {
+        async run(_call, { identities, mount }) {
+          const roles = await identities.store.list('approle', [`mount/${mount.uuid}`])
+          return roles.length > 0 ? { data: { keys: roles.map(({ row }) => row.name).sort() } } : undefined
+        },
+      },
+    },
+  }),
+  route({
+    path: 'role/:role_name',
+    summary: 'A role of programs, and what the tokens of its logins are like.',
+    params: ROLE,
+    fields: ROLE_FIELDS,
+    exists: async ({ params }, context) => (await findRole(context, params.role_name)) !== undefined,
+    actions: {
+      read: {
+        async run({ params }, context) {
+          const role = await findRole(context, params.role_name)
+          return role && roleData(role.row)
+        },
+      },
+      write: {
+        async run({ params, fields }, context) {
+          await writeRole(context, params.role_name, stored => mergedRole(context.mount.uuid, params.role_name, stored, fields))
+          return undefined
+        },
+        statuses: [204],
+      },
+      delete: {
+        async run({ params }, context) {
+          await deleteRole(context, params.role_name)
+          return undefined
+        },
+      },
+    },
+  }),
+  route({
+    path: 'role/:role_name/role-id',
+    summary: 'What the clients of a role name it by.',
+    params: ROLE,
+    fields: { role_id: ROLE_FIELDS.role_id },
+    actions: {
+      read: {
+        async run({ params }, context) {
+          const role = await findRole(context, params.role_name)
+          return role && { data: { role_id: role.row.roleId } }
+        },
+      },
+      write: {
+        async run({ params, fields }, context) {
+          const { role_id } = fields
+          if (!role_id) throw new AdminError(400, 'missing role_id')
+          const name = params.role_name
+          await writeRole(context, name, stored => {
+            if (!stored) throw new AdminError(404, `role ${JSON.stringify(name)} does not exist`)
+            return { ...stored, roleId: role_id }
+          })
+          return undefined
+        },
+        statuses: [204],
+      },
+    },
+  }),
+  route({
+    path: 'role/:role_name/secret-id',
+    summary: 'Make a secret-id, or list the accessors of those of a role.',
+    params: ROLE,
+    fields: SECRET_FIELDS,
+    actions: {
+      list: {
+        async run({ params }, context) {
+          const { row } = await neededRole(context, params.role_name)
+          const keys = (await secretIdsOf(context, row.name)).map(({ row }) => row.accessor)
+          return keys.length > 0 ? { data: { keys } } : undefined
+        },
+      },
+      write: { run: ({ params, fields }, context) => issued(context, params.role_name, fields), statuses: [200] },
+    },
+  }),
+  route({
+    path: 'role/:role_name/custom-secret-id',
+    summary: 'Register a secret-id of your own.',
+    params: ROLE,
+    fields: { ...SECRET_FIELDS, ...SECRET_ID },
+    actions: {
+      write: {
+        async run({ params, fields: { secret_id, ...fields } }, context) {
+          if (!secret_id) throw new AdminError(400, 'missing secret_id')
+          return issued(context, params.role_name, fields, secret_id)
+        },
+        statuses: [200],
+      },
+    },
+  }),
+  route({
+    path: 'role/:role_name/secret-id/lookup',
+    summary: 'What is known of a secret-id.',
+    params: ROLE,
+    fields: SECRET_ID,
+    actions: {
+      write: {
+        async run({ params, fields }, context) {
+          const { row } = await neededRole(context, params.role_name)
+          const found = await findSecretId(context, row.name, { secretId: fields.secret_id ?? '' })
+          return found && secretData(found)
+        },
+      },
+    },
+  }),
+  route({
+    path: 'role/:role_name/secret-id/destroy',
+    summary: 'Destroy a secret-id.',
+    params: ROLE,
+    fields: SECRET_ID,
+    actions: {
+      write: {
+        async run({ params, fields }, context) {
+          const { row } = await neededRole(context, params.role_name)
+          return destroy(context, () => findSecretId(context, row.name, { secretId: fields.secret_id ?? '' }))
+        },
+        statuses: [204],
+      },
+    },
+  }),
+  route({
+    path: 'role/:role_name/secret-id-accessor/lookup',
+    summary: 'What is known of a secret-id, by its accessor.',
+    params: ROLE,
+    fields: ACCESSOR,
+    actions: {
+      write: {
+        async run({ params, fields }, context) {
+          const { row } = await neededRole(context, params.role_name)
+          const found = await findSecretId(context, row.name, { accessor: fields.secret_id_accessor ?? '' })
+          if (!found) throw new AdminError(404, 'failed to find accessor entry for secret_id_accessor')
+          return secretData(found)
+        },
+        statuses: [200],
+      },
+    },
+  }),
+  route({
+    path: 'role/:role_name/secret-id-accessor/destroy',
+    summary: 'Destroy a secret-id, by its accessor.',
+    params: ROLE,
+    fields: ACCESSOR,
+    actions: {
+      write: {
+        async run({ params, fields }, context) {
+          const { row } = await neededRole(context, params.role_name)
+          return destroy(context, () => findSecretId(context, row.name, { accessor: fields.secret_id_accessor ?? '' }))
+        },
+        statuses: [204],
+      },
+    },
+  }),
+  route({
+    path: 'login',
+    summary: 'Log in with a role-id and a secret-id.',
+    access: 'open',
+    fields: { role_id: { type: 'string', description: 'The role-id.', required: true }, secret_id: SECRET_ID.secret_id },
+    actions: {
+      write: {
+        async run({ request, fields }, context) {
+          const { role_id, secret_id } = fields
+          if (!role_id) throw new AdminError(400, 'missing role_id')
+          return logIn(context, request, role_id, () => verifyAppRole(context, request, role_id, secret_id))
+        },
+        statuses: [200],
+      },
+    },
+  }),
+]
