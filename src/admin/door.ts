@@ -11,7 +11,7 @@ import type { Answer, Call, Caller, LogicalRequest, Mounted, Operation, Verb } f
 
 export interface DoorOptions {
   /** What is mounted now; asked for each request. */
-  mounts(): readonly Mounted[]
+  mounts(): readonly Mounted[] | Promise<readonly Mounted[]>
   readonly guard: Guard
   readonly trail: Trail
   /** A new UUID. */
@@ -48,7 +48,15 @@ interface Passage {
 
 async function serve(asked: Asked, options: DoorOptions): Promise<HttpResponse> {
   const { guard, trail, onError } = options
-  const mount = mountOf(options.mounts(), asked.path)
+  let mounts: readonly Mounted[]
+  try {
+    mounts = await options.mounts()
+  } catch (error) {
+    const failure = failureOf(error)
+    onError(error, { ...asked, mount: '', mountType: '' })
+    return refusal(failure.status, failure.errors)
+  }
+  const mount = mountOf(mounts, asked.path)
   const match = mount && matchOf(mount.routes, asked.path.slice(mount.path.length))
   const passage: Passage = { request: { ...asked, mount: mount?.path ?? '', mountType: mount?.type ?? '' }, caller: undefined }
   let begun = false

@@ -33,7 +33,7 @@ export interface DoorLab {
   /** Fails while it is set. */
   broken: boolean
   /** Ask, by method and target; a body that is no text is sent as JSON. */
-  ask(method: string, target: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>
+  ask(method: string, target: string, body?: unknown, headers?: Record<string, string>, from?: Partial<HttpRequest>): Promise<Reply>
 }
 
 export interface Reply {
@@ -55,7 +55,10 @@ export interface Body {
 }
 
 /** A door over these mounts with a guard of two tokens, which asks as root unless the headers say otherwise. */
-export function doorLab(mounts: () => readonly Mounted[], options: { guard?: Guard; maxBody?: number } = {}): DoorLab {
+export function doorLab(
+  mounts: () => readonly Mounted[] | Promise<readonly Mounted[]>,
+  options: { guard?: Guard; maxBody?: number } = {},
+): DoorLab {
   const trail: Recorded[] = []
   const errors: unknown[] = []
   const record = async (entry: Recorded): Promise<void> => {
@@ -78,7 +81,7 @@ export function doorLab(mounts: () => readonly Mounted[], options: { guard?: Gua
     trail,
     errors,
     broken: false,
-    async ask(method, target, body, headers = {}) {
+    async ask(method, target, body, headers = {}, from = {}) {
       const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)
       const request: HttpRequest = {
         method,
@@ -89,6 +92,7 @@ export function doorLab(mounts: () => readonly Mounted[], options: { guard?: Gua
         certificates: [],
         authorized: false,
         signal: new AbortController().signal,
+        ...from,
       }
       const { status, headers: answered = {}, body: content } = await door(request)
       if (content !== undefined && typeof content !== 'string' && !Buffer.isBuffer(content)) throw new Error('streamed')

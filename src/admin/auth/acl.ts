@@ -70,7 +70,7 @@ export class Acl {
   /** As `sys/capabilities` answers: sorted; `root`, or `deny` when nothing is allowed. */
   capabilities(path: string): readonly string[] {
     if (this.isRoot) return ['root']
-    const found = this.#ruleFor(path.replace(/^\//, ''), true)?.capabilities ?? new Set<Capability>()
+    const found = this.#ruleFor(path.replace(/^\//, ''), path.endsWith('/'))?.capabilities ?? new Set<Capability>()
     return found.size === 0 || found.has('deny') ? ['deny'] : CAPABILITIES.filter(capability => found.has(capability)).sort()
   }
 
