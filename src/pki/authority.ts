@@ -5,7 +5,7 @@ import { generateKey, type KeySpec, spkiOf } from './keys.ts'
 import { encodeName } from './name.ts'
 
 const DAY_MS = 86_400_000
-const AUTHORITY_DAYS = 3650
+const AUTHORITY_MS = 3650 * DAY_MS
 /** Clients whose clock is a little behind must accept a certificate that was made just now. */
 const BACK_DATED_MS = 30_000
 
@@ -33,9 +33,10 @@ export const fingerprint = (certificate: Uint8Array): string => createHash('sha2
 
 /**
  * Make a root and an intermediate CA, each with a new key.
- * @param label  the root's CN; the intermediate's has `-intermediate` after it
+ * @param label   the root's CN; the intermediate's has `-intermediate` after it
+ * @param lifeMs  how long both are valid
  */
-export async function makeAuthority(spec: KeySpec, label: string, nowMs: number): Promise<Authority> {
+export async function makeAuthority(spec: KeySpec, label: string, nowMs: number, lifeMs = AUTHORITY_MS): Promise<Authority> {
   const [rootKey, intermediateKey] = await Promise.all([generateKey(spec), generateKey(spec)])
   const subjects = names(label)
   const signer: Issuer = { name: subjects.root, key: rootKey }
@@ -44,7 +45,7 @@ export async function makeAuthority(spec: KeySpec, label: string, nowMs: number)
       {
         subject,
         spki: spkiOf(key),
-        ...validity(nowMs, AUTHORITY_DAYS * DAY_MS),
+        ...validity(nowMs, lifeMs),
         extensions: [authorityConstraints(pathLength), keyUsage('keyCertSign', 'cRLSign')],
       },
       signer,

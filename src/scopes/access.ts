@@ -1,8 +1,9 @@
 import { fingerprint } from '../pki/authority.ts'
 import { type Certificate, parseCertificate } from '../pki/certificate.ts'
 import { PkiError } from '../pki/error.ts'
+import { type Imported, importedOf, placeOf } from './imported.ts'
 import type { Registry } from './registry.ts'
-import { PLACE } from './rows.ts'
+import { PLACE, type RoleRow, type ScopeRow } from './rows.ts'
 
 /** A certificate that was found good once; ask `peerOf` what it may do now. */
 export interface Identity {
@@ -13,6 +14,10 @@ export interface Identity {
   readonly serial: string
   /** SHA-256 of the certificate's DER, lower-case hex. */
   readonly fingerprint: string
+  /** Name of the CA that signed it; empty: that of the configuration. */
+  readonly ca: string
+  /** Of a certificate that is not stored here: who an imported CA says that it belongs to. */
+  readonly imported?: Imported
 }
 
 /** Why a certificate is not let in, for a log: what a client is told is somebody else's choice. */
@@ -23,7 +28,7 @@ export interface Refusal {
 
 /** Who sends a message, with what the role allows at this moment. */
 export interface Client {
-  /** Id of the scope, and partition of the objects that this client sees. */
+  /** Partition of the objects that this client sees: in the first mount the id of the scope. */
   readonly scope: string
   readonly scopeName: string
   /** Name of the role. */
@@ -66,33 +71,84 @@ function unknown(registry: Registry, scope: string, role: string, serial: string
 }
 
 /**
- * Who a certificate belongs to: the stored credential whose bytes are exactly these. A certificate of our CA that is not stored is refused.
+ * Who a certificate belongs to: the stored credential whose bytes are exactly these, or whom an imported CA that signed it says. A certificate
+ * of a CA of ours that is not stored is refused.
  * @param certificate  DER, or its parts
+ * @param admits       names of the CAs that count, empty for that of the configuration; absent: all
  */
-export async function identify(registry: Registry, certificate: Buffer | Presented, nowMs: number): Promise<Identity | Refusal> {
+export async function identify(
+  registry: Registry,
+  certificate: Buffer | Presented,
+  nowMs: number,
+  admits?: ReadonlySet<string>,
+): Promise<Identity | Refusal> {
   if (!registry.isCurrent()) await registry.refresh()
   const digest = Buffer.isBuffer(certificate) ? fingerprint(certificate) : certificate.fingerprint.replaceAll(':', '').toLowerCase()
   const row = registry.credentialOf(digest)
-  if (!row && Buffer.isBuffer(certificate)) return refusal(registry, certificate)
+  if (!row && Buffer.isBuffer(certificate)) return importedOrRefused(registry, certificate, digest, nowMs, admits)
   if (!Buffer.isBuffer(certificate)) {
     const { ou, cn, serial } = certificate
     if (row?.serial !== serial || row.scope !== ou || row.role !== cn) return unknown(registry, ou, cn, serial)
   }
   if (!row) return REVOKED
-  const identity = { scope: row.scope, role: row.role, serial: row.serial, fingerprint: row.fingerprint }
+  const ca = row.ca ?? ''
+  if (admits && !admits.has(ca)) return { refused: 'unknown', reason: `certificate ${row.serial} is of a CA that counts elsewhere` }
+  const identity = { scope: row.scope, role: row.role, serial: row.serial, fingerprint: row.fingerprint, ca }
   const client = clientOf(registry, identity, nowMs)
   return 'refused' in client ? client : identity
 }
 
+/** The certificates of imported CAs are not stored: the CA itself says whose they are. */
+function importedOrRefused(
+  registry: Registry,
+  certificate: Buffer,
+  digest: string,
+  nowMs: number,
+  admits: ReadonlySet<string> | undefined,
+): Identity | Refusal {
+  const found = importedOf(registry, certificate, nowMs, admits)
+  if (!found) return refusal(registry, certificate)
+  const place = placeOf(registry, found)
+  if (!place) return { refused: 'unknown', reason: `certificate ${found.serial} of CA ${found.ca} names no scope and role that are here` }
+  const { scope, role } = place
+  const identity = { scope: scope.id, role: role.id, serial: found.serial, fingerprint: digest, ca: found.ca, imported: found }
+  const client = clientOf(registry, identity, nowMs)
+  return 'refused' in client ? client : identity
+}
+
+interface Held {
+  readonly scope: ScopeRow
+  readonly role: RoleRow
+  readonly notAfterMs: number
+}
+
+/** What an identity holds at this moment; nothing if it was revoked. */
+function heldBy(registry: Registry, { scope, role, serial, fingerprint: digest, imported }: Identity): Held | undefined {
+  if (imported) {
+    const place = placeOf(registry, imported)
+    return place && { ...place, notAfterMs: imported.notAfterMs }
+  }
+  const row = registry.credentialOf(digest)
+  const [scopeRow, roleRow] = [registry.row('scope', PLACE.scope(scope)), registry.row('role', PLACE.role(scope, role))]
+  if (row?.serial !== serial || scopeRow?.state !== 'live' || !roleRow) return undefined
+  return { scope: scopeRow, role: roleRow, notAfterMs: row.notAfterMs }
+}
+
 function clientOf(registry: Registry, identity: Identity, nowMs: number): Client | Refusal {
-  const { scope, role, serial } = identity
-  const row = registry.credentialOf(identity.fingerprint)
-  const place = PLACE.role(scope, role)
-  const [scopeRow, roleRow, allowed] = [registry.row('scope', PLACE.scope(scope)), registry.row('role', place), registry.allowed(place)]
-  if (row?.serial !== serial || scopeRow?.state !== 'live' || !roleRow || !allowed) return REVOKED
-  if (nowMs > row.notAfterMs)
-    return { refused: 'expired', reason: `certificate ${serial} ended at ${new Date(row.notAfterMs).toISOString()}` }
-  return { scope, scopeName: scopeRow.name, role: roleRow.name, serial, may: operation => allowed.has(operation) }
+  const { serial } = identity
+  const held = heldBy(registry, identity)
+  const allowed = held && registry.allowed(PLACE.role(held.scope.id, held.role.id))
+  if (!held || !allowed) return REVOKED
+  if (nowMs > held.notAfterMs)
+    return { refused: 'expired', reason: `certificate ${serial} ended at ${new Date(held.notAfterMs).toISOString()}` }
+  const { scope, role } = held
+  return {
+    scope: registry.objectsOf(scope.id),
+    scopeName: scope.name,
+    role: role.name,
+    serial,
+    may: operation => allowed.has(operation),
+  }
 }
 
 /** The client of an identity at this moment: to be asked before each message, so that what changed counts at once. */

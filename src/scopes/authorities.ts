@@ -6,7 +6,7 @@ import { generateKey, type KeySpec, parsePrivateKey, privateKeyPem, spkiOf } fro
 import { StoreError } from '../store/store.ts'
 import { type Configuration, DEFAULTS } from './configuration.ts'
 import type { Registry, Update } from './registry.ts'
-import { type AuthoritySecret, PLACE, type ServerSecret } from './rows.ts'
+import { type AuthoritySecret, type ListenerRow, PLACE, type ServerSecret } from './rows.ts'
 
 const LABEL = 'kmipd-default'
 const SERVER_LIFE_MS = 90 * 86_400_000
@@ -33,27 +33,29 @@ export const configurationOf = (registry: Registry): Configuration => ({
   ...registry.row('configuration', PLACE.configuration)?.values,
 })
 
+/** A CA with its keys, in PEM. */
+export async function newAuthority(spec: KeySpec, label: string, nowMs: number, lifeMs?: number): Promise<AuthoritySecret> {
+  const { root, intermediate } = await makeAuthority(spec, label, nowMs, lifeMs)
+  return {
+    root: certificatePem(root.certificate),
+    rootKey: privateKeyPem(root.key),
+    intermediate: certificatePem(intermediate.certificate),
+    intermediateKey: privateKeyPem(intermediate.key),
+  }
+}
+
 const specOfAuthority = ({ tls_ca_key_type: type, tls_ca_key_bits: bits }: Configuration): KeySpec => ({ type, bits })
 
 /** Makes authorities at most once for each kind of key while a change is tried again and again. */
 export function authorityMaker(nowMs: number): (spec: KeySpec, former: readonly string[]) => Promise<Update[]> {
   const made = new Map<string, Promise<AuthoritySecret>>()
-  async function make(spec: KeySpec): Promise<AuthoritySecret> {
-    const { root, intermediate } = await makeAuthority(spec, LABEL, nowMs)
-    return {
-      root: certificatePem(root.certificate),
-      rootKey: privateKeyPem(root.key),
-      intermediate: certificatePem(intermediate.certificate),
-      intermediateKey: privateKeyPem(intermediate.key),
-    }
-  }
   return async (spec, former) => {
     const name = `${spec.type} ${spec.bits}`
-    const secret = await (made.get(name) ?? made.set(name, make(spec)).get(name)!)
+    const secret = await (made.get(name) ?? made.set(name, newAuthority(spec, LABEL, nowMs)).get(name)!)
     const { root, intermediate } = secret
     return [
       { place: PLACE.authority, row: { kind: 'authority', ...spec, root, intermediate, former } },
-      { place: PLACE.authoritySecret, secret },
+      { place: PLACE.authoritySecret(), secret },
     ]
   }
 }
@@ -80,9 +82,13 @@ export async function authorityUpdates(
   return make(spec, [...row.former, row.intermediate, row.root])
 }
 
-/** The CA's key, read and opened anew. Call `ensureAuthority` before. @throws StoreError, SealError */
-export async function signerOf(registry: Registry): Promise<Signer> {
-  const secret = await registry.secret<AuthoritySecret>(PLACE.authoritySecret)
+/**
+ * A CA's key, read and opened anew. Call `ensureAuthority` before.
+ * @param ca  name of one that was made here; empty: that of the configuration
+ * @throws StoreError, SealError
+ */
+export async function signerOf(registry: Registry, ca = ''): Promise<Signer> {
+  const secret = await registry.secret<AuthoritySecret>(PLACE.authoritySecret(ca))
   if (!secret) throw new StoreError('damaged', 'the certificate authority has no key in the store: restore a backup')
   const certificate = parseCertificatePem(secret.intermediate)
   return {
@@ -94,16 +100,52 @@ export async function signerOf(registry: Registry): Promise<Signer> {
 
 const same = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((item, i) => item === b[i])
 
-/** The stored certificate of the listener, or a new one when less than a third of its life is left or its names or its CA changed. */
-export async function serverCertificate(registry: Registry, now: () => number): Promise<ServerCertificate> {
+/** What a server certificate is made for: the listeners of the configuration, or one with a name and a CA of its own. */
+interface Served {
+  readonly place: string
+  readonly ca: string
+  readonly hostnames: readonly string[]
+  readonly ips: readonly string[]
+  readonly spec: KeySpec
+  /** PEM. */
+  readonly intermediate: string | undefined
+}
+
+function served(registry: Registry, listener: ListenerRow | undefined): Served {
+  if (!listener) {
+    const configuration = configurationOf(registry)
+    const { server_hostnames: hostnames, server_ips: ips } = configuration
+    const intermediate = registry.row('authority', PLACE.authority)?.intermediate
+    return { place: PLACE.serverSecret(), ca: '', hostnames, ips, spec: specOfAuthority(configuration), intermediate }
+  }
+  const { name, ca, server_hostnames: hostnames, server_ips: ips } = listener
+  const authority = registry.row('named-authority', PLACE.namedAuthority(ca))
+  const { type = 'ec', bits = 256 } = authority?.made ?? {}
+  const [intermediate] = authority ? certificatesIn(authority.pem) : []
+  return { place: PLACE.serverSecret(name), ca, hostnames, ips, spec: { type, bits }, intermediate }
+}
+
+/** The certificates in a PEM text, each without a line end. */
+export const certificatesIn = (pem: string): readonly string[] =>
+  pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+
+/**
+ * The stored certificate of the listeners, or a new one when less than a third of its life is left or its names or its CA changed.
+ * @param findListener  looked up for each attempt; absent: the listeners of the configuration
+ */
+export async function serverCertificate(
+  registry: Registry,
+  now: () => number,
+  findListener?: () => ListenerRow,
+): Promise<ServerCertificate> {
   await ensureAuthority(registry, now())
   const fits = (secret: ServerSecret): boolean => {
-    const { server_hostnames: hostnames, server_ips: ips } = configurationOf(registry)
+    const { hostnames, ips, intermediate } = served(registry, findListener?.())
     const life = secret.notAfterMs - secret.notBeforeMs
     return (
       same(secret.hostnames, hostnames) &&
       same(secret.ips, ips) &&
-      secret.intermediate === registry.row('authority', PLACE.authority)?.intermediate &&
+      secret.intermediate === intermediate &&
       secret.notAfterMs - now() > life / 3
     )
   }
@@ -112,22 +154,19 @@ export async function serverCertificate(registry: Registry, now: () => number): 
     key,
     notAfterMs,
   })
-  const stored = await registry.secret<ServerSecret>(PLACE.serverSecret)
+  const stored = await registry.secret<ServerSecret>(served(registry, findListener?.()).place)
   if (stored && fits(stored)) return answer(stored)
 
   const keys = new Map<string, KeyObject>()
   return registry.change(async () => {
-    const other = await registry.secret<ServerSecret>(PLACE.serverSecret)
+    const { place, ca, hostnames, ips, spec } = served(registry, findListener?.())
+    const other = await registry.secret<ServerSecret>(place)
     if (other && fits(other)) return { updates: [], result: answer(other) }
-    const configuration = configurationOf(registry)
-    const { type, bits } = specOfAuthority(configuration)
-    // No client offers P-224 for the key of a server.
-    const spec: KeySpec = { type, bits: type === 'ec' && bits === 224 ? 256 : bits }
     const name = `${spec.type} ${spec.bits}`
-    const key = keys.get(name) ?? (await generateKey(spec))
+    // No client offers P-224 for the key of a server.
+    const key = keys.get(name) ?? (await generateKey({ ...spec, bits: spec.type === 'ec' && spec.bits === 224 ? 256 : spec.bits }))
     keys.set(name, key)
-    const { issuer, chain, notAfterMs } = await signerOf(registry)
-    const { server_hostnames: hostnames, server_ips: ips } = configuration
+    const { issuer, chain, notAfterMs } = await signerOf(registry, ca)
     const nowMs = now()
     const lifeMs = Math.min(SERVER_LIFE_MS, notAfterMs - nowMs)
     const certificate = certificatePem(issueServer(issuer, { hostnames, ips }, { spki: spkiOf(key), nowMs, lifeMs }))
@@ -140,6 +179,6 @@ export async function serverCertificate(registry: Registry, now: () => number): 
       notBeforeMs: nowMs,
       notAfterMs: nowMs + lifeMs,
     }
-    return { updates: [{ place: PLACE.serverSecret, secret }], result: answer(secret) }
+    return { updates: [{ place, secret }], result: answer(secret) }
   })
 }

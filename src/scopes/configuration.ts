@@ -48,7 +48,7 @@ export function keyTypeOf(field: string, value: unknown): KeySpec['type'] {
   return type
 }
 
-const READERS: { readonly [field in keyof Configuration]: (value: unknown) => Configuration[field] } = {
+export const READERS: { readonly [field in keyof Configuration]: (value: unknown) => Configuration[field] } = {
   listen_addrs: value => each('listen_addrs', value, item => listenAddress(item) !== undefined, 'host:port'),
   server_hostnames: value => each('server_hostnames', value, item => item.length < 254 && HOSTNAME.test(item), 'a hostname'),
   server_ips: value => each('server_ips', value, item => isIP(item) !== 0 && !item.includes('%'), 'an IP address'),

@@ -5,7 +5,7 @@ import { fromPem } from '../pki/der.ts'
 import { PkiError } from '../pki/error.ts'
 import { generateKey, parsePublicKey, privateKeyDer, privateKeyPem, specOf, spkiOf } from '../pki/keys.ts'
 import { parseRequestPem } from '../pki/request.ts'
-import { configurationOf, ensureAuthority, type Signer, signerOf } from './authorities.ts'
+import { certificatesIn, configurationOf, ensureAuthority, type Signer, signerOf } from './authorities.ts'
 import { ScopeError } from './error.ts'
 import type { Registry } from './registry.ts'
 import { clientSpec, clientTtl } from './roles.ts'
@@ -68,6 +68,7 @@ function certify(registry: Registry, role: RoleRow, spki: Buffer, signer: Signer
     fingerprint: fingerprint(der),
     createdMs: nowMs,
     notAfterMs: notAfter.getTime(),
+    ...(role.ca !== undefined && { ca: role.ca }),
   }
 }
 
@@ -79,8 +80,9 @@ export async function generateCredential(registry: Registry, findRole: FindRole,
   await ensureAuthority(registry, nowMs)
   const key = await generateKey(clientSpec(findRole(), configurationOf(registry)))
   return registry.change(async () => {
-    const signer = await signerOf(registry)
-    const row = certify(registry, findRole(), spkiOf(key), signer, nowMs)
+    const role = findRole()
+    const signer = await signerOf(registry, role.ca)
+    const row = certify(registry, role, spkiOf(key), signer, nowMs)
     return { updates: [{ place: PLACE.credential(row.serial), row }], result: answer(format, row, signer.chain, key) }
   })
 }
@@ -109,7 +111,7 @@ export async function signRequest(
         `the key of the csr is ${got}, and role ${role.name} asks for ${wanted.type} with ${wanted.bits} bits`,
       )
     }
-    const signer = await signerOf(registry)
+    const signer = await signerOf(registry, role.ca)
     const row = certify(registry, role, spki, signer, nowMs)
     return { updates: [{ place: PLACE.credential(row.serial), row }], result: answer(format, row, signer.chain) }
   })
@@ -138,11 +140,17 @@ function credentialOf(registry: Registry, role: RoleRow, serial: string): Creden
   return row
 }
 
+/** PEM of a CA's certificates; none of one that is gone. */
+function chainOf(registry: Registry, ca: string | undefined): readonly string[] {
+  if (ca !== undefined) return certificatesIn(registry.row('named-authority', PLACE.namedAuthority(ca))?.pem ?? '')
+  const authority = registry.row('authority', PLACE.authority)
+  return authority ? [authority.intermediate, authority.root] : []
+}
+
 /** A stored credential. @throws ScopeError `not-found` */
 export async function lookupCredential(registry: Registry, role: RoleRow, serial: string, format: Format): Promise<CredentialAnswer> {
   const row = credentialOf(registry, role, serial)
-  const { chain } = await signerOf(registry)
-  return answer(format, row, chain)
+  return answer(format, row, chainOf(registry, row.ca))
 }
 
 /**

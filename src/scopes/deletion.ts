@@ -10,7 +10,7 @@ const BATCH = 200
 const state = (row: ScopeRow, state: ScopeRow['state']): Update => ({ place: PLACE.scope(row.id), row: { ...row, state } })
 
 const hasObjects = async (registry: Registry, scope: string): Promise<boolean> =>
-  (await registry.records.find(scope, [], { limit: 1 })).length > 0
+  (await registry.records.find(registry.objectsOf(scope), [], { limit: 1 })).length > 0
 
 const refused = (name: string): ScopeError =>
   new ScopeError('not-empty', `scope ${name} has managed objects; delete them first, or delete the scope with force`)
@@ -73,7 +73,7 @@ async function finish(registry: Registry, row: ScopeRow): Promise<string | undef
     ...registry.rows('role').flatMap(({ scope, id }) => (scope === row.id ? [PLACE.role(scope, id)] : [])),
   ]
   await removeAll(registry, held)
-  if (row.force) await removeObjects(registry, row.id)
+  if (row.force) await removeObjects(registry, registry.objectsOf(row.id))
   await registry.change(() => ({ updates: [state(row, 'deleted')], result: undefined }))
   return undefined
 }
@@ -92,4 +92,30 @@ async function removeObjects(registry: Registry, partition: string): Promise<voi
       if (!(error instanceof StoreError) || error.code !== 'conflict') throw error
     }
   }
+}
+
+/** Delete all that an administration holds, but what it knows of mounts; scopes first, so that their clients are shut out before. */
+export async function removeAdministration(registry: Registry): Promise<void> {
+  await registry.refresh()
+  for (const row of registry.rows('scope').filter(({ state }) => state !== 'deleted')) {
+    const deleting = await registry.change(() => {
+      const stored = registry.row('scope', PLACE.scope(row.id)) ?? row
+      const gone = { ...stored, force: true }
+      return { updates: [state(gone, 'deleting')], result: gone }
+    })
+    await finish(registry, deleting)
+  }
+  const secrets = (): string[] => [
+    ...registry.rows('authority').map(() => PLACE.authoritySecret()),
+    ...registry.rows('named-authority').flatMap(({ name, made }) => (made ? [PLACE.authoritySecret(name)] : [])),
+    ...registry.rows('listener').map(({ name }) => PLACE.serverSecret(name)),
+  ]
+  await registry.change(async () => {
+    const places = [...secrets(), PLACE.serverSecret()]
+    const there: string[] = []
+    for (const place of places) if ((await registry.secret(place)) !== undefined) there.push(place)
+    return { updates: there.map(place => ({ place })), result: undefined }
+  })
+  const rest = (): string[] => registry.places().filter(place => !place.startsWith(PLACE.mount('')))
+  await removeAll(registry, rest)
 }

@@ -1,9 +1,9 @@
 import type { RecordChange, Records } from '../seal/records.ts'
 import { StoreError } from '../store/store.ts'
 import { allowedBy } from './permissions.ts'
-import { type CredentialRow, isSecret, type PLACE, type RoleRow, type Row, rowOf, type ScopeRow } from './rows.ts'
+import { type CredentialRow, isSecret, type RoleRow, type Row, rowOf, type ScopeRow } from './rows.ts'
 
-/** Partition of all records of the administration; longer than a scope's id, so that none can be it. */
+/** Partition of all records of the administration of the first mount; longer than a scope's id, so that none can be it. */
 export const ADMINISTRATION = 'administration'
 // Each commit rewrites this record, so its revision counts them and orders them all.
 const GENERATION = 'generation'
@@ -32,6 +32,8 @@ type Journal = readonly (readonly [generation: number, places: readonly string[]
  */
 export class Registry {
   readonly records: Records
+  readonly #partition: string
+  readonly #prefix: string
   readonly #rows = new Map<string, { readonly revision: number; readonly row: Row }>()
   readonly #scopes = new Map<string, ScopeRow>()
   readonly #roles = new Map<string, RoleRow>()
@@ -43,9 +45,21 @@ export class Registry {
   #reading: Promise<void> = Promise.resolve()
   #writing: Promise<unknown> = Promise.resolve()
 
-  constructor(records: Records) {
+  /**
+   * @param partition  of its records
+   * @param prefix     stands before a scope's id in the name of the partition of its objects
+   */
+  constructor(
+    records: Records,
+    { partition = ADMINISTRATION, prefix = '' }: { readonly partition?: string; readonly prefix?: string } = {},
+  ) {
     this.records = records
+    this.#partition = partition
+    this.#prefix = prefix
   }
+
+  /** Partition of the objects of a scope. */
+  objectsOf = (scope: string): string => `${this.#prefix}${scope}`
 
   row<K extends Row['kind']>(kind: K, place: string): (Row & { readonly kind: K }) | undefined {
     const row = this.#rows.get(place)?.row
@@ -55,6 +69,9 @@ export class Registry {
   rows<K extends Row['kind']>(kind: K): (Row & { readonly kind: K })[] {
     return [...this.#rows.values()].flatMap(({ row }) => (row.kind === kind ? [row as Row & { readonly kind: K }] : []))
   }
+
+  /** Where all rows are. */
+  places = (): string[] => [...this.#rows.keys()]
 
   /** A live scope by its name. */
   scopeNamed = (name: string): ScopeRow | undefined => this.#scopes.get(name)
@@ -83,7 +100,7 @@ export class Registry {
   }
 
   async #look(version: number): Promise<void> {
-    if ((await this.records.revision(ADMINISTRATION, GENERATION)) !== this.#generation) {
+    if ((await this.records.revision(this.#partition, GENERATION)) !== this.#generation) {
       const read = this.#reading.then(() => this.#read())
       this.#reading = read.catch(() => undefined)
       await read
@@ -92,7 +109,7 @@ export class Registry {
   }
 
   async #read(): Promise<void> {
-    const record = await this.records.get(ADMINISTRATION, GENERATION)
+    const record = await this.records.get(this.#partition, GENERATION)
     const generation = record?.revision ?? 0
     if (generation === this.#generation) return
     const journal: Journal = record ? JSON.parse(record.body.toString('utf8')) : []
@@ -103,7 +120,7 @@ export class Registry {
     if (whole) for (const place of this.#rows.keys()) found.set(place, undefined)
     for (const place of new Set(places)) {
       if (place === GENERATION || isSecret(place)) continue
-      const stored = await this.records.get(ADMINISTRATION, place)
+      const stored = await this.records.get(this.#partition, place)
       found.set(place, stored && { revision: stored.revision, row: rowOf(stored.body) })
     }
     for (const [place, entry] of found) this.#put(place, entry)
@@ -113,7 +130,7 @@ export class Registry {
   async #allPlaces(): Promise<string[]> {
     const places: string[] = []
     for (let before: number | undefined; ; ) {
-      const page = await this.records.find(ADMINISTRATION, [], before === undefined ? { limit: PAGE } : { before, limit: PAGE })
+      const page = await this.records.find(this.#partition, [], before === undefined ? { limit: PAGE } : { before, limit: PAGE })
       places.push(...page.map(({ id }) => id))
       before = page.at(-1)?.sequence
       if (page.length < PAGE || before === undefined) return places
@@ -174,25 +191,25 @@ export class Registry {
   }
 
   async #changes(generation: number, updates: readonly Update[]): Promise<RecordChange[]> {
-    const stored = await this.records.get(ADMINISTRATION, GENERATION)
+    const stored = await this.records.get(this.#partition, GENERATION)
     const journal: Journal = stored && stored.revision === generation ? JSON.parse(stored.body.toString('utf8')) : []
     const recent: (readonly [number, readonly string[]])[] = [...journal, [generation + 1, updates.map(({ place }) => place)]]
     for (let count = recent.reduce((sum, [, places]) => sum + places.length, 0); count > JOURNAL && recent.length > 1; )
       count -= recent.shift()![1].length
     const changes: RecordChange[] = [
-      { partition: ADMINISTRATION, id: GENERATION, expect: generation, body: Buffer.from(JSON.stringify(recent)) },
+      { partition: this.#partition, id: GENERATION, expect: generation, body: Buffer.from(JSON.stringify(recent)) },
     ]
     for (const { place, row, secret } of updates) {
       const content = row ?? secret
-      const expect = isSecret(place) ? await this.records.revision(ADMINISTRATION, place) : (this.#rows.get(place)?.revision ?? 0)
-      changes.push({ partition: ADMINISTRATION, id: place, expect, ...(content ? { body: Buffer.from(JSON.stringify(content)) } : {}) })
+      const expect = isSecret(place) ? await this.records.revision(this.#partition, place) : (this.#rows.get(place)?.revision ?? 0)
+      changes.push({ partition: this.#partition, id: place, expect, ...(content ? { body: Buffer.from(JSON.stringify(content)) } : {}) })
     }
     return changes
   }
 
   /** A secret, which is read each time; nothing if there is none. @throws SealError */
-  async secret<T>(place: typeof PLACE.authoritySecret | typeof PLACE.serverSecret): Promise<T | undefined> {
-    const record = await this.records.get(ADMINISTRATION, place)
+  async secret<T>(place: string): Promise<T | undefined> {
+    const record = await this.records.get(this.#partition, place)
     return record && (JSON.parse(record.body.toString('utf8')) as T)
   }
 }

@@ -5,7 +5,7 @@ import { canonicalFlag, FLAGS, mergeGrants, readGrants } from './permissions.ts'
 import type { RoleRow } from './rows.ts'
 import { booleanOf, integerOf, secondsOf, textOf } from './values.ts'
 
-const TLS_FIELDS = ['tls_client_key_type', 'tls_client_key_bits', 'tls_client_ttl']
+const TLS_FIELDS = ['tls_client_key_type', 'tls_client_key_bits', 'tls_client_ttl', 'ca']
 
 /** The fields of a role. `operation_create_keypair` and `operation_rekey_keypair` are taken too. */
 export const ROLE_FIELDS: readonly string[] = [...FLAGS, ...TLS_FIELDS]
@@ -16,7 +16,7 @@ export const ROLE_FIELDS: readonly string[] = [...FLAGS, ...TLS_FIELDS]
  */
 export function mergeRole(stored: RoleRow, fields: { readonly [field: string]: unknown }, configuration: Configuration): RoleRow {
   const flags = new Map<string, boolean>()
-  let { keyType, keyBits, ttlSeconds } = stored
+  let { keyType, keyBits, ttlSeconds, ca = '' } = stored
   for (const [field, value] of Object.entries(fields)) {
     if (value === null || value === undefined) continue
     const flag = canonicalFlag(field)
@@ -27,13 +27,15 @@ export function mergeRole(stored: RoleRow, fields: { readonly [field: string]: u
     } else if (field === 'tls_client_key_type') keyType = textOf(field, value) === '' ? '' : keyTypeOf(field, value)
     else if (field === 'tls_client_key_bits') keyBits = integerOf(field, value)
     else if (field === 'tls_client_ttl') ttlSeconds = secondsOf(field, value)
+    else if (field === 'ca') ca = textOf(field, value)
     else
       throw new ScopeError(
         'invalid',
         `"${field}" is not a field of a role; flags are named operation_… and the others ${TLS_FIELDS.join(', ')}`,
       )
   }
-  const merged = { ...stored, grants: mergeGrants(stored.grants, flags), keyType, keyBits, ttlSeconds }
+  const { ca: _old, ...rest } = stored
+  const merged = { ...rest, grants: mergeGrants(stored.grants, flags), keyType, keyBits, ttlSeconds, ...(ca !== '' && { ca }) }
   clientSpec(merged, configuration)
   return merged
 }
@@ -49,8 +51,9 @@ export function clientSpec(role: RoleRow, configuration: Configuration): KeySpec
 /** How long a role's certificates live, in seconds. */
 export const clientTtl = (role: RoleRow, configuration: Configuration): number => role.ttlSeconds || configuration.default_tls_client_ttl
 
-/** A role as Vault reads it: granted flags, each true, and the three TLS fields; the TTL in seconds. */
+/** A role as Vault reads it: granted flags, each true, the three TLS fields with the TTL in seconds, and its CA if it names one. */
 export interface RoleAnswer {
+  readonly ca?: string
   readonly tls_client_key_bits: number
   readonly tls_client_key_type: '' | 'ec' | 'rsa'
   readonly tls_client_ttl: number
@@ -62,4 +65,5 @@ export const readRole = (role: RoleRow): RoleAnswer => ({
   tls_client_key_bits: role.keyBits,
   tls_client_key_type: role.keyType,
   tls_client_ttl: role.ttlSeconds,
+  ...(role.ca !== undefined && { ca: role.ca }),
 })

@@ -20,6 +20,75 @@ export interface AuthorityRow {
   readonly former: readonly string[]
 }
 
+/** A CA beside our own: one that was made here, or a corporate one whose certificates name scope and role in their subject. */
+export interface NamedAuthorityRow {
+  readonly kind: 'named-authority'
+  readonly name: string
+  readonly createdMs: number
+  /** Made here: its kind of key and its life. Absent when it was imported. */
+  readonly made?: { readonly type: 'ec' | 'rsa'; readonly bits: number; readonly ttlSeconds: number }
+  /** PEM: intermediate and root, or what was imported, as it was written. */
+  readonly pem: string
+  /** How an imported one says who its clients are. */
+  readonly mapping?: Mapping
+}
+
+/** Exactly one of each pair: a fixed name, or the attribute of the subject that has it. */
+export interface Mapping {
+  readonly scope_name?: string
+  readonly scope_field?: MappingField
+  readonly role_name?: string
+  readonly role_field?: MappingField
+}
+export type MappingField = 'CN' | 'O' | 'OU' | 'UID'
+
+/** A listener beside those of the configuration, by Vault's names. */
+export interface ListenerRow {
+  readonly kind: 'listener'
+  readonly name: string
+  /** Name of a CA that was made here. */
+  readonly ca: string
+  readonly address: string
+  readonly server_hostnames: readonly string[]
+  readonly server_ips: readonly string[]
+  /** Names of CAs whose clients are let in too. */
+  readonly additional_client_cas: readonly string[]
+  /** Let in the clients of the CA of the configuration too. */
+  readonly also_use_legacy_ca: boolean
+  readonly tls_min_version: 'tls12' | 'tls13'
+  readonly tls_max_version: '' | 'tls12' | 'tls13'
+  /** Go's names with commas between them; for TLS 1.2. */
+  readonly tls_cipher_suites: string
+}
+
+/** A KMIP engine at its path. Only the administration of the first one has these. */
+export interface MountRow {
+  readonly kind: 'mount'
+  /** Eight hex digits, or `kmip` for the one that is there from the start. */
+  readonly id: string
+  /** With its slash: `kmip/`. */
+  readonly path: string
+  readonly uuid: string
+  readonly createdMs: number
+  /** Nobody has enabled it yet: it is there from the start. */
+  readonly implicit: boolean
+  readonly description: string
+  readonly options: { readonly [name: string]: string } | null
+  readonly local: boolean
+  readonly seal_wrap: boolean
+  readonly external_entropy_access: boolean
+  readonly config: MountConfig
+  readonly state: 'live' | 'deleting' | 'deleted'
+}
+
+/** Seconds; 0: the usual ones. Credentials of KMIP have no leases, so that these are kept for who asks for them. */
+export interface MountConfig {
+  readonly default_lease_ttl: number
+  readonly max_lease_ttl: number
+  readonly force_no_cache: boolean
+  readonly listing_visibility: string
+}
+
 export interface ScopeRow {
   readonly kind: 'scope'
   /** Five base62 characters: OU of the certificates and partition of the objects; the row stays when the scope goes, so no id returns. */
@@ -45,6 +114,8 @@ export interface RoleRow {
   readonly keyType: '' | 'ec' | 'rsa'
   readonly keyBits: number
   readonly ttlSeconds: number
+  /** Name of the CA that signs its certificates; absent: that of the configuration. */
+  readonly ca?: string
 }
 
 /** A client certificate that is good; revoking one deletes its row. */
@@ -61,9 +132,11 @@ export interface CredentialRow {
   readonly fingerprint: string
   readonly createdMs: number
   readonly notAfterMs: number
+  /** Name of the CA that signed it; absent: that of the configuration. */
+  readonly ca?: string
 }
 
-export type Row = ConfigurationRow | AuthorityRow | ScopeRow | RoleRow | CredentialRow
+export type Row = ConfigurationRow | AuthorityRow | NamedAuthorityRow | ListenerRow | MountRow | ScopeRow | RoleRow | CredentialRow
 
 /** The CA with its keys, all PEM; not kept in memory. */
 export interface AuthoritySecret {
@@ -91,13 +164,27 @@ export const PLACE = {
   scope: (id: string): string => `scope/${id}`,
   role: (scope: string, id: string): string => `role/${scope}/${id}`,
   credential: (serial: string): string => `credential/${serial}`,
-  authoritySecret: 'secret/authority',
-  serverSecret: 'secret/server',
+  namedAuthority: (name: string): string => `authority/${name}`,
+  listener: (name: string): string => `listener/${name}`,
+  mount: (id: string): string => `mount/${id}`,
+  /** Of the CA of the configuration, or of a named one. */
+  authoritySecret: (name = ''): string => (name === '' ? 'secret/authority' : `secret/authority/${name}`),
+  /** Of the listeners of the configuration, or of a named one. */
+  serverSecret: (name = ''): string => (name === '' ? 'secret/server' : `secret/server/${name}`),
 } as const
 
 export const isSecret = (place: string): boolean => place.startsWith('secret/')
 
-const KINDS: ReadonlySet<unknown> = new Set(['configuration', 'authority', 'scope', 'role', 'credential'] satisfies Row['kind'][])
+const KINDS: ReadonlySet<unknown> = new Set([
+  'configuration',
+  'authority',
+  'named-authority',
+  'listener',
+  'mount',
+  'scope',
+  'role',
+  'credential',
+] satisfies Row['kind'][])
 
 /** @throws StoreError `damaged` if the record was not written here, or by a newer version */
 export function rowOf(body: Buffer): Row {

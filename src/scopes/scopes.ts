@@ -22,8 +22,10 @@ import {
   revokeCredential,
   signRequest,
 } from './credentials.ts'
-import { removeRole, removeScope, resumeRemovals } from './deletion.ts'
+import { removeAdministration, removeRole, removeScope, resumeRemovals } from './deletion.ts'
 import { ScopeError } from './error.ts'
+import { NamedListeners } from './listeners.ts'
+import { checkedSigner, NamedAuthorities } from './named-authorities.ts'
 import { NO_GRANTS } from './permissions.ts'
 import { Registry } from './registry.ts'
 import { mergeRole, type RoleAnswer, readRole } from './roles.ts'
@@ -39,6 +41,8 @@ export interface ScopesOptions {
   readonly now: () => number
   /** Makes five base62 characters; random ones by default. */
   readonly id?: () => string
+  /** Where the rows are; unless told, those of the first mount. */
+  readonly registry?: Registry
 }
 
 /** A scope with the count of what it holds, objects apart. */
@@ -64,12 +68,18 @@ export interface CredentialEntry extends CredentialInfo {
  * ScopeError when they cannot do what was asked, and with StoreError or SealError when the records cannot be had.
  */
 export class Scopes {
+  /** CAs beside that of the configuration. */
+  readonly authorities: NamedAuthorities
+  /** Listeners beside those of the configuration. */
+  readonly listeners: NamedListeners
   readonly #registry: Registry
   readonly #now: () => number
   readonly #id: () => string
 
-  constructor({ records, now, id = randomId }: ScopesOptions) {
-    this.#registry = new Registry(records)
+  constructor({ records, now, id = randomId, registry = new Registry(records) }: ScopesOptions) {
+    this.authorities = new NamedAuthorities(registry, now)
+    this.listeners = new NamedListeners(registry, now)
+    this.#registry = registry
     this.#now = now
     this.#id = id
   }
@@ -168,6 +178,7 @@ export class Scopes {
       const { id: scopeId } = this.#scope(scope)
       const stored = this.#registry.roleNamed(scopeId, name) ?? this.#newRole(scopeId, name)
       const row = mergeRole(stored, fields, configurationOf(this.#registry))
+      if (row.ca !== undefined) checkedSigner(this.#registry, row.ca)
       return { updates: [{ place: PLACE.role(scopeId, row.id), row }], result: readRole(row) }
     })
   }
@@ -242,9 +253,17 @@ export class Scopes {
     await revokeCredential(this.#registry, () => this.#role(scope, role), by)
   }
 
-  /** Who a client certificate belongs to; once for each connection. */
-  identify(certificate: Buffer | Presented): Promise<Identity | Refusal> {
-    return identify(this.#registry, certificate, this.#now())
+  /**
+   * Who a client certificate belongs to; once for each connection.
+   * @param admits  names of the CAs that count, empty for that of the configuration; absent: all
+   */
+  identify(certificate: Buffer | Presented, admits?: ReadonlySet<string>): Promise<Identity | Refusal> {
+    return identify(this.#registry, certificate, this.#now(), admits)
+  }
+
+  /** Delete everything: scopes with their objects, roles, credentials, CAs, listeners and configuration. Can be done again when cut short. */
+  remove(): Promise<void> {
+    return removeAdministration(this.#registry)
   }
 
   /** What an identity is and may do at this moment; before each message, on open connections too. */

@@ -51,7 +51,7 @@ export function secondsOf(field: string, value: unknown): number {
 }
 
 /** @throws ScopeError `invalid` unless it is letters, digits, `_`, `.` and `-`, and begins and ends with a letter, digit or `_` */
-export function nameOf(what: 'scope' | 'role', value: string): string {
+export function nameOf(what: 'scope' | 'role' | 'CA' | 'listener', value: string): string {
   if (!/^\w([\w.-]{0,126}\w)?$/.test(value))
     throw new ScopeError('invalid', `${JSON.stringify(value)} cannot name a ${what}: use at most 128 letters, digits, "_", "." and "-"`)
   return value
