@@ -37,6 +37,8 @@ export interface Settings {
   readonly interop: boolean
   /** Weak cryptography that may be used all the same. */
   readonly allowWeak: readonly Weak[]
+  /** There is an HTTPS listener beside the raw one. */
+  readonly hasHttps: boolean
   /** Drafts of the protocol are spoken: 3.0. */
   readonly experimental: boolean
   /** Object Groups in which a fresh key is made when a client asks for a fresh member and there is none. */

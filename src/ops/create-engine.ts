@@ -30,6 +30,7 @@ export const DEFAULT_SETTINGS: Settings = {
   maxRandom: 65_536,
   accounts: [],
   interop: false,
+  hasHttps: false,
   experimental: false,
   allowWeak: DEFAULT_WEAK,
   freshGroups: [],

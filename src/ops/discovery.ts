@@ -104,10 +104,12 @@ const ANSWERS: ReadonlyMap<number, Fill> = new Map<number, Fill>([
   [
     QueryFunction.QueryProfiles,
     context => ({
-      profileInformation: profilesOf(context.environment.operations, context.version).map(({ name, version }) => ({
-        profileName: name,
-        profileVersion: { major: Math.floor(version / 10), minor: version % 10 },
-      })),
+      profileInformation: profilesOf(context.environment.operations, context.version, context.settings.hasHttps).map(
+        ({ name, version }) => ({
+          profileName: name,
+          profileVersion: { major: Math.floor(version / 10), minor: version % 10 },
+        }),
+      ),
     }),
   ],
   [

@@ -2,8 +2,8 @@ import { ENUM, ENUM_VERSIONS } from '../ttlv/enumerations.ts'
 import type { Version } from '../ttlv/spec.ts'
 import type { Operation } from './operation.ts'
 
-// Which conformance profiles hold, judged by the operations that are registered for a version. What a listener decides (encodings over
-// HTTPS, Suite B) is not said here, and Complete Server is not claimed.
+// Which conformance profiles hold, judged by the operations that are registered for a version, and by the listeners: the encodings over HTTPS.
+// What else a listener decides (Suite B) is not said here, and Complete Server is not claimed.
 
 interface Family {
   /** Begins the names of its profiles: `KMIPV1_2` and the like follow up to 1.4, nothing from 2.0 on. */
@@ -11,6 +11,8 @@ interface Family {
   /** Operations that the profile demands, and those from a version on. */
   readonly operations: readonly string[]
   readonly later?: readonly (readonly [since: Version, ...operations: string[]])[]
+  /** There must be an HTTPS listener, which speaks all encodings. */
+  readonly overHttps?: true
 }
 
 const BASELINE: Family = {
@@ -38,6 +40,7 @@ const FAMILIES: readonly Family[] = [
   { name: /^TapeLibraryServer/, operations: ['Create'] },
   { name: /^AESXTSServer/, operations: ['Create'] },
   { name: /^PKCS_11Server/, operations: ['PKCS_11'] },
+  { name: /^(HTTPS|JSON|XML)Server/, operations: ['Query'], overHttps: true },
 ]
 
 /** Number of a profile, and the version of the protocol that it is about. */
@@ -49,7 +52,7 @@ export interface Profile {
 const V1_SUFFIX = /KMIPV1_(\d)$/
 
 /** Profiles that hold for a server with these operations, of the numbers that clients of `version` know. Every one rests on Baseline. */
-export function profilesOf(operations: readonly Operation[], version: Version): Profile[] {
+export function profilesOf(operations: readonly Operation[], version: Version, hasHttps: boolean): Profile[] {
   const known = new Map(operations.map(one => [one.name, one]))
   const has = (name: string, at: Version): boolean => {
     const operation = known.get(name)
@@ -58,7 +61,7 @@ export function profilesOf(operations: readonly Operation[], version: Version): 
   const holds = ({ operations, later = [] }: Family, at: Version): boolean =>
     operations.every(name => has(name, at)) && later.every(([since, ...names]) => at < since || names.every(name => has(name, at)))
   return Object.entries(ENUM.ProfileName).flatMap(([name, value]) => {
-    const family = FAMILIES.find(one => one.name.test(name))
+    const family = FAMILIES.find(one => one.name.test(name) && (hasHttps || !one.overHttps))
     const [since, until] = ENUM_VERSIONS.ProfileName?.[name] ?? [10, 30]
     const minor = V1_SUFFIX.exec(name)?.[1]
     const at = minor === undefined ? version : 10 + Number(minor)

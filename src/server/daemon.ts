@@ -133,6 +133,7 @@ export class Daemon {
         locatePage: config.kmip.locatePage,
         maxBatch: config.kmip.maxBatch,
         experimental: config.kmip.experimental,
+        hasHttps: config.kmip.https !== undefined,
         allowWeak: config.crypto.allowWeak,
         accounts: config.accounts.map(accountOf),
         productVersion: version,

@@ -161,11 +161,12 @@ t.test('protection storage masks must be satisfiable by software', async t => {
 
 t.test('Query answers what was asked, by what the server and the role can do', async t => {
   const lab = await makeLab()
-  const query = (version: number, name: keyof typeof ENUM.QueryFunction, may = (_: string) => true): Promise<Reply> =>
-    lab.client({ version, may }).ok('Query', enumeration(TAG.QueryFunction, ENUM.QueryFunction[name]))
-  const names = async (version: number): Promise<Set<string>> =>
+  const withHttps = await makeLab({ hasHttps: true })
+  const query = (version: number, name: keyof typeof ENUM.QueryFunction, may = (_: string) => true, from = lab): Promise<Reply> =>
+    from.client({ version, may }).ok('Query', enumeration(TAG.QueryFunction, ENUM.QueryFunction[name]))
+  const names = async (version: number, from = lab): Promise<Set<string>> =>
     new Set(
-      (await query(version, 'QueryProfiles'))
+      (await query(version, 'QueryProfiles', undefined, from))
         .all(TAG.ProfileInformation)
         .map(item => enumName('ProfileName', Number(child(item, TAG.ProfileName)?.value))),
     )
@@ -182,6 +183,14 @@ t.test('Query answers what was asked, by what the server and the role can do', a
     const got = await names(version)
     for (const name of has) t.ok(got.has(name), `${version} has ${name}`)
     for (const name of hasNot) t.notOk(got.has(name), `${version} has no ${name}`)
+  }
+  for (const [version, name] of [
+    [13, 'JSONServerKMIPV1_0'],
+    [14, 'HTTPSServerKMIPV1_4'],
+    [21, 'XMLServer'],
+  ] as const) {
+    t.notOk((await names(version)).has(name), `${name} needs an HTTPS listener`)
+    t.ok((await names(version, withHttps)).has(name), `${name} with one`)
   }
   const [profile] = (await query(20, 'QueryProfiles')).all(TAG.ProfileInformation)
   t.same(
