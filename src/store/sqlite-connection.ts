@@ -47,13 +47,18 @@ export function guarded<T>(f: () => T): T {
  * Open a connection that may write.
  * @throws StoreError `unavailable`, `damaged`
  */
-export function connectWriter(path: string): Connection {
+export const connectWriter = (path: string): Connection => connect(path, 'full')
+
+/** The same to a copy of what is durable elsewhere: it waits for no disk, and is of no use after a crash. @throws StoreError */
+export const connectCopy = (path: string): Connection => connect(path, 'off')
+
+function connect(path: string, synchronous: 'full' | 'off'): Connection {
   return guarded(() => {
     const db = new Database(path, { timeout: BUSY_TIMEOUT_MS })
     try {
       if (db.pragma('journal_mode = wal', { simple: true }) !== 'wal')
         throw new StoreError('unavailable', 'the file system of the store has no shared memory for SQLite (WAL): use a local disk')
-      makeDurable(db)
+      setDurability(db, synchronous)
       // A key that was destroyed shall not stay behind in free space of the file.
       db.pragma('secure_delete = on')
       // Blinded terms are scattered over all pages: many of them in memory, and each written back once for many commits.
@@ -71,7 +76,7 @@ export function connectWriter(path: string): Connection {
 export function connectReader(path: string): Connection {
   return guarded(() => {
     const db = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
-    makeDurable(db)
+    setDurability(db, 'full')
     db.pragma('query_only = on')
     db.pragma(`cache_size = ${CACHE}`)
     return db
@@ -79,4 +84,4 @@ export function connectReader(path: string): Connection {
 }
 
 /** SQLite as the driver builds it falls back to NORMAL in WAL mode after the first write, and an answered key could be lost with the power. */
-const makeDurable = (db: Connection): unknown => db.pragma('synchronous = full')
+const setDurability = (db: Connection, synchronous: 'full' | 'off'): unknown => db.pragma(`synchronous = ${synchronous}`)

@@ -64,7 +64,7 @@ export class UnitWriter {
     this.#remove = db.prepare('delete from record where sequence = ?')
     this.#holder = db.prepare<[number, Buffer], number>(HOLDER).pluck()
     this.#untag = db.prepare('delete from term where partition = ? and term = ? and sequence = ?')
-    this.#batch = db.transaction(units => this.#writeAll(units))
+    this.#batch = db.transaction(units => this.write(units))
   }
 
   /**
@@ -76,13 +76,18 @@ export class UnitWriter {
     try {
       return this.#batch.immediate(units)
     } catch (e) {
-      // What was rolled back may have made a partition.
-      this.#numbers.clear()
+      this.forget()
       throw storeError(e)
     }
   }
 
-  #writeAll(units: readonly Unit[]): Verdict[] {
+  /** A transaction was rolled back, and may have made a partition. */
+  forget(): void {
+    this.#numbers.clear()
+  }
+
+  /** The same within a transaction of the caller's; when that is rolled back, `forget` must be called. */
+  write(units: readonly Unit[]): Verdict[] {
     const first = this.#next.get()!
     this.#sequence = first
     const verdicts = units.map(unit => this.#judge(unit))

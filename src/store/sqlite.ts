@@ -1,10 +1,10 @@
 import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Statement } from 'better-sqlite3'
-import { type Connection, connectReader, connectWriter, guarded, storeError } from './sqlite-connection.ts'
-import { conditionValues, findAllStatement, findStatement } from './sqlite-find.ts'
+import { type Connection, connectReader, connectWriter, guarded } from './sqlite-connection.ts'
 import { lockServer } from './sqlite-lock.ts'
 import { packChange } from './sqlite-message.ts'
+import { SqliteReads } from './sqlite-reads.ts'
 import { MIGRATIONS, migrate } from './sqlite-schema.ts'
 import { UnitWriter } from './sqlite-units.ts'
 import { type Writer, WriterThread } from './sqlite-writer-thread.ts'
@@ -84,51 +84,35 @@ class DirectWriter implements Writer {
   }
 }
 
-type Row = Statement<[partition: number, id: string], { revision: number; body: Buffer }>
-type Values = (number | Buffer | string)[]
-
 class SqliteStore implements Store {
   readonly #db: Connection
+  readonly #reads: SqliteReads
   readonly #writer: Writer
   readonly #lock: { close(): void } | undefined
   readonly #version: Statement<[], number>
-  readonly #numberOf: Statement<[string], number>
-  readonly #row: Row
-  readonly #revision: Statement<[number, string], number>
-  /** By count of conditions, -1 where there is no term at all, and count of marks. */
-  readonly #finds = new Map<string, Statement<Values, Found>>()
-  /** Numbers of partitions by name; a number is never given again. */
-  readonly #numbers = new Map<string, number>()
   #isClosed = false
 
   constructor(db: Connection, writer: Writer, lock: { close(): void } | undefined) {
     this.#db = db
+    this.#reads = new SqliteReads(db)
     this.#writer = writer
     this.#lock = lock
     this.#version = db.prepare<[], number>('pragma data_version').pluck()
-    this.#numberOf = db.prepare<[string], number>('select number from partition where name = ?').pluck()
-    this.#row = db.prepare('select revision, body from record where partition = ? and id = ?')
-    this.#revision = db.prepare<[number, string], number>('select revision from record where partition = ? and id = ?').pluck()
   }
 
   async get(partition: string, id: string): Promise<Sealed | undefined> {
-    return this.#read(partition, number => this.#row.get(number, id))
+    this.#checkOpen()
+    return this.#reads.get(partition, id)
   }
 
   async revision(partition: string, id: string): Promise<number> {
-    return this.#read(partition, number => this.#revision.get(number, id)) ?? 0
+    this.#checkOpen()
+    return this.#reads.revision(partition, id)
   }
 
   async find(partition: string, terms: readonly Buffer[], page: Page): Promise<Found[]> {
-    const { before = Number.MAX_SAFE_INTEGER, limit, marks = [] } = page
-    const found = this.#read(partition, number => {
-      const [first, ...others] = terms
-      const placed = (values: readonly (Buffer | string)[]): Values => values.flatMap(value => [value, number])
-      if (!first) return this.#finding(-1, marks.length).all(...placed(marks), number, before, limit)
-      const values = conditionValues(others)
-      return this.#finding(values.length, marks.length).all(...placed(marks), number, first, before, ...placed(values), limit)
-    })
-    return found ?? []
+    this.#checkOpen()
+    return this.#reads.find(partition, terms, page)
   }
 
   async commit(changes: readonly Change[]): Promise<void> {
@@ -153,28 +137,5 @@ class SqliteStore implements Store {
 
   #checkOpen(): void {
     if (this.#isClosed) throw new StoreError('closed', 'the store is closed')
-  }
-
-  /** @returns nothing if the partition was never used */
-  #read<T>(partition: string, f: (number: number) => T): T | undefined {
-    this.#checkOpen()
-    try {
-      const number = this.#numbers.get(partition) ?? this.#numberOf.get(partition)
-      if (number === undefined) return undefined
-      this.#numbers.set(partition, number)
-      return f(number)
-    } catch (e) {
-      throw storeError(e)
-    }
-  }
-
-  #finding(conditions: number, marks: number): Statement<Values, Found> {
-    const form = `${conditions} ${marks}`
-    let statement = this.#finds.get(form)
-    if (statement === undefined) {
-      statement = this.#db.prepare(conditions < 0 ? findAllStatement(marks) : findStatement(conditions, marks))
-      this.#finds.set(form, statement)
-    }
-    return statement
   }
 }

@@ -68,5 +68,13 @@ export interface Store {
   commit(changes: readonly Change[]): Promise<void>
   /** A number that is another one whenever anything may have changed since it was last read, by whatever process. Cheap. */
   version(): number
+  /**
+   * Where a store has nodes on several machines: after it, all else here sees what was committed before its call, on whatever node, as far
+   * as the store is set up to promise that. Nothing is returned when there is nothing to wait for. Without it, all else here sees that anyway.
+   * @throws StoreError `unavailable`: nobody knows what was committed, so nothing may be answered
+   */
+  settle?(): Promise<void> | undefined
+  /** Why reads or writes fail at the moment, for the operator; nothing while all is well. */
+  problem?(): string | undefined
   close(): Promise<void>
 }

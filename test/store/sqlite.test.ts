@@ -8,7 +8,7 @@ import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import { connectReader, connectWriter, storeError } from '../../src/store/sqlite-connection.ts'
-import { FIND_ALL, findStatement } from '../../src/store/sqlite-find.ts'
+import { findAllStatement, findStatement } from '../../src/store/sqlite-find.ts'
 import { lockServer } from '../../src/store/sqlite-lock.ts'
 import { packChange } from '../../src/store/sqlite-message.ts'
 import { MIGRATIONS, migrate, schemaVersion } from '../../src/store/sqlite-schema.ts'
@@ -79,10 +79,10 @@ t.test('find walks indexes, whatever there is', async t => {
   await (await openSqlite({ path, directWriter: true })).close()
   const db = connectReader(path)
   const plans: [name: string, sql: string, parameters: number][] = [
-    ['no terms', FIND_ALL, 3],
-    ['one term', findStatement(0), 4],
-    ['three terms', findStatement(2), 8],
-    ['forty terms', findStatement(17), 38],
+    ['no terms', findAllStatement(0), 3],
+    ['one term', findStatement(0, 0), 4],
+    ['three terms', findStatement(2, 0), 8],
+    ['forty terms', findStatement(17, 0), 38],
     ['who holds a claim', HOLDER, 2],
   ]
   for (const [name, sql, parameters] of plans) {
