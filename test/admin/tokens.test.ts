@@ -1,4 +1,6 @@
+import { existsSync, readFileSync } from 'node:fs'
 import t from 'tap'
+import { openSqlite } from '../../src/store/sqlite.ts'
 import { authOf, identityLab, START, tokenOf, wrapOf } from './identity-lab.ts'
 
 const DENIED = { status: 403, body: { errors: ['permission denied'] } }
@@ -281,4 +283,25 @@ t.test('a response is handed over once', async t => {
   const elsewhere = { remoteAddress: '10.0.0.1' }
   t.match(await as('', 'POST', 'sys/wrapping/unwrap', { token: late.token }, elsewhere), { status: 400 })
   t.equal((await records.find('identities', ['kind/wrapped'], { limit: 9 })).length, 1)
+})
+
+t.test('a stolen database shows no token, accessor, policy or name', async t => {
+  const file = `${t.testdir()}/stolen.db`
+  const store = await openSqlite({ path: file })
+  const { ask, child, root } = await identityLab(store)
+  await ask('PUT', 'sys/policies/acl/payroll-admins', { policy: 'path "kmip/scope/payroll" { capabilities = ["read"] }' })
+  const token = await child({ policies: ['payroll-admins'], display_name: 'mallory', meta: { team: 'crimson' } })
+  const { accessor } = (await ask('POST', 'auth/token/lookup', { token })).body.data
+  const wrapped = wrapOf(await ask('PUT', 'sys/wrapping/wrap', { password: 'tiger-lily' }, { wrap: '60s' }))
+  await ask('POST', 'sys/auth/robots', { type: 'approle' })
+  await ask('POST', 'auth/robots/role/welder', { role_id: 'welder-role-id', token_policies: 'payroll-admins' })
+  const { secret_id } = (await ask('POST', 'auth/robots/role/welder/secret-id', {})).body.data
+  await ask('POST', 'sys/auth/people', { type: 'userpass' })
+  await ask('POST', 'auth/people/users/gertrude', { password: 'correct horse battery' })
+  await store.close()
+  const stolen = Buffer.concat([file, `${file}-wal`].filter(existsSync).map(name => readFileSync(name))).toString('latin1')
+  t.ok(stolen.includes('identities'), 'it is the database')
+  const SECRETS = { root, token, accessor, wrapping: wrapped.token, secret_id, roleId: 'welder-role-id', user: 'gertrude', role: 'welder' }
+  const WORDS = [...Object.values(SECRETS).map(String), 'payroll', 'mallory', 'crimson', 'tiger-lily', 'robots', 'battery', 'hvs.', 'auth/']
+  for (const word of WORDS) t.notOk(stolen.includes(word), `no ${word.slice(0, 8)}`)
 })

@@ -197,8 +197,9 @@ export class Tokens {
   }
 }
 
-const termsOf = ({ accessor, parent }: TokenRow): string[] => [
+const termsOf = ({ accessor, parent, mount }: TokenRow): string[] => [
   `accessor/${accessor}`,
+  ...(mount === undefined ? [] : [`from/${mount}`]),
   ...(parent === undefined ? [] : [`parent/${parent}`]),
 ]
 
