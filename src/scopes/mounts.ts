@@ -130,9 +130,13 @@ export class Mounts {
     if (row) await this.#finish(row)
   }
 
-  /** Finish deletions that were cut short, of mounts and within them. To be called at start. */
+  /** Store what stands for the first mount, and finish deletions that were cut short, of mounts and within them. To be called at start. */
   async resume(): Promise<void> {
-    await this.refresh()
+    await this.#registry.change(() => {
+      const isStored = this.#registry.row('mount', PLACE.mount(FIRST)) !== undefined
+      const row = { ...newRow(FIRST, FIRST_PATH, this.#options.now()), uuid: randomUUID() }
+      return { updates: isStored ? [] : [{ place: PLACE.mount(FIRST), row }], result: undefined }
+    })
     for (const row of this.#rows()) {
       if (row.state === 'deleting') await this.#finish(row)
       if (row.state === 'live') await this.#scopesOf(row.id).resume()

@@ -27,7 +27,7 @@ import { ScopeError } from './error.ts'
 import { NamedListeners } from './listeners.ts'
 import { checkedSigner, NamedAuthorities } from './named-authorities.ts'
 import { NO_GRANTS } from './permissions.ts'
-import { Registry } from './registry.ts'
+import { type Plan, Registry } from './registry.ts'
 import { mergeRole, type RoleAnswer, readRole } from './roles.ts'
 import { PLACE, type RoleRow, type ScopeRow } from './rows.ts'
 import { nameOf } from './values.ts'
@@ -111,6 +111,12 @@ export class Scopes {
     })
   }
 
+  /** Whether there is a CA of the configuration. */
+  async hasAuthority(): Promise<boolean> {
+    await this.#registry.refresh()
+    return this.#registry.row('authority', PLACE.authority) !== undefined
+  }
+
   /** PEM of the CA's certificates, intermediate first, then root, without a line end after the last. Makes the CA if there is none. */
   async caChain(): Promise<readonly [intermediate: string, root: string]> {
     await ensureAuthority(this.#registry, this.#now())
@@ -140,10 +146,26 @@ export class Scopes {
     nameOf('scope', name)
     return this.#registry.change(() => {
       if (this.#registry.scopeNamed(name)) throw new ScopeError('exists', `scope ${name} exists already`)
-      const id = this.#freeId(candidate => this.#registry.row('scope', PLACE.scope(candidate)) !== undefined)
-      const row: ScopeRow = { kind: 'scope', id, name, createdMs: this.#now(), force, state: 'live' }
-      return { updates: [{ place: PLACE.scope(id), row }], result: this.#scopeAnswer(row) }
+      return this.#newScope(name, force)
     })
+  }
+
+  /** Make a scope if it is not there, and say whether it may be deleted with its objects, if that is said. */
+  async ensureScope(name: string, force?: boolean): Promise<ScopeAnswer> {
+    nameOf('scope', name)
+    return this.#registry.change(() => {
+      const stored = this.#registry.scopeNamed(name)
+      if (!stored) return this.#newScope(name, force ?? false)
+      const row = { ...stored, force: force ?? stored.force }
+      const updates = row.force === stored.force ? [] : [{ place: PLACE.scope(row.id), row }]
+      return { updates, result: this.#scopeAnswer(row) }
+    })
+  }
+
+  #newScope(name: string, force: boolean): Plan<ScopeAnswer> {
+    const id = this.#freeId(candidate => this.#registry.row('scope', PLACE.scope(candidate)) !== undefined)
+    const row: ScopeRow = { kind: 'scope', id, name, createdMs: this.#now(), force, state: 'live' }
+    return { updates: [{ place: PLACE.scope(id), row }], result: this.#scopeAnswer(row) }
   }
 
   /** Names of all scopes, sorted. */

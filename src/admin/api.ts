@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto'
+import type { Mount, Mounts } from '../scopes/mounts.ts'
+import type { Identities } from './auth/identities.ts'
+import { authMounts, identitySystemRoutes } from './auth/mounts.ts'
+import type { Sockets } from './kmip/engine.ts'
+import { KMIP_ROUTES } from './kmip/routes.ts'
+import { bound, type Mounted, type Route } from './route.ts'
+import { INTERNAL_ROUTES } from './sys/internal-routes.ts'
+import { MOUNT_ROUTES } from './sys/mount-routes.ts'
+import { STATUS_ROUTES } from './sys/status-routes.ts'
+import { Remounts, type System } from './sys/system.ts'
+
+export interface ApiParts {
+  readonly mounts: Mounts
+  readonly sockets: Sockets
+  readonly identities: Identities
+  /** Of kmipd. */
+  readonly version: string
+  /** Milliseconds since 1970. */
+  now(): number
+  /** A new UUID. */
+  newId(): string
+  /** Why the server cannot answer, if it cannot. */
+  unready(): string | undefined
+  /** More rows of `sys/`. */
+  readonly system?: readonly Route[]
+  /** More rows of each engine. */
+  engineRoutes?(mount: Mount): readonly Route[]
+}
+
+/** A UUID that says whose data this is and nothing else. */
+function clusterIdOf(seed: string): string {
+  const hex = createHash('sha256').update(`kmipd cluster ${seed}`).digest('hex')
+  return [hex.slice(0, 8), hex.slice(8, 12), `5${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join('-')
+}
+
+/** Everything that is mounted, for the door: it asks for each request. */
+export function apiMounts(parts: ApiParts): () => Promise<readonly Mounted[]> {
+  const { mounts, sockets, identities, version, now, newId, unready } = parts
+  const system: System = {
+    ...{ mounts, sockets, version, now, newId, unready, mounted },
+    remounts: new Remounts(),
+    clusterId: clusterIdOf(mounts.known[0]?.row.uuid ?? ''),
+  }
+  const sys: Mounted = {
+    path: 'sys/',
+    type: 'system',
+    routes: [
+      ...identitySystemRoutes(identities),
+      ...(parts.system ?? []),
+      ...bound([...STATUS_ROUTES, ...INTERNAL_ROUTES, ...MOUNT_ROUTES], system),
+    ],
+  }
+  const engines = new WeakMap<Mount['scopes'], Mounted>()
+  function engineOf(mount: Mount): Mounted {
+    const known = engines.get(mount.scopes)
+    if (known?.path === mount.row.path) return known
+    const routes = [...(parts.engineRoutes?.(mount) ?? []), ...bound(KMIP_ROUTES, { mount, sockets })]
+    const made = { path: mount.row.path, type: 'kmip', routes }
+    engines.set(mount.scopes, made)
+    return made
+  }
+  async function mounted(): Promise<readonly Mounted[]> {
+    const [found, logins] = [await mounts.list(), await authMounts(identities)]
+    return [sys, ...logins, ...found.map(engineOf)]
+  }
+  return mounted
+}
