@@ -146,7 +146,11 @@ export function Dialog({ title, onClose, children }: DialogProps): JSX.Element {
   const heading = useId()
   useEffect(() => {
     const element = dialog.current
-    if (element && !element.open) element.showModal()
+    if (element && !element.open) {
+      element.showModal()
+      // Rather than on the button that closes it.
+      element.querySelector<HTMLElement>('input, select, textarea')?.focus()
+    }
     return () => element?.close()
   }, [])
   return (

@@ -15,10 +15,10 @@ export function SignIn({ reason, onEnter }: SignInProps): JSX.Element {
   const [token, setToken] = useState('')
   const [trouble, setTrouble] = useState<string>()
   const [isBusy, setBusy] = useState(false)
-  const heading = useRef<HTMLHeadingElement>(null)
+  const card = useRef<HTMLDivElement>(null)
   useEffect(() => {
     document.title = 'Sign in · kmipd'
-    heading.current?.focus()
+    card.current?.querySelector('input')?.focus()
   }, [])
   const submit = async (): Promise<void> => {
     setBusy(true)
@@ -34,8 +34,8 @@ export function SignIn({ reason, onEnter }: SignInProps): JSX.Element {
   }
   return (
     <main class="sign-in">
-      <div class="card">
-        <h1 ref={heading} tabIndex={-1}>
+      <div class="card" ref={card}>
+        <h1>
           <Logo /> Sign in to kmipd
         </h1>
         {reason !== undefined && trouble === undefined && (

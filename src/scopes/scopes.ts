@@ -12,6 +12,7 @@ import {
   signerOf,
 } from './authorities.ts'
 import { type Configuration, mergeConfiguration } from './configuration.ts'
+import { asPkcs12, type Pkcs12Answer, pkcs12Password } from './credential-pkcs12.ts'
 import {
   type CredentialAnswer,
   type CredentialInfo,
@@ -227,6 +228,12 @@ export class Scopes {
   async generateCredential(scope: string, role: string, options: { readonly format?: unknown } = {}): Promise<CredentialAnswer> {
     const format = formatOf(options.format)
     return generateCredential(this.#registry, () => this.#role(scope, role), format, this.#now())
+  }
+
+  /** The same as one file under a password, which is kept as little as the key. @throws ScopeError `invalid` without a password */
+  async generatePkcs12(scope: string, role: string, options: { readonly password: unknown }): Promise<Pkcs12Answer> {
+    const password = pkcs12Password(options.password)
+    return asPkcs12(await this.generateCredential(scope, role, { format: 'pem' }), `${scope}/${role}`, password)
   }
 
   /** Sign a PKCS#10 request (PEM); subject and extensions in it are not taken over. */

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { connect, createServer } from 'node:tls'
@@ -8,6 +8,7 @@ import { certificatePem, parseCertificatePem } from '../../src/pki/certificate.t
 import * as der from '../../src/pki/der.ts'
 import { generateKey, type KeySpec, parsePrivateKey, specOf, spkiOf } from '../../src/pki/keys.ts'
 import { encodeName } from '../../src/pki/name.ts'
+import { parsePkcs12 } from '../../src/pki/pkcs12.ts'
 import { signatureWith } from '../../src/pki/signatures.ts'
 import type { Client, Identity, Refusal } from '../../src/scopes/access.ts'
 import { listenAddress } from '../../src/scopes/configuration.ts'
@@ -562,6 +563,26 @@ t.test('another kind of CA key: clients of the old CA and of the new one connect
     socket.destroy()
   }
   server.close()
+})
+
+t.test('a credential as a PKCS#12 file under a password', async t => {
+  const { scopes } = await furnished()
+  for (const password of ['', undefined, 5])
+    await t.rejects(scopes.generatePkcs12('finance', 'accounting', { password }), { code: 'invalid', message: /password/ })
+  t.equal((await scopes.listCredentials('finance', 'accounting')).length, 1, 'nothing was made')
+  const made = await scopes.generatePkcs12('finance', 'accounting', { password: 'pässword' })
+  t.notOk('private_key' in made)
+  const file = Buffer.from(made.pkcs12, 'base64')
+  await t.rejects(parsePkcs12(file, 'other'), { code: 'password' })
+  const { privateKeys, certificates } = await parsePkcs12(file, 'pässword')
+  t.equal(privateKeys[0]?.friendlyName, 'finance/accounting')
+  const key = createPrivateKey({ key: privateKeys[0]!.pkcs8, format: 'der', type: 'pkcs8' })
+  t.ok(new X509Certificate(certificates[0]!.der).checkPrivateKey(key))
+  t.same(
+    certificates.map(one => certificatePem(one.der)),
+    [made.certificate, ...made.ca_chain],
+  )
+  t.ok(isClient(await scopes.clientOf(certificates[0]!.der)))
 })
 
 t.test('no private key of a client is stored, and what is stored is sealed', async t => {

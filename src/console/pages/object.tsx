@@ -100,7 +100,10 @@ function Timeline({ object }: { readonly object: ObjectDetail }): JSX.Element {
   )
 }
 
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  return Array.isArray(value) ? value.map(textOf).join(', ') : JSON.stringify(value)
+}
 
 const Attributes = ({ object }: { readonly object: ObjectDetail }): JSX.Element => (
   <section>

@@ -102,15 +102,15 @@ const Row = ({ scope, id, info }: RowProps): JSX.Element => (
     <th scope="row">
       <a href={hrefOf('object', { scope, object: id })}>{info?.names?.join(', ') || 'without a name'}</a>
     </th>
-    <td>
+    <td class="nowrap">
       {typeTitle(info?.type ?? '–')}{' '}
       {info?.algorithm !== undefined && <span class="muted">{`${info.algorithm} ${info.length ?? ''}`}</span>}
     </td>
     <td>
       <State state={info?.state} />
     </td>
-    <td>{info?.initial_date === undefined ? '–' : <When ms={Date.parse(info.initial_date)} />}</td>
-    <td class="mono muted">{id}</td>
+    <td class="nowrap">{info?.initial_date === undefined ? '–' : <When ms={Date.parse(info.initial_date)} />}</td>
+    <td class="mono muted nowrap">{id}</td>
   </tr>
 )
 

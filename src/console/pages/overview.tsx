@@ -56,6 +56,7 @@ function Health({ overview }: Part): JSX.Element {
   const rates = ratesOf(overview.samples)
   const now = rates.requests.at(-1)
   const p99 = rates.p99.findLast(value => value !== undefined)
+  const median = rates.median.findLast(value => value !== undefined)
   const uptime = (Date.parse(overview.now) - Date.parse(overview.started)) / 1000
   return (
     <dl class="tiles">
@@ -66,7 +67,11 @@ function Health({ overview }: Part): JSX.Element {
         tone={unready === undefined ? 'good' : 'bad'}
       />
       <Tile name="Requests" value={now === undefined ? '–' : `${amount(now)}/s`} note={`${count(requests.total)} since the start`} />
-      <Tile name="Slowest percent" value={p99 === undefined ? '–' : latency(p99)} note="of the last requests, at least" />
+      <Tile
+        name="Latency, 99 %"
+        value={p99 === undefined ? '–' : latency(p99)}
+        note={median === undefined ? 'no requests lately' : `median ${latency(median)}`}
+      />
       <Tile
         name="Failures"
         value={count(requests.failed)}
@@ -91,9 +96,9 @@ function Plots({ overview: { samples } }: Part): JSX.Element {
         times={times}
         write={latency}
         series={[
-          { name: 'half below', values: median },
-          { name: '99 % below', values: p99 },
-          { name: 'commit, half below', values: commit },
+          { name: 'median', values: median },
+          { name: '99 %', values: p99 },
+          { name: 'commit', values: commit },
         ]}
       />
       <Chart
@@ -151,7 +156,7 @@ function Operations({ overview: { operations, started } }: Part): JSX.Element {
       {operations.length === 0 ? (
         <Empty title="No client has asked for anything yet" />
       ) : (
-        <Table label="Operations" heads={['Operation', 'Requests', 'Failed', 'Half below', '99 % below']}>
+        <Table label="Operations" heads={['Operation', 'Requests', 'Failed', 'Median', '99 %']}>
           {operations.map(({ operation, requests, failed, median, p99 }) => (
             <tr key={operation}>
               <th scope="row">{operation}</th>
