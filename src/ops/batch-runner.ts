@@ -61,12 +61,13 @@ export class BatchRunner {
     request: Request,
     peer: Peer,
     channel?: Channel,
+    refused?: KmipError,
   ): Promise<{ items: Structure[]; entries: AuditEntry[]; serverHashedPassword?: Buffer | undefined }> {
     const option = request.header.batchErrorContinuationOption ?? BatchErrorContinuationOption.Stop
     const undo = option === BatchErrorContinuationOption.Undo && request.items.length > 1
     const critical = request.items.find(hasCriticalExtension)
     if (critical) return this.#reject(critical, request.version)
-    const asking: Asking = { ...(await this.#identify(request, peer)), channel }
+    const asking: Asking = refused ? { peer, inner: {}, channel, refused } : { ...(await this.#identify(request, peer)), channel }
     const { serverHashedPassword } = asking.inner
     const budget = new Budget(request, this.#environment.now(), serverHashedPassword)
     const outcomes = undo
@@ -107,7 +108,7 @@ export class BatchRunner {
   async #runEach(request: Request, asking: Asking, budget: Budget, goOn: boolean): Promise<Outcome[]> {
     const batch = new Batch()
     const outcomes: Outcome[] = []
-    const later = isAsynchronous(request)
+    const later = isAsynchronous(request) && !asking.refused
     for (const [at, item] of request.items.entries()) {
       budget.keepFor(request.items.slice(at + 1, goOn ? undefined : at + 2), request.version)
       const outcome =
@@ -263,6 +264,8 @@ export class BatchRunner {
 }
 
 const isConflict = (error: unknown): boolean => error instanceof StoreError && error.code === 'conflict'
+const isAway = (error: unknown): boolean => error instanceof StoreError && error.code === 'unavailable'
+const STORE_AWAY = 'the store is not reachable; whether a change was stored is not known'
 const tooLarge = (limit: number): KmipError => new KmipError('ResponseTooLarge', `more than ${limit} bytes; ask for less`)
 
 /** What we did not throw on purpose says nothing about itself to the client. */
@@ -272,7 +275,7 @@ function failed(item: RequestItem, error: unknown, version: Version, entry: Audi
       ? error
       : error instanceof MessageError
         ? new KmipError(error.reason, error.message)
-        : new KmipError('GeneralFailure', 'internal error; the server\u2019s log says more', { cause: error })
+        : new KmipError('GeneralFailure', isAway(error) ? STORE_AWAY : 'internal error; the server\u2019s log says more', { cause: error })
   const { cause } = known
   return {
     response: refusal(item, known, version),

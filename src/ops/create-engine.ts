@@ -83,14 +83,14 @@ export function createEngine(options: EngineOptions): Engine {
   }
   const runner = new BatchRunner(environment, records, cache, options.onChange)
   return {
-    async answer(bytes, peer, channel) {
+    async answer(bytes, peer, channel, refused) {
       const started = performance.now()
       try {
         const message = decoded(bytes)
         const { message: response, entries } =
           message instanceof TtlvError
             ? refuse(new KmipError('CodecError', message.message), versionInBytes(bytes), environment, started)
-            : await reply(message, peer, environment, runner, started, channel)
+            : await reply(message, peer, environment, runner, started, channel, refused)
         return { bytes: encode(response), close: false, entries }
       } catch (cause) {
         const { message, entries } = failure(cause, environment, started)
@@ -129,6 +129,7 @@ async function reply(
   runner: BatchRunner,
   started: number,
   channel?: Channel,
+  refused?: KmipError,
 ): Promise<Reply> {
   const asked = versionOf(message)
   if (!asked) return refuse(new KmipError('InvalidMessage', 'the message has no protocol version'), undefined, environment, started)
@@ -147,7 +148,7 @@ async function reply(
     const text = `a batch may hold ${environment.settings.maxBatch} items; this one has ${request.items.length}`
     return refuse(new KmipError('ServerLimitExceeded', text, { v1: 'InvalidMessage' }), asked, environment, started)
   }
-  const { items, entries, serverHashedPassword } = await runner.run(request, peer, channel)
+  const { items, entries, serverHashedPassword } = await runner.run(request, peer, channel, refused)
   return { message: respond(request, items, environment, serverHashedPassword), entries }
 }
 

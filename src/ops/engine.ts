@@ -1,3 +1,4 @@
+import type { KmipError } from '../objects/errors.ts'
 import type { Item, Structure } from '../ttlv/item.ts'
 
 /** Who sent a message: what the listener read from the client's certificate, checked anew before each message. */
@@ -53,8 +54,9 @@ export interface Engine {
   /**
    * @param request one whole message in TTLV
    * @param channel absent: the roles on it are fixed
+   * @param refused why nothing of it may be done, whatever it is; then the store is not asked for anything
    */
-  answer(request: Buffer, peer: Peer, channel?: Channel): Promise<Answer>
+  answer(request: Buffer, peer: Peer, channel?: Channel, refused?: KmipError): Promise<Answer>
   /** The same for a message that came in another encoding and is decoded already. Sizes inside it count TTLV all the same. */
   answerItem(message: Item, peer: Peer): Promise<Reply>
   /** Store what may be stored after its answer has left. */

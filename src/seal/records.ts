@@ -42,5 +42,9 @@ export interface Records {
   commit(changes: readonly RecordChange[]): Promise<void>
   /** As the store's: another number whenever anything may have changed. */
   version(): number
+  /** As the store's: to be awaited before a request that came from outside is looked at. */
+  settle?(): Promise<void> | undefined
+  /** As the store's. */
+  problem?(): string | undefined
   close(): Promise<void>
 }

@@ -62,6 +62,14 @@ class SealedRecords implements Records {
     return this.#store.version()
   }
 
+  settle(): Promise<void> | undefined {
+    return this.#store.settle?.()
+  }
+
+  problem(): string | undefined {
+    return this.#store.problem?.()
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     this.#cipher.close()

@@ -116,7 +116,7 @@ export class Daemon {
     this.#shown = await this.#credential()
     const { listen_addrs, tls_min_version } = await data.scopes.configuration()
     const turn = new TurnVersion(() => data.records.version())
-    const identities = identitiesOf(data.scopes, turn)
+    const identities = identitiesOf(data, turn)
     const leaseTime = Math.floor(config.kmip.leaseTime / 1000)
     const { notifications } = config
     if (notifications.length > 0)
@@ -178,7 +178,7 @@ export class Daemon {
     if (this.#listeners.some(({ outbox }) => outbox.blocked)) return 'the audit log cannot be written'
     try {
       this.#options.data.records.version()
-      return undefined
+      return this.#options.data.records.problem?.()
     } catch (err) {
       this.#options.log.error({ err }, 'not ready: the store cannot be read')
       return 'the store cannot be read'
@@ -224,10 +224,11 @@ const limitsOf = ({ kmip }: Config): Limits => ({
 })
 
 /** The scopes as the listener asks them. Whose a certificate is never changes, so that is looked up once; what its holder may is not. */
-function identitiesOf(scopes: Scopes, turn: TurnVersion): Identities {
+function identitiesOf({ records, scopes }: DaemonOptions['data'], turn: TurnVersion): Identities {
   const holders = new WeakMap<Buffer, Holder>()
   return {
     version: () => turn.get(),
+    settle: () => records.settle?.(),
     arrived: () => turn.begin(),
     async identify(certificate) {
       let holder = holders.get(certificate)

@@ -168,7 +168,13 @@ export class HttpSession extends Connection {
   }
 
   async #answer(encoding: Encoding, body: Buffer): Promise<void> {
-    const { engine, limits, outbox } = this.context
+    const { engine, limits, outbox, identities } = this.context
+    try {
+      await identities.settle?.()
+    } catch (cause) {
+      this.context.log.error({ err: cause }, 'a request is refused, because the store cannot be asked')
+      throw new HttpRefusal(503, 'the store is not reachable')
+    }
     const peer = this.isCurrent ? this.knownPeer() : await this.recheckedPeer()
     if (peer === undefined) return
     outbox.add(this, await encoding.answer(engine, body, peer, limits.messageBytes))

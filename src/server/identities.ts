@@ -4,6 +4,8 @@ import type { Peer } from '../ops/engine.ts'
 export interface Identities {
   /** Another number whenever an answer of `identify` may have changed. Cheap: it is read for every message. */
   version(): number
+  /** To be awaited before a message is looked at, if there is anything to wait for. @throws what keeps the store from being asked */
+  settle?(): Promise<void> | undefined
   /** Messages have come: until they are answered or wait for something, `version` need not be read anew. */
   arrived?(): void
   /**

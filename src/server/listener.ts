@@ -221,6 +221,7 @@ export class Listener {
       return
     }
     try {
+      await identities.settle?.()
       const peer = identity.version === versionOf(identities) ? identity.peer : await identity.check(identities)
       if (peer === undefined)
         session.refuse('unknown_identity', 'a client is unknown: its certificate is revoked, or its role or scope is gone')

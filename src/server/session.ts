@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 import type { Answer, Channel } from '../ops/engine.ts'
+import { storeAway } from '../ops/store-away.ts'
 import { Connection, type ConnectionContext } from './connection.ts'
 import { Framer, FramingError } from './framer.ts'
 import type { Identity } from './identities.ts'
@@ -131,8 +132,26 @@ export class Session extends Connection implements Channel {
 
   #begin(message: Buffer): void {
     if (this.closed) return
+    const settled = this.context.identities.settle?.()
+    if (settled === undefined) this.#answerNow(message)
+    else
+      settled.then(
+        () => this.#answerNow(message),
+        (cause: unknown) => this.#refuseUnsettled(message, cause),
+      )
+  }
+
+  #answerNow(message: Buffer): void {
+    if (this.closed) return
     if (this.isCurrent) this.#answer(message)
     else void this.#answerRechecked(message)
+  }
+
+  /** What is true now cannot be known: no item is done. Who asks was known when the client was let in, and learns nothing. */
+  #refuseUnsettled(message: Buffer, cause: unknown): void {
+    const { peer } = this.identity
+    if (peer === undefined) this.onFailure(cause)
+    else this.context.engine.answer(message, peer, this, storeAway(cause)).then(this.#onAnswer, this.onFailure)
   }
 
   #answer(message: Buffer): void {

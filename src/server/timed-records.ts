@@ -8,6 +8,8 @@ export function timed(records: Records, version: TurnVersion, observe: (seconds:
     revision: (partition, id) => records.revision(partition, id),
     find: (partition, terms, page) => records.find(partition, terms, page),
     version: () => version.get(),
+    settle: () => records.settle?.(),
+    problem: () => records.problem?.(),
     close: () => records.close(),
     async commit(changes) {
       const begin = performance.now()
