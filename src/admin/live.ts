@@ -71,10 +71,10 @@ export interface Live {
 
 const route = routeFor<Live>()
 
-/** Rows for `sys/kmipd/`: what the console shows of the process. Vault has none of it. */
+/** More rows of `sys/`: what the console shows of the process. Vault has none of it. */
 export const LIVE_ROUTES = [
   route({
-    path: 'overview',
+    path: 'kmipd/overview',
     summary: 'What the server does now and did in the last minutes.',
     description: 'Counts, latencies, health of store and seal, and the certificates that end first; the console shows them.',
     actions: { read: { run: async (_, live) => ({ data: { ...(await live.overview()) } }) } },

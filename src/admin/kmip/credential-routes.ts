@@ -20,7 +20,19 @@ const LOOKED_UP = {
   certificate: { type: 'string', description: 'The client certificate.' },
   serial_number: SERIAL,
 } as const satisfies Fields
-const MADE = { ...LOOKED_UP, private_key: { type: 'string', description: 'The key; it is not kept here.' } } as const satisfies Fields
+const PKCS12 = {
+  password: { type: 'string', description: 'Of the file, for format pkcs12; it is not kept.' },
+  format: {
+    ...format,
+    allowed: [...format.allowed, 'pkcs12'],
+    description: `${format.description} pkcs12: key, certificate and chain as one file under a password, which Vault has not.`,
+  },
+} as const satisfies Fields
+const MADE = {
+  pkcs12: { type: 'string', description: 'The file as base64, instead of private_key, for format pkcs12.' },
+  ...LOOKED_UP,
+  private_key: { type: 'string', description: 'The key; it is not kept here.' },
+} as const satisfies Fields
 
 const BASE = 'scope/:scope/role/:role/credential'
 const answered = (data: CredentialAnswer): Answer => ({ data: { ...data } })
@@ -48,13 +60,15 @@ export const CREDENTIAL_ROUTES = [
     path: `${BASE}/generate`,
     summary: 'Make a key and a certificate for it. The key is in this answer and nowhere else.',
     params,
-    fields: { format },
+    fields: PKCS12,
     actions: {
       write: {
         statuses: [200],
         answer: MADE,
-        run: async ({ params, fields }, { mount }) =>
-          answered(await orRefused(mount.scopes.generateCredential(params.scope, params.role, fields))),
+        async run({ params: { scope, role }, fields: { format, password } }, { mount: { scopes } }) {
+          if (format === 'pkcs12') return answered(await orRefused(scopes.generatePkcs12(scope, role, { password })))
+          return answered(await orRefused(scopes.generateCredential(scope, role, { format })))
+        },
       },
     },
   }),
