@@ -7,6 +7,7 @@ import { LogFollower, readHead } from './log-follower.ts'
 import { newHead } from './log-head.ts'
 import { HEAD } from './log-paths.ts'
 import { problemOf } from './log-patience.ts'
+import { NodePresence, type Presence } from './log-presence.ts'
 import { LogStore } from './log-store.ts'
 import type { Slots } from './slots.ts'
 import { StoreError } from './store.ts'
@@ -24,6 +25,8 @@ export interface LogOptions {
   /** Absent: this process leaves that to others. */
   readonly compaction?: CompactionOptions
   readonly follow?: boolean
+  /** How this process is there; absent: it only reads, and says nothing. */
+  readonly presence?: Presence
   notice?(message: string, cause: unknown): void
 }
 
@@ -42,8 +45,13 @@ export async function openLog(options: LogOptions): Promise<LogStore> {
   const dir = makeFolder(options.dir)
   try {
     const store = await storeAt(slots, options.expect)
-    const follower = await LogFollower.open({ slots, dir, fenceMs }, store)
-    return new LogStore({
+    const presence = options.presence && (await NodePresence.announce(slots, options.presence, error => opened?.fail(error)))
+    let opened: LogStore | undefined
+    const follower = await LogFollower.open({ slots, dir, fenceMs }, store).catch(async (e: unknown) => {
+      await presence?.close()
+      throw e
+    })
+    opened = new LogStore({
       slots,
       follower,
       deadlineMs,
@@ -53,9 +61,11 @@ export async function openLog(options: LogOptions): Promise<LogStore> {
       ...(notice && { notice }),
       async close() {
         removeFolder(dir)
+        await presence?.close()
         await slots.close()
       },
     })
+    return opened
   } catch (e) {
     removeFolder(dir)
     await slots.close()

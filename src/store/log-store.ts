@@ -102,6 +102,11 @@ export class LogStore implements Store {
     return this.#follower.version
   }
 
+  /** End the use of the store, for a reason that was found outside. */
+  fail(error: StoreError): void {
+    this.#failure ??= error
+  }
+
   problem(): string | undefined {
     return this.#failure?.message ?? this.#patience.problem
   }
