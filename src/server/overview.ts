@@ -1,4 +1,4 @@
-import type { Ending, Live, OperationUse, Overview, Part, Sample } from '../admin/live.ts'
+import type { Ending, KesDoor, Live, OperationUse, Overview, Part, Sample } from '../admin/live.ts'
 import { type Metrics, REFUSALS } from './metrics.ts'
 import { quantile } from './quantile.ts'
 
@@ -13,6 +13,8 @@ export interface OverviewOptions {
   seal(): Part
   /** Every certificate that will end, in any order. */
   certificates(): Promise<readonly Ending[]>
+  /** Nothing when there is none. */
+  kes(): KesDoor | undefined
 }
 
 const EVERY_MS = 5000
@@ -61,6 +63,10 @@ export class RecentActivity implements Live {
     if (this.#samples.length > KEPT) this.#samples.shift()
     this.#latencies = latencies
     this.#commits = commits
+  }
+
+  kes(): KesDoor | undefined {
+    return this.#options.kes()
   }
 
   async overview(): Promise<Overview> {

@@ -34,6 +34,7 @@ t.test('the overview tells what was counted, and what lately', async t => {
     unready: () => unready,
     store: () => ({ healthy: true, description: 'in memory' }),
     seal: () => ({ healthy: true, description: 'local' }),
+    kes: () => undefined,
     certificates: async () => [ending('late', '2030-01-01T00:00:00.000Z'), ending('soon', '2029-01-01T00:00:00.000Z')],
   })
   metrics.request('Get', 'Success', 0.2)

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
+import { ApiError } from '../api.ts'
 import { Empty, Form, Text } from '../controls.tsx'
 import { Page, Shown, Table, When } from '../page.tsx'
 import { useAnswer } from '../use-answer.ts'
@@ -19,7 +20,14 @@ interface Policy {
 
 /** The keys and the policies of the KES door. */
 export function KesPage(): JSX.Element {
-  const kes = useAnswer('kes', ({ api }) => api.read<KesAnswer>('sys/kmipd/kes'))
+  const kes = useAnswer('kes', async ({ api }): Promise<KesAnswer> => {
+    try {
+      return await api.read<KesAnswer>('sys/kmipd/kes')
+    } catch (err) {
+      if (err instanceof ApiError && err.status === 404) return {}
+      throw err
+    }
+  })
   return (
     <Page title="KES">
       <p class="lead">MinIO and others ask for their keys by the KES API. Clients make and use these keys; here they are seen.</p>
@@ -41,7 +49,11 @@ export function KesPage(): JSX.Element {
   )
 }
 
+const LIMIT = 50
+
 interface KeyInfo {
+  /** Why nothing else is known of it. */
+  readonly trouble?: string
   readonly algorithm?: string
   readonly created?: string
   readonly created_by?: string
@@ -49,26 +61,35 @@ interface KeyInfo {
 
 function Keys({ store }: { readonly store: string }): JSX.Element {
   const [typed, setTyped] = useState('')
-  const [prefix, setPrefix] = useState('')
-  const keys = useAnswer(`kes keys ${prefix}`, ({ api }) => api.list<KeyInfo>('sys/kmipd/kes/key', { prefix, limit: '200' }))
+  const [page, setPage] = useState({ prefix: '', after: '' })
+  const keys = useAnswer(`kes keys ${JSON.stringify(page)}`, ({ api }) =>
+    api.list<KeyInfo>('sys/kmipd/kes/key', { ...page, limit: String(LIMIT) }),
+  )
   return (
     <section>
       <h2>Keys</h2>
       <p class="muted">{store}</p>
-      <Form class="filters" label="Filter" onSubmit={() => setPrefix(typed)}>
+      <Form class="filters" label="Filter" onSubmit={() => setPage({ prefix: typed, after: '' })}>
         <Text label="Name begins with" type="search" value={typed} onValue={setTyped} />
         <button type="submit">Search</button>
       </Form>
       <Shown of={keys}>
         {({ keys: names, key_info = {} }) =>
           names.length === 0 ? (
-            <Empty title={prefix === '' ? 'No keys yet' : 'No key begins like that'} />
+            <Empty title={page.prefix === '' ? 'No keys yet' : 'No key begins like that'} />
           ) : (
-            <Table label="Keys" heads={['Name', 'Algorithm', 'Made', 'By']}>
-              {names.map(name => (
-                <KeyRow key={name} name={name} info={key_info[name]} />
-              ))}
-            </Table>
+            <>
+              <Table label="Keys" heads={['Name', 'Algorithm', 'Made', 'By']}>
+                {names.map(name => (
+                  <KeyRow key={name} name={name} info={key_info[name]} />
+                ))}
+              </Table>
+              {names.length === LIMIT && (
+                <button type="button" onClick={() => setPage({ ...page, after: names.at(-1)! })}>
+                  Next {LIMIT}
+                </button>
+              )}
+            </>
           )
         }
       </Shown>
@@ -81,7 +102,7 @@ const KeyRow = ({ name, info }: { readonly name: string; readonly info: KeyInfo 
     <th scope="row" class="mono">
       {name}
     </th>
-    <td>{info?.algorithm ?? '–'}</td>
+    <td>{info?.trouble === undefined ? (info?.algorithm ?? '–') : <span class="tag bad">{info.trouble}</span>}</td>
     <td>{info?.created === undefined ? '–' : <When ms={Date.parse(info.created)} />}</td>
     <td class="mono muted">{info?.created_by ?? '–'}</td>
   </tr>
