@@ -78,8 +78,8 @@ export interface Place {
  * for its deadline and fails with the reason.
  */
 export interface VaultClient {
-  /** A KV engine; its version is asked for unless given. @throws VaultError `configuration`: there is none */
-  kv(mount: string, options?: Place & CallOptions & { readonly version?: 1 | 2 }): Promise<Kv>
+  /** A KV engine, or a folder of one; its version is asked for unless given. @throws VaultError `configuration`: there is none */
+  kv(mount: string, options?: Place & CallOptions & { readonly version?: 1 | 2; readonly folder?: string }): Promise<Kv>
   /** A transit engine. */
   transit(mount: string, options?: Place): Transit
   /** What the token may do: for each path its capabilities, `deny` or `root` among them. */
@@ -126,11 +126,11 @@ class Client implements VaultClient {
     this.#session.start()
   }
 
-  async kv(mount: string, options: Place & CallOptions & { readonly version?: 1 | 2 } = {}): Promise<Kv> {
-    const { namespace, version, ...rest } = options
+  async kv(mount: string, options: Place & CallOptions & { readonly version?: 1 | 2; readonly folder?: string } = {}): Promise<Kv> {
+    const { namespace, version, folder, ...rest } = options
     const path = mountPath(mount)
     const request = this.#in(namespace)
-    return (version ?? (await detectVersion(path, request, rest))) === 2 ? new KvV2(path, request) : new KvV1(path, request)
+    return (version ?? (await detectVersion(path, request, rest))) === 2 ? new KvV2(path, request, folder) : new KvV1(path, request, folder)
   }
 
   transit(mount: string, { namespace }: Place = {}): Transit {

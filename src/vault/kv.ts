@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { CallOptions, Request } from './client.ts'
 import { VaultError } from './errors.ts'
 import { type Row, rowOf } from './fields.ts'
-import { checkedPath } from './paths.ts'
+import { checkedPath, mountPath } from './paths.ts'
 
 /** What is at a place of a KV engine. */
 export interface KvEntry {
@@ -14,8 +14,14 @@ export interface KvEntry {
   readonly destroyed: boolean
 }
 
+/** Which of the stored versions to read. */
+export interface VersionOption {
+  /** KV v2: this version, not the newest. */
+  readonly at?: number
+}
+
 /**
- * Entries of one KV mount. Paths are below it, of segments in `A-Z a-z 0-9 _ -`.
+ * Entries of one KV mount, or of one folder in it. Paths are below it, of segments in `A-Z a-z 0-9 _ -`.
  *
  * KV v2 is safe for many writers. KV v1 has no check-and-set: `create` looks before and after, and of two at the same moment both can win.
  */
@@ -23,7 +29,7 @@ export interface Kv {
   readonly mount: string
   readonly version: 1 | 2
   /** @returns nothing if nothing was ever there */
-  read(path: string, options?: CallOptions): Promise<KvEntry | undefined>
+  read(path: string, options?: CallOptions & VersionOption): Promise<KvEntry | undefined>
   /**
    * Put something where nothing is.
    * @returns its version
@@ -36,7 +42,7 @@ export interface Kv {
    * @throws VaultError `conflict`, `in-doubt`; `invalid-request` on KV v1, which has no versions
    */
   replace(path: string, data: object, over: number, options?: CallOptions): Promise<number>
-  /** Names below a folder, folders with a slash at their end; none: an empty list. All at once, whatever it holds. */
+  /** Names below a folder, folders with a slash at their end; none: an empty list. All at once, whatever it holds. `''`: the top. */
   list(path: string, options?: CallOptions): Promise<string[]>
   /** Remove an entry as if it never was; one that is not there is no error. On KV v2 its versions start at 1 again afterwards. */
   remove(path: string, options?: CallOptions): Promise<void>
@@ -64,14 +70,18 @@ export class KvV2 implements Kv {
   readonly version = 2
   readonly mount: string
   readonly #request: Request
+  readonly #folder: string
 
-  constructor(mount: string, request: Request) {
+  /** @param folder what an operator wrote; all paths are below it */
+  constructor(mount: string, request: Request, folder = '') {
     this.mount = mount
     this.#request = request
+    this.#folder = folderPath(folder)
   }
 
-  async read(path: string, options?: CallOptions): Promise<KvEntry | undefined> {
-    const answer = await this.#request({ method: 'GET', path: this.#path('data', path), missing: true, ...options })
+  async read(path: string, { at, ...options }: CallOptions & VersionOption = {}): Promise<KvEntry | undefined> {
+    const query = at === undefined ? {} : { query: `version=${at}` }
+    const answer = await this.#request({ method: 'GET', path: this.#path('data', path), missing: true, ...query, ...options })
     const content = rowOf(answer.body?.data)
     const { version, destroyed } = rowOf(content.metadata)
     if (typeof version !== 'number') return undefined
@@ -88,7 +98,7 @@ export class KvV2 implements Kv {
   }
 
   async list(path: string, options?: CallOptions): Promise<string[]> {
-    return listed(this.#request, this.#path('metadata', path), options)
+    return listed(this.#request, path === '' ? `${this.mount}/metadata${this.#folder}` : this.#path('metadata', path), options)
   }
 
   async remove(path: string, options?: CallOptions): Promise<void> {
@@ -123,7 +133,7 @@ export class KvV2 implements Kv {
   }
 
   #path(kind: 'data' | 'metadata' | 'destroy', path: string): string {
-    return `${this.mount}/${kind}/${checkedPath(path)}`
+    return `${this.mount}/${kind}${this.#folder}/${checkedPath(path)}`
   }
 }
 
@@ -131,13 +141,16 @@ export class KvV1 implements Kv {
   readonly version = 1
   readonly mount: string
   readonly #request: Request
+  readonly #folder: string
 
-  constructor(mount: string, request: Request) {
+  /** @param folder what an operator wrote; all paths are below it */
+  constructor(mount: string, request: Request, folder = '') {
     this.mount = mount
     this.#request = request
+    this.#folder = folderPath(folder)
   }
 
-  async read(path: string, options?: CallOptions): Promise<KvEntry | undefined> {
+  async read(path: string, { at: _, ...options }: CallOptions & VersionOption = {}): Promise<KvEntry | undefined> {
     const { status, body } = await this.#request({ method: 'GET', path: this.#path(path), missing: true, ...options })
     return status === 404 ? undefined : { data: rowOf(body?.data), version: 0, destroyed: false }
   }
@@ -162,7 +175,7 @@ export class KvV1 implements Kv {
   }
 
   async list(path: string, options?: CallOptions): Promise<string[]> {
-    return listed(this.#request, this.#path(path), options)
+    return listed(this.#request, path === '' ? `${this.mount}${this.#folder}` : this.#path(path), options)
   }
 
   async remove(path: string, options?: CallOptions): Promise<void> {
@@ -174,9 +187,11 @@ export class KvV1 implements Kv {
   }
 
   #path(path: string): string {
-    return `${this.mount}/${checkedPath(path)}`
+    return `${this.mount}${this.#folder}/${checkedPath(path)}`
   }
 }
+
+const folderPath = (folder: string): string => (folder === '' ? '' : `/${mountPath(folder)}`)
 
 async function listed(request: Request, path: string, options?: CallOptions): Promise<string[]> {
   const { body } = await request({ method: 'GET', path, query: 'list=true', missing: true, ...options })
