@@ -87,7 +87,7 @@ const verify = (io: Io): Command => ({
     const { config } = await loadConfig(place, io)
     const { providersOf } = await import('./data.ts')
     const { verifyBackup } = await import('../seal/backup.ts')
-    const { storedTerms } = await import('../ops/stored-terms.ts')
+    const { storedTerms } = await import('./stored-terms.ts')
     const providers = await providersOf(config)
     const report = await verifyBackup(createReadStream(resolve(io.cwd, file)), { providers, termsOf: storedTerms, all })
     if (json) printJson(io, report)

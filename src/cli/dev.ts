@@ -61,6 +61,7 @@ async function run(argv: DevArguments, dir: string, io: Io): Promise<void> {
   const { dataDir } = config
   const kmip = argv.kmipAddress === undefined ? undefined : await addressArgument('kmip-address', argv.kmipAddress)
   const { serve } = await import('./serve.ts')
+  const { keptRootToken } = await import('./root-token.ts')
   const { makeClients } = await import('./default-client.ts')
   const { guide, writeClientConfigs } = await import('./client-guide.ts')
   const { CONFORMANCE } = await import('./conformance-settings.ts')
@@ -70,7 +71,10 @@ async function run(argv: DevArguments, dir: string, io: Io): Promise<void> {
     reload: read,
     ...(kmip && { kmip: [kmip] }),
     ...(argv.conformance === true && { settings: CONFORMANCE }),
-    prepare: ({ scopes }) => makeClients(scopes, dataDir, argv.conformance ? ['default', 'b', 'c'] : ['default']),
+    async prepare(data) {
+      await makeClients(data.scopes, dataDir, argv.conformance ? ['default', 'b', 'c'] : ['default'])
+      await keptRootToken(data, dataDir)
+    },
     async ready({ kmip, https, metrics }) {
       const client = join(dataDir, 'clients', 'default')
       writeClientConfigs(client, kmip)

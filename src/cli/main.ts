@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Argv } from 'yargs'
 import yargs from 'yargs'
+import { auditCommand } from './audit.ts'
 import { backupCommand } from './backup.ts'
 import { caCommand } from './ca.ts'
 import { clientCommand } from './client.ts'
@@ -22,6 +23,7 @@ import { scopeCommand } from './scope.ts'
 import { sealCommand } from './seal.ts'
 import { serverCommand } from './server.ts'
 import { storeCommand } from './store.ts'
+import { tokenCommand } from './token.ts'
 import { UsageError } from './usage-error.ts'
 import { version } from './version.ts'
 
@@ -36,6 +38,8 @@ export const COMMANDS: readonly ((io: Io) => Command)[] = [
   storeCommand,
   importCommand,
   sealCommand,
+  auditCommand,
+  tokenCommand,
   listenerCommand,
   caCommand,
   scopeCommand,

@@ -25,7 +25,7 @@ export const restoreCommand = (io: Io): Command => ({
     const { providersOf } = await import('./data.ts')
     const { openSqlite } = await import('../store/sqlite.ts')
     const { restoreBackup } = await import('../seal/backup.ts')
-    const { storedTerms } = await import('../ops/stored-terms.ts')
+    const { storedTerms } = await import('./stored-terms.ts')
     const providers = await providersOf(config)
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     // Only a restore that came to its end gives the file its name; what a killed one left behind is begun anew.

@@ -115,7 +115,7 @@ const rotate = (io: Io): Command => ({
     const { openStore, providersOf } = await import('./data.ts')
     const { SqliteContents } = await import('../store/sqlite-contents.ts')
     const { rotateRootKey } = await import('../seal/rotate.ts')
-    const { storedTerms } = await import('../ops/stored-terms.ts')
+    const { storedTerms } = await import('./stored-terms.ts')
     const providers = await providersOf(config)
     const { store, close } = await openStore(config, 'rotation')
     try {

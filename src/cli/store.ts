@@ -24,7 +24,7 @@ const verify = (io: Io): Command => ({
     const { openStore, providersOf } = await import('./data.ts')
     const { SqliteContents } = await import('../store/sqlite-contents.ts')
     const { checkStore } = await import('../seal/check.ts')
-    const { storedTerms } = await import('../ops/stored-terms.ts')
+    const { storedTerms } = await import('./stored-terms.ts')
     const providers = await providersOf(config)
     const { store, close } = await openStore(config, 'command')
     try {

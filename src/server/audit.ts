@@ -1,4 +1,5 @@
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
+import type { AuditChain } from './audit-chain.ts'
 
 /** The audit log cannot be written. */
 export class AuditError extends Error {
@@ -11,6 +12,8 @@ export interface AuditOptions {
   readonly file?: string
   /** Wait for the disk after each write. */
   readonly fsync?: boolean
+  /** Links what is written. */
+  readonly chain?: AuditChain
 }
 
 /** Where audit records go. `write` returns when the lines are handed to the system, and throws when they are not. */
@@ -28,14 +31,22 @@ export interface Audit {
  * @throws AuditError
  */
 export function openAudit(options: AuditOptions): Audit {
-  const { file, fsync = false } = options
+  const { file, fsync = false, chain } = options
   let fd = file === undefined ? 1 : open(file)
+  let isTorn = false
   return {
     write(lines) {
+      const { text, written } = chain?.link(lines) ?? { text: lines, written: () => undefined }
+      // A write that ended in the middle of a line must not spoil the next one.
+      const bytes = Buffer.from(isTorn ? `\n${text}` : text)
+      const progress = { bytes: 0 }
       try {
-        writeAll(fd, lines)
+        writeAll(fd, bytes, progress)
+        isTorn = false
+        written()
         if (fsync) fsyncSync(fd)
       } catch (cause) {
+        if (progress.bytes > 0 && progress.bytes < bytes.length) isTorn = true
         throw new AuditError('the audit log cannot be written', { cause })
       }
     },
@@ -44,6 +55,8 @@ export function openAudit(options: AuditOptions): Audit {
       const next = open(file)
       closeSync(fd)
       fd = next
+      isTorn = false
+      chain?.inNewFile()
     },
     close() {
       if (file !== undefined) closeSync(fd)
@@ -64,12 +77,10 @@ const RETRIES = 200
 const pause = new Int32Array(new SharedArrayBuffer(4))
 
 // A pipe that another process made non-blocking answers EAGAIN while its reader is behind: wait for it, but not for ever.
-function writeAll(fd: number, lines: string): void {
-  const bytes = Buffer.from(lines)
-  let written = 0
-  for (let attempt = 0; written < bytes.length; ) {
+function writeAll(fd: number, bytes: Buffer, progress: { bytes: number }): void {
+  for (let attempt = 0; progress.bytes < bytes.length; ) {
     try {
-      written += writeSync(fd, bytes, written)
+      progress.bytes += writeSync(fd, bytes, progress.bytes)
       attempt = 0
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN') || ++attempt > RETRIES) throw error

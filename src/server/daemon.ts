@@ -11,6 +11,8 @@ import { listenAddress } from '../scopes/configuration.ts'
 import type { Scopes } from '../scopes/scopes.ts'
 import type { Records } from '../seal/records.ts'
 import { type Audit, openAudit } from './audit.ts'
+import { auditKey, writeAnchor } from './audit-anchors.ts'
+import { AuditChain } from './audit-chain.ts'
 import { MetricsServer } from './http.ts'
 import { httpSessions } from './http-session.ts'
 import type { Identities } from './identities.ts'
@@ -50,6 +52,9 @@ export class Daemon {
   readonly metrics: Metrics
   readonly #options: DaemonOptions
   readonly #audit: Audit
+  readonly #chain: AuditChain
+  #anchored: string | undefined
+  #anchoring: Promise<void> = Promise.resolve()
   readonly #listeners: Listener[] = []
   #https: Listener | undefined
   #http: MetricsServer | undefined
@@ -60,10 +65,11 @@ export class Daemon {
   #renewing: Promise<void> = Promise.resolve()
   #stopping = false
 
-  private constructor(options: DaemonOptions) {
+  private constructor(options: DaemonOptions, chain: AuditChain) {
     const { file, fsync } = options.config.audit
     this.#options = options
-    this.#audit = openAudit({ fsync, ...(file !== '-' && { file }) })
+    this.#chain = chain
+    this.#audit = openAudit({ fsync, chain, ...(file !== '-' && { file }) })
     this.metrics = new Metrics({ version: options.version })
   }
 
@@ -72,7 +78,7 @@ export class Daemon {
    * @throws AuditError, the system's error when an address cannot be had, and what the scopes, the store and the seal throw
    */
   static async start(options: DaemonOptions): Promise<Daemon> {
-    const daemon = new Daemon(options)
+    const daemon = new Daemon(options, new AuditChain(await auditKey(options.data.records)))
     let started = false
     try {
       await daemon.#start()
@@ -94,6 +100,7 @@ export class Daemon {
   /** Open the audit log anew, after it was rotated, and show the certificate that the settings name. */
   async reload(): Promise<void> {
     this.#audit.reopen()
+    await this.#anchor()
     await this.#renew()
   }
 
@@ -107,6 +114,7 @@ export class Daemon {
     await this.#http?.close()
     await this.#renewing
     this.#audit.close()
+    await this.#anchor()
   }
 
   async #start(): Promise<void> {
@@ -170,7 +178,24 @@ export class Daemon {
       this.#renewing = this.#renew().then(undefined, (err: unknown) =>
         log.error({ err }, 'the certificate of the listener cannot be renewed; it is tried again in a minute'),
       )
+      this.#anchor().then(undefined, (err: unknown) =>
+        log.error({ err }, 'how far the audit log has come cannot be stored; it is tried again in a minute'),
+      )
     }, RENEWAL_MS).unref()
+  }
+
+  /** Remember how far the audit log has come, so that its end cannot be cut off unseen. */
+  #anchor(): Promise<void> {
+    const done = this.#anchoring.then(() => this.#writeAnchor())
+    this.#anchoring = done.then(undefined, () => undefined)
+    return done
+  }
+
+  async #writeAnchor(): Promise<void> {
+    const { head } = this.#chain
+    if (head === undefined || head.hash === this.#anchored) return
+    await writeAnchor(this.#options.data.records, head, Date.now())
+    this.#anchored = head.hash
   }
 
   #unready(): string | undefined {

@@ -9,8 +9,6 @@ import type { AppRoleRow, SecretIdRow } from './rows.ts'
 import { checkCidrs } from './token-settings.ts'
 
 const secretKey = ({ mount }: LoginContext, role: string, secretId: string): string => `${mount.uuid}/${role}/${secretId}`
-const roleTerm = (mount: string, role: string): string => `role/${mount}/${role}`
-const secretTerms = ({ mount, role, accessor }: SecretIdRow): string[] => [`mount/${mount}`, roleTerm(mount, role), `accessor/${accessor}`]
 
 export const findRole = ({ identities, mount }: LoginContext, name: string): Promise<Stored<'approle'> | undefined> =>
   identities.store.get('approle', `${mount.uuid}/${name.toLowerCase()}`)
@@ -35,8 +33,7 @@ export async function writeRole(
     const row = change(stored?.row)
     const [taken] = await store.list('approle', [`role-id/${uuid}/${row.roleId}`])
     if (taken && taken.row.name !== row.name) throw new AdminError(400, 'role_id already in use')
-    const terms = [`mount/${uuid}`, `role-id/${uuid}/${row.roleId}`]
-    return { writes: [{ id: store.id('approle', `${uuid}/${row.name}`), expect: stored?.revision ?? 0, row, terms }], result: undefined }
+    return { writes: [{ id: store.id('approle', `${uuid}/${row.name}`), expect: stored?.revision ?? 0, row }], result: undefined }
   })
 }
 
@@ -51,7 +48,7 @@ export async function deleteRole(context: LoginContext, name: string): Promise<v
 }
 
 export const secretIdsOf = ({ identities, mount }: LoginContext, role: string): Promise<Stored<'secret-id'>[]> =>
-  identities.store.list('secret-id', [roleTerm(mount.uuid, role)])
+  identities.store.list('secret-id', [`role/${mount.uuid}/${role}`])
 
 export interface NewSecretId {
   readonly secretId?: string | undefined
@@ -83,7 +80,7 @@ export async function newSecretId(context: LoginContext, role: AppRoleRow, wish:
   }
   const id = store.id('secret-id', secretKey(context, role.name, secretId))
   if (await store.at('secret-id', id)) throw new AdminError(400, 'secret_id is already registered')
-  await store.commit([{ id, expect: 0, row, terms: secretTerms(row) }])
+  await store.commit([{ id, expect: 0, row }])
   return { secret_id: secretId, secret_id_accessor: row.accessor, secret_id_num_uses: uses, secret_id_ttl: ttlSeconds }
 }
 
@@ -124,7 +121,7 @@ export async function verifyAppRole(
     if (!found || !cidrsHold(found.row.cidrs, remoteAddress)) throw new AdminError(400, INVALID)
     const { id, revision: expect, row } = found
     const left: SecretIdRow = { ...row, uses: row.uses - 1 }
-    const writes: Write[] = row.uses === 0 ? [] : row.uses === 1 ? [{ id, expect }] : [{ id, expect, row: left, terms: secretTerms(left) }]
+    const writes: Write[] = row.uses === 0 ? [] : row.uses === 1 ? [{ id, expect }] : [{ id, expect, row: left }]
     return { writes, result: { ...known, meta: { ...row.metadata, ...known.meta }, boundCidrs: row.tokenCidrs } }
   })
 }

@@ -109,7 +109,7 @@ export const CERT_ROUTES: readonly Route<LoginContext>[] = [
           await store.change(async () => {
             const stored = await find(context, params.name)
             const row = merged(uuid, params.name, stored?.row, fields)
-            return { writes: [{ id, expect: stored?.revision ?? 0, row, terms: [`mount/${uuid}`] }], result: undefined }
+            return { writes: [{ id, expect: stored?.revision ?? 0, row }], result: undefined }
           })
           return undefined
         },

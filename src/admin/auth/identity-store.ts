@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { RecordChange, Records } from '../../seal/records.ts'
 import { StoreError } from '../../store/store.ts'
+import { rowTerms } from './row-terms.ts'
 import { KINDS, type Kind, type Row, type RowOf } from './rows.ts'
 
 /** Partition of who may administer; longer than a scope's id, so that none can be it. */
@@ -22,8 +23,6 @@ export interface Write {
   /** 0: there is none yet. */
   readonly expect: number
   readonly row?: Row
-  /** Further words that the row can be found by. */
-  readonly terms?: readonly string[]
 }
 
 /**
@@ -71,9 +70,7 @@ export class IdentityStore {
   async at<K extends Kind>(kind: K, id: string): Promise<Stored<K> | undefined> {
     const record = await this.#records.get(IDENTITIES, id)
     if (!record) return undefined
-    const row: unknown = JSON.parse(record.body.toString('utf8'))
-    if (typeof row !== 'object' || row === null || !('kind' in row) || !KINDS.has(String(row.kind)))
-      throw new StoreError('damaged', 'a record of the administrators is of a kind that this version does not know')
+    const row = rowIn(record.body)
     return row.kind === kind ? { id, revision: record.revision, row: row as RowOf<K> } : undefined
   }
 
@@ -98,9 +95,9 @@ export class IdentityStore {
   /** All or nothing. @throws StoreError `conflict` */
   commit(writes: readonly Write[]): Promise<void> {
     return this.#records.commit(
-      writes.map(({ id, expect, row, terms = [] }): RecordChange => {
+      writes.map(({ id, expect, row }): RecordChange => {
         if (!row) return { partition: IDENTITIES, id, expect }
-        return { partition: IDENTITIES, id, expect, body: Buffer.from(JSON.stringify(row)), terms: [...terms, `kind/${row.kind}`] }
+        return { partition: IDENTITIES, id, expect, body: Buffer.from(JSON.stringify(row)), terms: rowTerms(row) }
       }),
     )
   }
@@ -118,5 +115,16 @@ export class IdentityStore {
     }
   }
 }
+
+/** @throws StoreError `damaged` if it is of a kind that this version does not know */
+function rowIn(body: Buffer): Row {
+  const row: unknown = JSON.parse(body.toString('utf8'))
+  if (typeof row !== 'object' || row === null || !('kind' in row) || !KINDS.has(String(row.kind)))
+    throw new StoreError('damaged', 'a record of the administrators is of a kind that this version does not know')
+  return row as Row
+}
+
+/** The index terms that follow from the content of a record of `IDENTITIES`. @throws StoreError */
+export const identityTerms = (id: string, body: Buffer): readonly string[] => (id === SALT ? [] : rowTerms(rowIn(body)))
 
 const isConflict = (error: unknown): boolean => error instanceof StoreError && error.code === 'conflict'

@@ -87,7 +87,7 @@ export class Tokens {
       ...(mount !== undefined && { mount }),
       boundCidrs,
     }
-    return { write: { id: this.#store.id('token', secret), expect: 0, row, terms: termsOf(row) }, warnings }
+    return { write: { id: this.#store.id('token', secret), expect: 0, row }, warnings }
   }
 
   /** A token that is good, by itself. */
@@ -113,7 +113,7 @@ export class Tokens {
       if (row.uses === 0) return { writes: [], result: token }
       if (row.uses === 1) return { writes: [{ id, expect }], result: token }
       const left: TokenRow = { ...row, uses: row.uses - 1 }
-      return { writes: [{ id, expect, row: left, terms: termsOf(left) }], result: token }
+      return { writes: [{ id, expect, row: left }], result: token }
     })
   }
 
@@ -136,7 +136,7 @@ export class Tokens {
       const bounds = [...(row.explicitMaxSeconds > 0 ? [row.explicitMaxSeconds] : []), ...(row.periodSeconds > 0 ? [] : [MAX_TTL])]
       const expiresMs = Math.min(now + wished * 1000, ...bounds.map(seconds => row.createdMs + seconds * 1000))
       const renewed: TokenRow = { ...row, expiresMs, renewedMs: now }
-      const write = { id, expect: revision, row: renewed, terms: termsOf(renewed) }
+      const write = { id, expect: revision, row: renewed }
       return { writes: [write], result: { id, revision: revision + 1, row: renewed } }
     })
   }
@@ -155,7 +155,7 @@ export class Tokens {
       const token = await this.#store.at('token', id)
       if (!token) return { writes: [], result: undefined }
       const children = await this.#store.list('token', [`parent/${id}`])
-      const freed = children.map(({ id, revision: expect, row: { parent: _, ...row } }) => ({ id, expect, row, terms: termsOf(row) }))
+      const freed = children.map(({ id, revision: expect, row: { parent: _, ...row } }) => ({ id, expect, row }))
       return { writes: [{ id, expect: token.revision }, ...freed], result: undefined }
     })
   }
@@ -196,12 +196,6 @@ export class Tokens {
     return false
   }
 }
-
-const termsOf = ({ accessor, parent, mount }: TokenRow): string[] => [
-  `accessor/${accessor}`,
-  ...(mount === undefined ? [] : [`from/${mount}`]),
-  ...(parent === undefined ? [] : [`parent/${parent}`]),
-]
 
 /** How long a new token lives; 0: for ever, which only a token of the policy root does. */
 function lifeOf(wish: NewToken): { readonly seconds: number; readonly warnings: readonly string[] } {

@@ -41,7 +41,7 @@ async function write(context: LoginContext, username: string, change: (stored: U
     const stored = await find(context, username)
     const id = store.id('user', `${context.mount.uuid}/${nameOf(username)}`)
     const row = change(stored?.row)
-    return { writes: [{ id, expect: stored?.revision ?? 0, row, terms: [`mount/${context.mount.uuid}`] }], result: undefined }
+    return { writes: [{ id, expect: stored?.revision ?? 0, row }], result: undefined }
   })
 }
 
