@@ -6,13 +6,13 @@
  *
  * Spec: KMIP 1.4 sections 3.6, 4.29, 4.30.
  */
-import { randomBytes } from 'node:crypto'
 import { aeadOf, type CipherInput, type CipherOutput, open, seal, tagOf } from './aead.ts'
 import { CIPHERS } from './algorithms.ts'
 import { ivOf, suiteOf, throughout, transform } from './cipher-suite.ts'
 import { CryptoError } from './errors.ts'
 import { paddingRow } from './padding.ts'
 import type { CryptographicParameters } from './parameters.ts'
+import { publicRandom } from './random.ts'
 
 export type { CipherInput, CipherOutput } from './aead.ts'
 export { type CipherStream, createDecryptStream, createEncryptStream } from './cipher-stream.ts'
@@ -36,7 +36,7 @@ export function ivNeeded(p: CryptographicParameters): { bytes: number; required:
 /** A random IV for the algorithm and mode; undefined when they take none. @throws CryptoError as `ivNeeded` */
 export function randomIv(p: CryptographicParameters): Buffer | undefined {
   const iv = ivNeeded(p)
-  return iv?.required ? randomBytes(iv.bytes) : undefined
+  return iv?.required ? publicRandom(iv.bytes) : undefined
 }
 
 /** Whether the algorithm and mode authenticate, so that Encrypt returns a tag and Decrypt needs one. @throws CryptoError `unsupported` */

@@ -1,7 +1,7 @@
 /**
  * Random bytes and symmetric keys. Spec: KMIP 1.4 sections 4.1 (Create), 4.35 (RNG Retrieve).
  */
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomFillSync } from 'node:crypto'
 import { SYMMETRIC_KEYS } from './algorithms.ts'
 import { CryptoError, lookup } from './errors.ts'
 
@@ -13,6 +13,21 @@ export function random(length: number): Buffer {
   if (!Number.isSafeInteger(length) || length < 0) throw new CryptoError('invalid', `${length} is not a length in bytes`)
   if (length > MAX_RANDOM_BYTES) throw new CryptoError('too-long', `at most ${MAX_RANDOM_BYTES} random bytes are given at once`)
   return randomBytes(length)
+}
+
+const POOL_BYTES = 4096
+const pool = Buffer.alloc(POOL_BYTES)
+let used = POOL_BYTES
+
+/** The same for bytes that are no secret, such as IVs: drawn in pieces, since a call of the generator costs as much as to encrypt a message. */
+export function publicRandom(length: number): Buffer {
+  if (length > POOL_BYTES / 8) return random(length)
+  if (used + length > POOL_BYTES) {
+    randomFillSync(pool)
+    used = 0
+  }
+  used += length
+  return Buffer.from(pool.subarray(used - length, used))
 }
 
 /**

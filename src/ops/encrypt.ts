@@ -16,7 +16,7 @@ import { TAG } from '../ttlv/tags.ts'
 import type { Context } from './context.ts'
 import { asymmetricKey, secretBytes } from './key-material.ts'
 import { operation } from './operation.ts'
-import { cryptographic, named, parametersFor, refuseWeakUse } from './parameters.ts'
+import { cryptographic, type NamedParameters, named, parametersFor, refuseWeakParameters } from './parameters.ts'
 import { inParts } from './parts.ts'
 import { charge } from './usage.ts'
 import { requireUse } from './use.ts'
@@ -36,15 +36,16 @@ export const encrypt = operation({
   async run(request, context) {
     const object = await context.read(request.uniqueIdentifier)
     requireUse(object, Usage.Encrypt, 'protect', context)
-    refuseWeakUse(object, request.cryptographicParameters, context)
+    const parameters = named(parametersFor(object, request.cryptographicParameters))
+    refuseWeakParameters(object, parameters, context)
     const { data } = request
     await chargeUse(object, data?.length ?? 0, context)
     const answer = await inParts<
       CipherStream,
       { data?: Buffer; ivCounterNonce?: Buffer | undefined; authenticatedEncryptionTag?: Buffer | undefined }
     >(request, { operation: 'Encrypt', object: object.id }, context, {
-      whole: () => whole(object, request, needed(data)),
-      begin: () => cryptographic(() => beginEncrypt(object, request)),
+      whole: () => whole(object, parameters, request, needed(data)),
+      begin: () => cryptographic(() => beginEncrypt(object, parameters, request)),
       update: (stream, part) => some(stream.update(part)),
       final: async (stream, part) => {
         const start = stream.update(part)
@@ -103,25 +104,25 @@ const inputOf = (request: Encrypting | Decrypting): { iv?: Buffer; aad?: Buffer;
  * The IV that the server makes when the client gave none. Not only when Random IV is true, as the specification has it: PyKMIP's clients leave
  * both out, and look for the IV in the answer. Spec: KMIP 1.4 section 3.6
  */
-function serverIv(object: ManagedObject, request: Encrypting): Buffer | undefined {
-  const parameters = parametersFor(object, request.cryptographicParameters)
-  return parameters.randomIv !== false && !request.ivCounterNonce ? randomIv(named(parameters)) : undefined
-}
+const serverIv = (parameters: NamedParameters, { ivCounterNonce }: Encrypting): Buffer | undefined =>
+  parameters.randomIv !== false && !ivCounterNonce ? randomIv(parameters) : undefined
 
-function beginEncrypt(object: ManagedObject, request: Encrypting): { stream: CipherStream; first: { ivCounterNonce?: Buffer } } {
-  const iv = serverIv(object, request)
-  const parameters = named(parametersFor(object, request.cryptographicParameters))
+function beginEncrypt(
+  object: ManagedObject,
+  parameters: NamedParameters,
+  request: Encrypting,
+): { stream: CipherStream; first: { ivCounterNonce?: Buffer } } {
+  const iv = serverIv(parameters, request)
   const stream = createEncryptStream(secretBytes(object), parameters, { ...inputOf(request), ...(iv ? { iv } : {}) })
   return { stream, first: iv ? { ivCounterNonce: iv } : {} }
 }
 
 const isAsymmetric = (object: ManagedObject): boolean => object.type === ObjectType.PublicKey || object.type === ObjectType.PrivateKey
 
-async function whole(object: ManagedObject, request: Encrypting, data: Buffer) {
-  const parameters = named(parametersFor(object, request.cryptographicParameters))
+async function whole(object: ManagedObject, parameters: NamedParameters, request: Encrypting, data: Buffer) {
   if (isAsymmetric(object)) return { data: await cryptographic(() => rsaEncrypt(asymmetricKey(object), data, parameters)) }
   return cryptographic(() => {
-    const iv = serverIv(object, request)
+    const iv = serverIv(parameters, request)
     const sealed = seal(secretBytes(object), data, parameters, { ...inputOf(request), ...(iv ? { iv } : {}) })
     return { data: sealed.data, ...(iv ? { ivCounterNonce: iv } : {}), ...(sealed.tag ? { authenticatedEncryptionTag: sealed.tag } : {}) }
   })

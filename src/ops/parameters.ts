@@ -18,11 +18,14 @@ const ENUMERATIONS = {
   maskGenerator: 'MaskGenerator',
   maskGeneratorHashingAlgorithm: 'HashingAlgorithm',
 } as const
+const NAMED = Object.entries(ENUMERATIONS)
+
+export type NamedParameters = Parameters & Pick<CryptographicParameters, 'randomIv'>
 
 /** Cryptographic Parameters with names in place of numbers, as `src/crypto` takes them. */
-export function named(parameters: CryptographicParameters): Parameters {
+export function named(parameters: CryptographicParameters): NamedParameters {
   const result: Record<string, unknown> = { ...parameters }
-  for (const [field, enumeration] of Object.entries(ENUMERATIONS)) {
+  for (const [field, enumeration] of NAMED) {
     const value = result[field]
     if (typeof value === 'number') result[field] = enumName(enumeration, value)
   }
@@ -69,12 +72,12 @@ export async function cryptographic<T>(work: () => T | Promise<T>): Promise<T> {
 
 /** @throws KmipError Permission Denied if a key, or the way in which it is to protect data, is weaker than the operator allows */
 export function refuseWeakUse(object: ManagedObject, asked: CryptographicParameters | undefined, context: Context): void {
-  const {
-    cryptographicAlgorithm: algorithm,
-    blockCipherMode: mode,
-    hashingAlgorithm,
-    digitalSignatureAlgorithm,
-  } = named(parametersFor(object, asked))
+  refuseWeakParameters(object, named(parametersFor(object, asked)), context)
+}
+
+/** The same, for parameters that were put together already. */
+export function refuseWeakParameters(object: ManagedObject, parameters: Parameters, context: Context): void {
+  const { cryptographicAlgorithm: algorithm, blockCipherMode: mode, hashingAlgorithm, digitalSignatureAlgorithm } = parameters
   const length = object.attributes.number(TAG.CryptographicLength)
   refuseWeak({ algorithm, length, mode, hash: digitalSignatureAlgorithm ?? hashingAlgorithm }, context)
 }
