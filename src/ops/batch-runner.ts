@@ -15,6 +15,7 @@ import type { AuditEntry, Channel, Peer } from './engine.ts'
 import { isFailure, type Request, type RequestItem, type ResponseItem, responseItem, responseMessage } from './message.ts'
 import type { Operation } from './operation.ts'
 import { remember, resolveReferences } from './references.ts'
+import type { Source } from './remembered-answers.ts'
 import { rulesOf } from './rules.ts'
 import { endFresh } from './served-marks.ts'
 import { findUser } from './stored-users.ts'
@@ -37,6 +38,16 @@ export interface Change {
 interface Outcome {
   readonly response: ResponseItem
   readonly entry: AuditEntry
+  /** As the context's. */
+  readonly source?: Source | undefined
+}
+
+export interface Result {
+  readonly items: Structure[]
+  readonly entries: AuditEntry[]
+  readonly serverHashedPassword?: Buffer | undefined
+  /** What the answer to a plain request of one item follows from, if from nothing else. */
+  readonly source?: Source | undefined
 }
 
 /** Runs the items of a request in order, each as one unit of work, or all as one under Undo. Spec: KMIP 1.4 section 4 and 6.13 */
@@ -57,12 +68,7 @@ export class BatchRunner {
     this.#operations = new Map(environment.operations.map(operation => [operation.code, operation]))
   }
 
-  async run(
-    request: Request,
-    peer: Peer,
-    channel?: Channel,
-    refused?: KmipError,
-  ): Promise<{ items: Structure[]; entries: AuditEntry[]; serverHashedPassword?: Buffer | undefined }> {
+  async run(request: Request, peer: Peer, channel?: Channel, refused?: KmipError): Promise<Result> {
     const option = request.header.batchErrorContinuationOption ?? BatchErrorContinuationOption.Stop
     const undo = option === BatchErrorContinuationOption.Undo && request.items.length > 1
     const critical = request.items.find(hasCriticalExtension)
@@ -75,7 +81,8 @@ export class BatchRunner {
       : await this.#runEach(request, asking, budget, option === BatchErrorContinuationOption.Continue)
     const items = outcomes.map(outcome => responseItem(outcome.response))
     const entries = outcomes.map(outcome => outcome.entry)
-    if (budget.fits(items)) return { items, entries, serverHashedPassword }
+    const source = isPlain(request) ? outcomes[0]?.source : undefined
+    if (budget.fits(items)) return { items, entries, serverHashedPassword, source }
     const { code, name } = reasonFor(tooLarge(budget.limit), request.version)
     const item = responseItem({ status: ResultStatus.OperationFailed, reason: code, message: tooLarge(budget.limit).message })
     return { items: [item], entries: [...entries, { operation: '-', status: 'OperationFailed', reason: name, latencyMs: 0 }] }
@@ -256,12 +263,21 @@ export class BatchRunner {
           payload: responseTo(version, isEphemeral(item) ? fields.filter(field => field.tag !== TAG.Data) : fields, item.requestPayload),
         },
         entry: entry('Success'),
+        source: context.source,
       }
     } catch (error) {
       return failed(item, error, version, entry('OperationFailed'))
     }
   }
 }
+
+/** One item, and nothing in the header that could make its answer another one the next time. */
+const isPlain = ({ header, items }: Request): boolean =>
+  items.length === 1 &&
+  header.authentication === undefined &&
+  header.asynchronousIndicator === undefined &&
+  header.timeStamp === undefined &&
+  header.clientCorrelationValue === undefined
 
 const isConflict = (error: unknown): boolean => error instanceof StoreError && error.code === 'conflict'
 const isAway = (error: unknown): boolean => error instanceof StoreError && error.code === 'unavailable'

@@ -13,6 +13,7 @@ import type { Jobs } from './jobs.ts'
 import type { Operation } from './operation.ts'
 import type { Applications } from './pkcs11-applications.ts'
 import type { Policies } from './policies.ts'
+import type { Source } from './remembered-answers.ts'
 import { type Rules, rulesOf } from './rules.ts'
 import { endFresh, isFresh, type ServedMarks } from './served-marks.ts'
 import type { Streams } from './streams.ts'
@@ -98,6 +99,8 @@ export class Context {
   readonly version: Version
   /** The object that the item is about, for the audit log. */
   subject: string | undefined
+  /** What the answer follows from, besides the request; absent: other things too, such as the clock, or the item does something. */
+  source: Source | undefined
   /** What the client wants to have in the log. */
   remark: string | undefined
   readonly inner: Inner

@@ -16,6 +16,7 @@ import { Jobs } from './jobs.ts'
 import { type Request, readRequest, responseItem, responseMessage, versionOf } from './message.ts'
 import { Applications } from './pkcs11-applications.ts'
 import { Policies } from './policies.ts'
+import { RememberedAnswers, type Source } from './remembered-answers.ts'
 import { ServedMarks } from './served-marks.ts'
 import { Streams } from './streams.ts'
 import { Tickets } from './tickets.ts'
@@ -82,16 +83,26 @@ export function createEngine(options: EngineOptions): Engine {
     operations: OPERATIONS,
   }
   const runner = new BatchRunner(environment, records, cache, options.onChange)
+  const remembered = new RememberedAnswers(records, now)
   return {
+    recall: (bytes, peer) => remembered.recall(bytes, peer),
     async answer(bytes, peer, channel, refused) {
       const started = performance.now()
       try {
+        const known = refused === undefined ? await remembered.recallChecked(bytes, peer) : undefined
+        if (known !== undefined) return known
+        const version = refused === undefined ? records.version() : Number.NaN
         const message = decoded(bytes)
-        const { message: response, entries } =
-          message instanceof TtlvError
-            ? refuse(new KmipError('CodecError', message.message), versionInBytes(bytes), environment, started)
-            : await reply(message, peer, environment, runner, started, channel, refused)
-        return { bytes: encode(response), close: false, entries }
+        const {
+          message: response,
+          entries,
+          source,
+        } = message instanceof TtlvError
+          ? refuse(new KmipError('CodecError', message.message), versionInBytes(bytes), environment, started)
+          : await reply(message, peer, environment, runner, started, channel, refused)
+        const answer = { bytes: encode(response), close: false, entries }
+        if (source !== undefined) remembered.remember(bytes, peer, answer, source, version)
+        return answer
       } catch (cause) {
         const { message, entries } = failure(cause, environment, started)
         return { bytes: encode(message), close: false, entries }
@@ -105,7 +116,7 @@ export function createEngine(options: EngineOptions): Engine {
         return failure(cause, environment, started)
       }
     },
-    settle: () => environment.marks.settle(),
+    finish: () => environment.marks.settle(),
     answerUnreadable: (problem, version) => refuse(new KmipError('CodecError', problem), version, environment, performance.now()),
   }
 }
@@ -130,7 +141,7 @@ async function reply(
   started: number,
   channel?: Channel,
   refused?: KmipError,
-): Promise<Reply> {
+): Promise<Reply & { readonly source?: Source | undefined }> {
   const asked = versionOf(message)
   if (!asked) return refuse(new KmipError('InvalidMessage', 'the message has no protocol version'), undefined, environment, started)
   if (!versionsSpoken(environment.settings.experimental).some(([major, minor]) => major === asked.major && minor === asked.minor)) {
@@ -148,8 +159,8 @@ async function reply(
     const text = `a batch may hold ${environment.settings.maxBatch} items; this one has ${request.items.length}`
     return refuse(new KmipError('ServerLimitExceeded', text, { v1: 'InvalidMessage' }), asked, environment, started)
   }
-  const { items, entries, serverHashedPassword } = await runner.run(request, peer, channel, refused)
-  return { message: respond(request, items, environment, serverHashedPassword), entries }
+  const { items, entries, serverHashedPassword, source } = await runner.run(request, peer, channel, refused)
+  return { message: respond(request, items, environment, serverHashedPassword), entries, source }
 }
 
 function respond(
@@ -164,7 +175,12 @@ function respond(
 }
 
 /** A header and one batch item without Operation, for a message that is not a request that we can run. Spec: KMIP 1.4 section 11.1 */
-function refuse(error: KmipError, version: { major: number; minor: number } | undefined, environment: Environment, started: number): Reply {
+function refuse(
+  error: KmipError,
+  version: { major: number; minor: number } | undefined,
+  environment: Environment,
+  started: number,
+): Reply & { readonly source?: undefined } {
   const [newestMajor, newestMinor] = SUPPORTED_VERSIONS[0]!
   const { major, minor } = version ?? { major: newestMajor, minor: newestMinor }
   const { code, name } = reasonFor(error, Math.min(Math.max(major * 10 + minor, 10), 30))

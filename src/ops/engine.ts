@@ -57,10 +57,15 @@ export interface Engine {
    * @param refused why nothing of it may be done, whatever it is; then the store is not asked for anything
    */
   answer(request: Buffer, peer: Peer, channel?: Channel, refused?: KmipError): Promise<Answer>
+  /**
+   * The answer at once, where it was worked out before and nothing was stored since; nothing: `answer` has to.
+   * @throws StoreError
+   */
+  recall(request: Buffer, peer: Peer): Answer | undefined
   /** The same for a message that came in another encoding and is decoded already. Sizes inside it count TTLV all the same. */
   answerItem(message: Item, peer: Peer): Promise<Reply>
   /** Store what may be stored after its answer has left. */
-  settle(): Promise<void>
+  finish(): Promise<void>
   /**
    * The refusal of a message that cannot be decoded, or whose answer cannot be encoded.
    * @param problem what is wrong with it, as the client is told

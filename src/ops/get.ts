@@ -12,6 +12,7 @@ import { convert } from './key-material.ts'
 import { unwrap, wrap } from './key-wrapping.ts'
 import { operation } from './operation.ts'
 import { asPkcs12 } from './pkcs12.ts'
+import { isFresh } from './served-marks.ts'
 
 const { Operation, KeyWrapType, KeyFormatType, CryptographicAlgorithm, ObjectType } = ENUM
 type Getting = Value<typeof GetRequest>
@@ -27,10 +28,15 @@ export const get = operation({
     const found = await context.read(request.uniqueIdentifier)
     const object = await outgoing(found, request, context)
     await context.serve(found)
-    context.environment.groups.serve(context.peer.scope, found)
+    if (found.attributes.has(TAG.ObjectGroup)) context.environment.groups.serve(context.peer.scope, found)
+    else if (!isFresh(found) && !dependsOnOthers(request)) context.source = found
     return { objectType: found.type, uniqueIdentifier: found.id, object }
   },
 })
+
+/** Whether other objects or chance have a part in the answer. */
+const dependsOnOthers = (request: Getting): boolean =>
+  request.keyWrappingSpecification !== undefined || request.keyWrapType !== undefined || request.keyFormatType === KeyFormatType.PKCS_12
 
 /** Export: Get with all attributes; of a destroyed object these alone. Spec: KMIP 1.4 section 4.40, 2.1 section 6.1.18 */
 export const exportObject = operation({

@@ -46,6 +46,7 @@ export const locate = operation({
     const { found, located } = await (request.objectGroupMember === undefined
       ? searchAll(search, context)
       : searchGroup(search, wanted, context))
+    if (search.decided && request.objectGroupMember === undefined) context.source = 'scope'
     // More than one match empties the placeholder unless the client asked for one. Spec: KMIP 1.4 section 4.9
     const [only] = found
     context.batch.placeholder = only !== undefined && found.length === 1 && (located === 1 || maximum === 1) ? only : undefined

@@ -8,6 +8,7 @@ import type { Logger } from './log.ts'
 import type { Metrics, Refusal } from './metrics.ts'
 import type { TurnedLine } from './notifier.ts'
 import type { Outbox, Recipient } from './outbox.ts'
+import type { Turn } from './turn.ts'
 import type { WriteLane } from './write-lane.ts'
 
 /** Takes connections whose roles a client swapped. */
@@ -24,6 +25,7 @@ export interface ConnectionContext {
   readonly limits: Limits
   readonly outbox: Outbox
   readonly lane: WriteLane
+  readonly turn: Turn
   readonly metrics: Metrics
   readonly log: Logger
   /** Absent: the roles on a connection never change. */

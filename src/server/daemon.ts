@@ -22,7 +22,7 @@ import type { Logger } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { Notifier } from './notifier.ts'
 import { timed } from './timed-records.ts'
-import { TurnVersion } from './turn-version.ts'
+import { Turn } from './turn.ts'
 
 export interface DaemonOptions {
   readonly config: Config
@@ -109,7 +109,7 @@ export class Daemon {
     this.#stopping = true
     clearInterval(this.#timer)
     await Promise.all(this.#listeners.map(listener => listener.stop(this.#options.config.kmip.drain)))
-    await this.#engine?.settle()
+    await this.#engine?.finish()
     await this.#notifier?.stop()
     await this.#http?.close()
     await this.#renewing
@@ -123,7 +123,7 @@ export class Daemon {
     await data.scopes.resume()
     this.#shown = await this.#credential()
     const { listen_addrs, tls_min_version } = await data.scopes.configuration()
-    const turn = new TurnVersion(() => data.records.version())
+    const turn = new Turn(() => data.records.version())
     const identities = identitiesOf(data, turn)
     const leaseTime = Math.floor(config.kmip.leaseTime / 1000)
     const { notifications } = config
@@ -159,6 +159,7 @@ export class Daemon {
       engine: this.#engine,
       identities,
       turned: this.#notifier,
+      turn,
       audit: this.#audit,
       metrics,
       log,
@@ -249,12 +250,11 @@ const limitsOf = ({ kmip }: Config): Limits => ({
 })
 
 /** The scopes as the listener asks them. Whose a certificate is never changes, so that is looked up once; what its holder may is not. */
-function identitiesOf({ records, scopes }: DaemonOptions['data'], turn: TurnVersion): Identities {
+function identitiesOf({ records, scopes }: DaemonOptions['data'], turn: Turn): Identities {
   const holders = new WeakMap<Buffer, Holder>()
   return {
-    version: () => turn.get(),
+    version: () => turn.version(),
     settle: () => records.settle?.(),
-    arrived: () => turn.begin(),
     async identify(certificate) {
       let holder = holders.get(certificate)
       if (holder === undefined) {

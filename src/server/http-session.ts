@@ -161,9 +161,11 @@ export class HttpSession extends Connection {
     })
     request.once('end', () => {
       if (this.closed) return
-      this.context.identities.arrived?.()
       this.#untilMs = Number.POSITIVE_INFINITY
-      this.#answer(encoding, chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).catch(error => this.#failWith(error))
+      const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+      this.context.turn.take(() => {
+        if (!this.closed) this.#answer(encoding, body).catch(error => this.#failWith(error))
+      })
     })
   }
 

@@ -6,8 +6,6 @@ export interface Identities {
   version(): number
   /** To be awaited before a message is looked at, if there is anything to wait for. @throws what keeps the store from being asked */
   settle?(): Promise<void> | undefined
-  /** Messages have come: until they are answered or wait for something, `version` need not be read anew. */
-  arrived?(): void
   /**
    * The peer of a certificate that our CA issued, or nothing if it is unknown, revoked, or its role or scope is gone.
    * @param certificate DER; the same buffer each time for one client

@@ -10,6 +10,7 @@ import type { Logger } from './log.ts'
 import type { Metrics, Refusal } from './metrics.ts'
 import { Outbox } from './outbox.ts'
 import { Session } from './session.ts'
+import type { Turn } from './turn.ts'
 import { WriteLane } from './write-lane.ts'
 
 /** What the listener shows to clients, and whom it trusts; all in PEM. */
@@ -30,6 +31,8 @@ export interface ListenerOptions {
   readonly limits: Limits
   readonly engine: Engine
   readonly identities: Identities
+  /** Shared with whoever else asks for the store's version. */
+  readonly turn: Turn
   readonly audit: Audit
   readonly metrics: Metrics
   readonly log: Logger
@@ -68,7 +71,7 @@ export class Listener {
     const { limits, metrics, now } = options
     this.#options = options
     this.outbox = new Outbox(options)
-    this.#context = { ...options, outbox: this.outbox, lane: new WriteLane(), nowMs: now() }
+    this.#context = { ...options, outbox: this.outbox, lane: new WriteLane(options.turn), nowMs: now() }
     this.#seenVersion = options.identities.version()
     this.#server = createServer({
       ...secureOptions(options, this.#ticketKeys),

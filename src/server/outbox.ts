@@ -4,6 +4,7 @@ import { auditLine } from './audit-record.ts'
 import type { ClientUse } from './client-uses.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import type { Turn } from './turn.ts'
 
 /** Who gets an answer. */
 export interface Recipient {
@@ -19,6 +20,7 @@ export interface OutboxOptions {
   readonly audit: Audit
   readonly metrics: Metrics
   readonly log: Logger
+  readonly turn: Turn
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
@@ -41,7 +43,7 @@ export class Outbox {
   }
 
   add(recipient: Recipient, answer: Answer): void {
-    if (this.#recipients.push(recipient) === 1) setImmediate(this.#flush)
+    if (this.#recipients.push(recipient) === 1) this.#options.turn.atEnd(this.#flush)
     this.#answers.push(answer)
   }
 

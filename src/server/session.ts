@@ -20,6 +20,8 @@ export class Session extends Connection implements Channel {
   readonly #framer: Framer
   #busy = true
   #partial = false
+  /** Bytes have come, and are looked at when this turn's are all there. */
+  #taken = false
   /** Answers given to the outbox and not yet taken by the network. */
   #owed = 0
   #writing = false
@@ -53,6 +55,7 @@ export class Session extends Connection implements Channel {
   }
 
   drain(): void {
+    if (this.#taken) this.#onTurn()
     this.#ending = true
     if (!this.#busy && this.#owed === 0) this.close()
   }
@@ -75,14 +78,21 @@ export class Session extends Connection implements Channel {
     if (this.closed) return
     this.context.metrics.receivedBytes += chunk.length
     if (this.#ending) return
-    this.context.identities.arrived?.()
     if (this.#turned !== undefined) {
       this.#turned.receive(chunk)
       return
     }
     this.#framer.push(chunk)
-    if (!this.#busy) this.#pump()
+    if (!this.#taken) {
+      this.#taken = true
+      this.context.turn.take(this.#onTurn)
+    }
     if (this.#framer.buffered > this.context.limits.queuedBytes && (this.#busy || this.#owed >= MAX_OWED)) this.#pause()
+  }
+
+  readonly #onTurn = (): void => {
+    this.#taken = false
+    if (!this.#busy) this.#pump()
   }
 
   readonly #onEnd = (): void => {
@@ -156,7 +166,17 @@ export class Session extends Connection implements Channel {
 
   #answer(message: Buffer): void {
     const peer = this.knownPeer()
-    if (peer !== undefined) this.context.engine.answer(message, peer, this).then(this.#onAnswer, this.onFailure)
+    if (peer === undefined) return
+    const { engine } = this.context
+    let known: Answer | undefined
+    try {
+      known = engine.recall(message, peer)
+    } catch (error) {
+      this.onFailure(error)
+      return
+    }
+    if (known !== undefined) this.#onAnswer(known)
+    else engine.answer(message, peer, this).then(this.#onAnswer, this.onFailure)
   }
 
   async #answerRechecked(message: Buffer): Promise<void> {

@@ -1,4 +1,5 @@
 import { ENUM } from '../ttlv/enumerations.ts'
+import type { Turn } from './turn.ts'
 
 /** Writes that are begun in one turn of the event loop. One takes some 50 µs of this thread until it waits for the disk. */
 const PER_TURN = 8
@@ -41,6 +42,11 @@ export class WriteLane {
   #begun = 0
   #isScheduled = false
   readonly #waiting: (() => void)[] = []
+  readonly #turn: Turn
+
+  constructor(turn: Turn) {
+    this.#turn = turn
+  }
 
   /** Whether a message may be begun now; if not, give it to `wait`. */
   mayBegin(message: Buffer): boolean {
@@ -59,10 +65,10 @@ export class WriteLane {
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    setImmediate(this.#turn)
+    this.#turn.take(this.#goOn)
   }
 
-  readonly #turn = (): void => {
+  readonly #goOn = (): void => {
     this.#isScheduled = false
     const next = this.#waiting.splice(0, PER_TURN)
     this.#begun = next.length

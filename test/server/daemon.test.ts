@@ -9,7 +9,6 @@ import { localProvider, newLocalKey } from '../../src/seal/local-provider.ts'
 import { openRecords } from '../../src/seal/sealed-records.ts'
 import { Daemon } from '../../src/server/daemon.ts'
 import { createLog } from '../../src/server/log.ts'
-import { TurnVersion } from '../../src/server/turn-version.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
 import { child, enumeration, type Item, integer, structure, text } from '../../src/ttlv/item.ts'
@@ -130,26 +129,6 @@ t.test('a server that cannot start leaves nothing behind', async t => {
   const missing = { ...options, config: { ...config, audit: { file: join(dir, 'no', 'audit.log'), fsync: false } } }
   await t.rejects(Daemon.start({ ...missing, kmip: LOCAL }), { name: 'AuditError', code: 'audit_unwritable' })
   t.notOk(existsSync(join(dir, 'no')))
-})
-
-t.test('the version of the store is read once for the messages of a turn, and anew after a commit and in the next turn', async t => {
-  let stored = 1
-  const version = new TurnVersion(() => stored)
-  const seen = () => {
-    stored++
-    return version.get()
-  }
-  t.same([seen(), seen()], [2, 3], 'before messages came')
-  version.begin()
-  t.same([seen(), seen()], [4, 4], 'messages have come')
-  await Promise.resolve()
-  t.equal(seen(), 4, 'what they wait for within the turn')
-  version.forget()
-  t.same([seen(), seen()], [7, 7], 'something was committed here')
-  await new Promise(resolve => setImmediate(resolve))
-  t.same([seen(), seen()], [9, 10], 'the turn is over')
-  version.begin()
-  t.equal(seen(), 11, 'the next one')
 })
 
 t.test('accounts of the configuration are asked for their passwords', async t => {

@@ -15,6 +15,7 @@ import { LIMITS, type Limits } from '../../src/server/limits.ts'
 import { Listener, type ServerCredential } from '../../src/server/listener.ts'
 import { createLog } from '../../src/server/log.ts'
 import { Metrics } from '../../src/server/metrics.ts'
+import { Turn } from '../../src/server/turn.ts'
 import { structure } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
 
@@ -110,7 +111,8 @@ export const fakeEngine = (answer: Answerer): Engine => ({
   },
   answerItem: async () => reply,
   answerUnreadable: () => reply,
-  settle: async () => undefined,
+  finish: async () => undefined,
+  recall: () => undefined,
 })
 const reply: Reply = { message: structure(TAG.ResponseMessage, []), entries: [] }
 
@@ -159,6 +161,7 @@ export async function startLab(t: { teardown(stop: () => Promise<void>): unknown
     engine: options.engine ?? fakeEngine(answer),
     ...(options.open && { open: options.open }),
     identities,
+    turn: new Turn(() => identities.version()),
     audit: options.audit ?? { write: lines => audited.push(...lines.trimEnd().split('\n')), reopen: () => {}, close: () => {} },
     metrics,
     log: createLog({ level: 'debug', pretty: false, destination: { write: line => logged.push(line) } }),

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { requestMessage } from '../../src/client/message.ts'
+import { Turn } from '../../src/server/turn.ts'
 import { WriteLane } from '../../src/server/write-lane.ts'
 import { encode } from '../../src/ttlv/binary.ts'
 
@@ -8,7 +9,7 @@ const get = encode(requestMessage([{ operation: 'Get', payload: [] }]))
 const create = encode(requestMessage([{ operation: 'Create', payload: [] }]))
 
 t.test('reads overtake writes, which keep their order and are begun in turns', async t => {
-  const lane = new WriteLane()
+  const lane = new WriteLane(new Turn(() => 0))
   const begun: number[] = []
   for (let n = 0; n < 20; n++) {
     if (lane.mayBegin(create)) begun.push(n)
@@ -41,7 +42,7 @@ t.test('what overtakes is known by its first operation, wherever that stands', a
     ['a message that ends in its operation', get.subarray(0, 88), false],
     ['nothing', Buffer.alloc(0), false],
   ]
-  const lane = new WriteLane()
+  const lane = new WriteLane(new Turn(() => 0))
   while (lane.mayBegin(create));
   for (const [name, message, overtakes] of CASES) t.equal(lane.mayBegin(message), overtakes, name)
 })

@@ -1,0 +1,90 @@
+import type { ManagedObject } from '../objects/managed-object.ts'
+import { RecentMap } from '../seal/recent-map.ts'
+import type { Records } from '../seal/records.ts'
+import type { Answer, AuditEntry, Peer } from './engine.ts'
+
+const CAPACITY = 20_000
+/** Requests that are longer are not looked up. */
+const MAX_REQUEST_BYTES = 400
+/** Answers that are longer are not kept. */
+const MAX_ANSWER_BYTES = 8_192
+/** Where the value of Time Stamp stands in an answer: behind the Response Message, its header and the Protocol Version. */
+const TIME_STAMP = 64
+
+/** What an answer follows from, besides the request: one object as it is stored, or whatever is stored in the scope. */
+export type Source = ManagedObject | 'scope'
+
+interface Remembered {
+  bytes: Buffer
+  seconds: bigint
+  readonly operation: string
+  readonly entry: AuditEntry
+  readonly source: Source
+  /** Version of the store at which the answer was last known to be true. */
+  checked: number
+}
+
+/**
+ * Answers of operations that follow from the bytes of the request and from what is stored alone, so that the same question need not be
+ * read, worked out and written again. One is given only while the store says that nothing changed, or that its object did not: a revoked
+ * or destroyed key is never served from here. Whether the role allows the operation is asked each time.
+ */
+export class RememberedAnswers {
+  readonly #records: Records
+  readonly #now: () => bigint
+  readonly #answers = new RecentMap<Remembered>(CAPACITY)
+
+  /** @param now seconds since 1970 */
+  constructor(records: Records, now: () => bigint) {
+    this.#records = records
+    this.#now = now
+  }
+
+  /** The answer, if nothing at all was stored since it was true. */
+  recall(request: Buffer, peer: Peer): Answer | undefined {
+    const started = performance.now()
+    const found = this.#find(request, peer)
+    return found !== undefined && found.checked === this.#records.version() ? this.#answer(found, started) : undefined
+  }
+
+  /** The answer, if its object is still the same. */
+  async recallChecked(request: Buffer, peer: Peer): Promise<Answer | undefined> {
+    const started = performance.now()
+    const found = this.#find(request, peer)
+    if (found === undefined) return undefined
+    const { source } = found
+    const version = this.#records.version()
+    if (found.checked !== version) {
+      if (source === 'scope' || (await this.#records.revision(peer.scope, source.id)) !== source.revision) return undefined
+      found.checked = version
+    }
+    return this.#answer(found, started)
+  }
+
+  /** @param version of the store before the answer was worked out */
+  remember(request: Buffer, peer: Peer, { bytes, entries }: Answer, source: Source, version: number): void {
+    const [entry] = entries
+    if (entry === undefined || request.length > MAX_REQUEST_BYTES || bytes.length > MAX_ANSWER_BYTES) return
+    const seconds = bytes.readBigInt64BE(TIME_STAMP)
+    this.#answers.set(keyOf(request, peer), { bytes, seconds, operation: entry.operation, entry, source, checked: version })
+  }
+
+  #find(request: Buffer, peer: Peer): Remembered | undefined {
+    if (request.length > MAX_REQUEST_BYTES) return undefined
+    const found = this.#answers.get(keyOf(request, peer))
+    return found !== undefined && peer.may(found.operation) ? found : undefined
+  }
+
+  #answer(found: Remembered, started: number): Answer {
+    const now = this.#now()
+    if (found.seconds !== now) {
+      // The bytes of before may still be on their way to a client.
+      found.bytes = Buffer.from(found.bytes)
+      found.bytes.writeBigInt64BE(now, TIME_STAMP)
+      found.seconds = now
+    }
+    return { bytes: found.bytes, close: false, entries: [{ ...found.entry, latencyMs: performance.now() - started }] }
+  }
+}
+
+const keyOf = (request: Buffer, peer: Peer): string => `${peer.scope}\0${request.toString('latin1')}`
