@@ -39,13 +39,17 @@ export function App(): JSX.Element {
         setState({ ...state, mount: next })
       },
       signOut,
+      refresh() {
+        const token = kept.token()
+        if (token !== undefined) again(token)
+      },
       verify() {
         entry.api.read('auth/token/lookup-self').catch((err: unknown) => {
           if (err instanceof ApiError && err.status === 403) signOut(ENDED)
         })
       },
     }
-  }, [state, signOut])
+  }, [state, signOut, again])
   if (state.step === 'entering') return <p class="loading alone">Signing in …</p>
   if (!session)
     return (

@@ -166,6 +166,25 @@ export function Dialog({ title, onClose, children }: DialogProps): JSX.Element {
   )
 }
 
+interface ButtonsProps {
+  /** On the button that does it. */
+  readonly verb: string
+  readonly isBusy: boolean
+  readonly onClose: () => void
+}
+
+/** The end of a form in a dialog. */
+export const Buttons = ({ verb, isBusy, onClose }: ButtonsProps): JSX.Element => (
+  <div class="actions">
+    <button type="button" onClick={onClose}>
+      Cancel
+    </button>
+    <button type="submit" class="primary" disabled={isBusy}>
+      {verb}
+    </button>
+  </div>
+)
+
 interface ConfirmProps {
   readonly title: string
   readonly children: ComponentChildren

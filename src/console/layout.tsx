@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { Empty } from './controls.tsx'
 import { duration } from './format.ts'
 import { Page, useNow } from './page.tsx'
@@ -15,6 +15,7 @@ import { SettingsPage } from './pages/settings.tsx'
 import { hrefOf, type PageName, type Place, placeOf } from './router.ts'
 import { ENDED, useSession } from './session.ts'
 import { Logo } from './sign-in.tsx'
+import { useAction } from './use-answer.ts'
 
 const LINKS: readonly (readonly [page: PageName, title: string])[] = [
   ['overview', 'Overview'],
@@ -95,7 +96,13 @@ export function Layout(): JSX.Element {
 /** Whose token it is, and how long it lasts; when it is over, one is asked to sign in. */
 function Holder(): JSX.Element {
   const { holder, signOut } = useSession()
-  const [end] = useState(() => (holder.ttl > 0 ? Date.now() + holder.ttl * 1000 : undefined))
+  const { isBusy, run } = useAction()
+  const end = useMemo(() => (holder.ttl > 0 ? Date.now() + holder.ttl * 1000 : undefined), [holder])
+  const renew = (): void =>
+    run(async ({ api, refresh }) => {
+      await api.write('auth/token/renew-self')
+      refresh()
+    })
   const now = useNow(1000)
   const left = end === undefined ? undefined : Math.ceil((end - now) / 1000)
   useEffect(() => {
@@ -105,6 +112,11 @@ function Holder(): JSX.Element {
     <p class="holder" title={`Policies: ${holder.policies.join(', ')}`}>
       <span>{holder.display_name}</span>
       {left !== undefined && <span class={left < 120 ? 'tag warn' : 'muted'}>{duration(Math.max(left, 0))} left</span>}
+      {left !== undefined && left < 120 && holder.renewable && (
+        <button type="button" class="plain" disabled={isBusy} onClick={renew}>
+          Renew
+        </button>
+      )}
     </p>
   )
 }

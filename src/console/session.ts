@@ -21,6 +21,8 @@ export interface Session {
   choose(mount: string): void
   /** Forget the token. @param reason a sentence to show above the form */
   signOut(reason?: string): void
+  /** Learn anew who the token is and what engines there are, after that changed. */
+  refresh(): void
   /** Ask whether the token is still good after the server said no, and sign out if it is not. */
   verify(): void
 }

@@ -1,8 +1,9 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { path } from '../api.ts'
-import { Area, Choice, Confirm, Copyable, Dialog, Empty, Form, Text, Trouble } from '../controls.tsx'
+import { Area, Buttons, Choice, Confirm, Copyable, Dialog, Empty, Form, Text, Trouble } from '../controls.tsx'
 import { download } from '../download.ts'
+import { KEY_KINDS } from '../key-kinds.ts'
 import { Shown, Table } from '../page.tsx'
 import { useSession } from '../session.ts'
 import { useAction, useAnswer } from '../use-answer.ts'
@@ -105,15 +106,6 @@ interface AskProps {
   readonly onClose: () => void
 }
 
-const KEYS: readonly (readonly [key: string, title: string])[] = [
-  ['ec 256', 'EC P-256'],
-  ['ec 384', 'EC P-384'],
-  ['ec 521', 'EC P-521'],
-  ['rsa 2048', 'RSA 2048'],
-  ['rsa 3072', 'RSA 3072'],
-  ['rsa 4096', 'RSA 4096'],
-]
-
 function Generate({ onDone, onClose }: AskProps): JSX.Element {
   const { mount } = useSession()
   const [name, setName] = useState('')
@@ -131,7 +123,7 @@ function Generate({ onDone, onClose }: AskProps): JSX.Element {
     <Dialog title="New CA" onClose={onClose}>
       <Form onSubmit={generate}>
         <Text label="Name" value={name} onValue={setName} required />
-        <Choice label="Key" value={key} options={KEYS} onValue={setKey} />
+        <Choice label="Key" value={key} options={KEY_KINDS} onValue={setKey} />
         <Text label="Lifetime" value={ttl} onValue={setTtl} required hint="Such as 3650d." />
         <Trouble text={trouble} />
         <Buttons verb="Create CA" isBusy={isBusy} onClose={onClose} />
@@ -195,23 +187,6 @@ const SourceFields = ({ label, source, onSource }: SourceFieldsProps): JSX.Eleme
     {source.field === '' && (
       <Text label={`Name of the ${label.toLowerCase()}`} required value={source.fixed} onValue={fixed => onSource({ ...source, fixed })} />
     )}
-  </div>
-)
-
-interface ButtonsProps {
-  readonly verb: string
-  readonly isBusy: boolean
-  readonly onClose: () => void
-}
-
-const Buttons = ({ verb, isBusy, onClose }: ButtonsProps): JSX.Element => (
-  <div class="actions">
-    <button type="button" onClick={onClose}>
-      Cancel
-    </button>
-    <button type="submit" class="primary" disabled={isBusy}>
-      {verb}
-    </button>
   </div>
 )
 

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import type { Configuration } from '../answers.ts'
 import { ApiError, path } from '../api.ts'
 import { Choice, Empty, Form, Text, Trouble } from '../controls.tsx'
+import { KEY_KINDS, withKnown } from '../key-kinds.ts'
 import { Shown } from '../page.tsx'
 import { useSession } from '../session.ts'
 import { useAction, useAnswer } from '../use-answer.ts'
@@ -67,21 +68,10 @@ interface FieldsProps {
   readonly onSaved: () => void
 }
 
-const KEYS: readonly (readonly [key: string, title: string])[] = [
-  ['ec 256', 'EC P-256'],
-  ['ec 384', 'EC P-384'],
-  ['ec 521', 'EC P-521'],
-  ['rsa 2048', 'RSA 2048'],
-  ['rsa 3072', 'RSA 3072'],
-  ['rsa 4096', 'RSA 4096'],
-]
 const VERSIONS: readonly (readonly [version: string, title: string])[] = [
   ['tls12', 'TLS 1.2 and 1.3'],
   ['tls13', 'TLS 1.3 alone'],
 ]
-
-const withKnown = (options: readonly (readonly [string, string])[], value: string): readonly (readonly [string, string])[] =>
-  options.some(([known]) => known === value) ? options : [...options, [value, value]]
 
 function Fields({ at, written, onSaved }: FieldsProps): JSX.Element {
   const before = textsOf(written)
@@ -123,7 +113,7 @@ function Fields({ at, written, onSaved }: FieldsProps): JSX.Element {
         <Choice
           label="Key of the CA"
           value={caKey}
-          options={withKnown(KEYS, caKey)}
+          options={withKnown(KEY_KINDS, caKey)}
           hint="Another one makes a new CA; clients of the old one are still let in."
           onValue={value => {
             const [tls_ca_key_type = '', tls_ca_key_bits = ''] = value.split(' ')
@@ -133,7 +123,7 @@ function Fields({ at, written, onSaved }: FieldsProps): JSX.Element {
         <Choice
           label="Keys of clients"
           value={clientKey}
-          options={withKnown(KEYS, clientKey)}
+          options={withKnown(KEY_KINDS, clientKey)}
           hint="Unless their role says otherwise."
           onValue={value => {
             const [default_tls_client_key_type = '', default_tls_client_key_bits = ''] = value.split(' ')

@@ -2,7 +2,7 @@ import type { ComponentChildren, JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { CredentialAnswer } from '../answers.ts'
 import { path } from '../api.ts'
-import { Area, Choice, Copyable, Dialog, Form, Text, Trouble } from '../controls.tsx'
+import { Area, Buttons, Choice, Copyable, Dialog, Form, Text, Trouble } from '../controls.tsx'
 import { bundleOf, credentialFile } from '../credential-file.ts'
 import { download } from '../download.ts'
 import { useSession } from '../session.ts'
@@ -57,14 +57,7 @@ export function NewCredential({ scope, role, onMade, onClose }: DialogProps): JS
             />
           )}
           <Trouble text={trouble} />
-          <div class="actions">
-            <button type="button" onClick={onClose}>
-              Cancel
-            </button>
-            <button type="submit" class="primary" disabled={isBusy}>
-              {isBusy ? 'Making the key …' : 'Generate and download'}
-            </button>
-          </div>
+          <Buttons verb={isBusy ? 'Making the key …' : 'Generate and download'} isBusy={isBusy} onClose={onClose} />
         </Form>
       )}
     </Dialog>
@@ -103,14 +96,7 @@ export function SignRequest({ scope, role, onMade, onClose }: DialogProps): JSX.
             hint="PKCS#10 as PEM. Its key must be of the role’s kind; the subject is replaced."
           />
           <Trouble text={trouble} />
-          <div class="actions">
-            <button type="button" onClick={onClose}>
-              Cancel
-            </button>
-            <button type="submit" class="primary" disabled={isBusy}>
-              Sign
-            </button>
-          </div>
+          <Buttons verb="Sign" isBusy={isBusy} onClose={onClose} />
         </Form>
       )}
     </Dialog>

@@ -2,28 +2,23 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { RoleInfo } from '../answers.ts'
 import { path } from '../api.ts'
-import { Choice, Dialog, Form, Text, Trouble } from '../controls.tsx'
+import { Buttons, Choice, Dialog, Form, Text, Trouble } from '../controls.tsx'
+import { KEY_KINDS, withKnown } from '../key-kinds.ts'
 import { changeOf, type Flags, flagsOf, USUAL } from '../role-flags.ts'
 import { hrefOf } from '../router.ts'
 import { useSession } from '../session.ts'
-import { useAction } from '../use-answer.ts'
+import { useAction, useAnswer } from '../use-answer.ts'
 import { FlagGrid } from './flag-grid.tsx'
 
 interface TlsFields {
   readonly type: string
   readonly bits: string
   readonly ttl: string
+  /** Name of the CA that signs; empty: the engine's own. */
+  readonly ca: string
 }
 
-const KINDS: readonly (readonly [kind: string, title: string])[] = [
-  ['', 'As configured'],
-  ['ec 256', 'EC P-256'],
-  ['ec 384', 'EC P-384'],
-  ['ec 521', 'EC P-521'],
-  ['rsa 2048', 'RSA 2048'],
-  ['rsa 3072', 'RSA 3072'],
-  ['rsa 4096', 'RSA 4096'],
-]
+const KINDS = [['', 'As configured'], ...KEY_KINDS] as const
 
 interface KeyFieldsProps {
   readonly tls: TlsFields
@@ -32,14 +27,16 @@ interface KeyFieldsProps {
 
 /** What the certificates of a role are like. */
 function KeyFields({ tls, onTls }: KeyFieldsProps): JSX.Element {
+  const { mount } = useSession()
   const kind = `${tls.type} ${tls.bits}`.trim()
-  const kinds = KINDS.some(([known]) => known === kind) ? KINDS : [...KINDS, [kind, kind.toUpperCase()] as const]
+  // Who may not list CAs has no choice of them.
+  const names = useAnswer(`ca names ${mount}`, ({ api }) => api.list(path(mount, 'ca'))).value?.keys ?? []
   return (
     <div class="columns">
       <Choice
         label="Key"
         value={kind}
-        options={kinds}
+        options={withKnown(KINDS, kind)}
         onValue={next => {
           const [type = '', bits = ''] = next.split(' ')
           onTls({ ...tls, type, bits })
@@ -54,16 +51,25 @@ function KeyFields({ tls, onTls }: KeyFieldsProps): JSX.Element {
         pattern="(\d+(s|m|h|d)?)+"
         hint="Such as 90d or 336h."
       />
+      {names.length > 0 && (
+        <Choice
+          label="Signed by"
+          value={tls.ca}
+          options={withKnown([['', 'The engine’s own CA'], ...names.map(name => [name, name] as const)], tls.ca)}
+          onValue={ca => onTls({ ...tls, ca })}
+        />
+      )}
     </div>
   )
 }
 
-const NO_TLS: TlsFields = { type: '', bits: '', ttl: '' }
+const NO_TLS: TlsFields = { type: '', bits: '', ttl: '', ca: '' }
 
-const tlsOf = ({ tls_client_key_type, tls_client_key_bits, tls_client_ttl }: RoleInfo): TlsFields => ({
+const tlsOf = ({ tls_client_key_type, tls_client_key_bits, tls_client_ttl, ca = '' }: RoleInfo): TlsFields => ({
   type: tls_client_key_type,
   bits: tls_client_key_bits === 0 ? '' : String(tls_client_key_bits),
   ttl: tls_client_ttl === 0 ? '' : hours(tls_client_ttl),
+  ca,
 })
 
 const hours = (seconds: number): string => (seconds % 3600 === 0 ? `${seconds / 3600}h` : `${seconds}s`)
@@ -74,6 +80,7 @@ function tlsChange(before: TlsFields, after: TlsFields): Record<string, unknown>
     ...(before.type !== after.type && { tls_client_key_type: after.type }),
     ...((before.type !== after.type || before.bits !== after.bits) && { tls_client_key_bits: Number(after.bits) }),
     ...(before.ttl !== after.ttl && { tls_client_ttl: after.ttl === '' ? 0 : after.ttl }),
+    ...(before.ca !== after.ca && { ca: after.ca }),
   }
 }
 
@@ -146,14 +153,7 @@ export function NewRole({ scope, onClose }: { readonly scope: string; readonly o
         <FlagGrid flags={flags} onFlags={setFlags} />
         <KeyFields tls={tls} onTls={setTls} />
         <Trouble text={trouble} />
-        <div class="actions">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={isBusy}>
-            Create role
-          </button>
-        </div>
+        <Buttons verb="Create role" isBusy={isBusy} onClose={onClose} />
       </Form>
     </Dialog>
   )

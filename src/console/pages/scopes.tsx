@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { path } from '../api.ts'
-import { Check, Dialog, Empty, Form, Text, Trouble } from '../controls.tsx'
+import { Buttons, Check, Dialog, Empty, Form, Text, Trouble } from '../controls.tsx'
 import { count } from '../format.ts'
 import { Page, Shown, Table, When } from '../page.tsx'
 import { hrefOf } from '../router.ts'
@@ -85,14 +85,7 @@ function NewScope({ onClose }: { readonly onClose: () => void }): JSX.Element {
         />
         <Check label="Let it be deleted with its objects without being asked again (for Terraform)" checked={force} onChecked={setForce} />
         <Trouble text={trouble} />
-        <div class="actions">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={isBusy}>
-            Create scope
-          </button>
-        </div>
+        <Buttons verb="Create scope" isBusy={isBusy} onClose={onClose} />
       </Form>
     </Dialog>
   )
