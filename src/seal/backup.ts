@@ -18,7 +18,7 @@ const SAMPLE = 100
 export interface BackupSource {
   readonly count: number
   /** All at one moment, oldest first. */
-  records(): Iterable<StoredRecord>
+  records(): Iterable<StoredRecord> | AsyncIterable<StoredRecord>
 }
 
 /**
@@ -36,7 +36,7 @@ export async function* backupOf(
   let records = 0
   let part: StoredRecord[] = []
   let size = 0
-  for (const record of source.records()) {
+  for await (const record of source.records()) {
     if (!macKey) {
       const unsealed = await unseal(record, providers)
       macKey = unsealed.macKey

@@ -12,7 +12,7 @@ import { type Problem, problemOf, type TermsOf } from './verify.ts'
  */
 export async function checkStore(options: {
   readonly store: Store
-  readonly contents: { records(): Iterable<StoredRecord> }
+  readonly contents: { records(): Iterable<StoredRecord> | AsyncIterable<StoredRecord> }
   readonly providers: readonly KeyProvider[]
   readonly termsOf: TermsOf
 }): Promise<{ readonly records: number; readonly problems: readonly Problem[] }> {
@@ -25,7 +25,7 @@ export async function checkStore(options: {
   try {
     let records = 0
     const problems: Problem[] = []
-    for (const record of options.contents.records()) {
+    for await (const record of options.contents.records()) {
       records++
       const problem = problemOf(record, keys, options.termsOf)
       if (problem) problems.push(problem)

@@ -16,7 +16,7 @@ export interface RotateOptions {
   /** All that seal the store must be among them, since each has to wrap the new key. */
   readonly providers: readonly KeyProvider[]
   /** Everything in the store, each record as it is when it is read. */
-  readonly contents: { records(): Iterable<StoredRecord> }
+  readonly contents: { records(): Iterable<StoredRecord> | AsyncIterable<StoredRecord> }
   readonly termsOf: TermsOf
   /** Called now and then with how many records have the new key. */
   readonly progress?: (done: number) => void
@@ -64,7 +64,7 @@ async function begin(header: Header, revision: number, oldRoot: Buffer, old: Key
       `the store is sealed by ${entry.provider} key ${entry.key} too, which is not configured and could not get the new key: configure it, or run: kmipd seal remove ${entry.provider} ${entry.key}`,
     )
   })
-  for (const record of contents.records()) {
+  for await (const record of contents.records()) {
     if (record.partition === SEAL_PARTITION) continue
     const opened = openStored(record, old, termsOf)
     if (typeof opened === 'string')
@@ -94,7 +94,7 @@ async function resealAll(
     changes = []
     progress?.(records)
   }
-  for (const record of contents.records()) {
+  for await (const record of contents.records()) {
     if (record.partition === SEAL_PARTITION) continue
     records++
     const change = resealed(record, old, next, termsOf)
