@@ -33,7 +33,7 @@ const create = (io: Io): Command => ({
     const file = resolve(io.cwd, given)
     if (existsSync(file)) throw new UsageError(`${file} is there already; a backup does not overwrite`)
     const config = await storedConfig(place, io)
-    const { openStore, providersOf } = await import('./data.ts')
+    const { closeAll, openStore, providersOf } = await import('./data.ts')
     const { SqliteContents } = await import('../store/sqlite-contents.ts')
     const { backupOf } = await import('../seal/backup.ts')
     const providers = await providersOf(config)
@@ -50,6 +50,7 @@ const create = (io: Io): Command => ({
       }
     } finally {
       await close()
+      closeAll(providers)
     }
   },
 })
@@ -85,11 +86,12 @@ const verify = (io: Io): Command => ({
       .example('$0 backup verify /backup/kmipd-monday --all', 'with the keys that the configuration names under seal'),
   async handler({ file, all = false, json, ...place }: BackupArguments) {
     const { config } = await loadConfig(place, io)
-    const { providersOf } = await import('./data.ts')
+    const { withProviders } = await import('./data.ts')
     const { verifyBackup } = await import('../seal/backup.ts')
     const { storedTerms } = await import('./stored-terms.ts')
-    const providers = await providersOf(config)
-    const report = await verifyBackup(createReadStream(resolve(io.cwd, file)), { providers, termsOf: storedTerms, all })
+    const report = await withProviders(config, providers =>
+      verifyBackup(createReadStream(resolve(io.cwd, file)), { providers, termsOf: storedTerms, all }),
+    )
     if (json) printJson(io, report)
     else printLines(io, backupLines(report))
     refuseProblems(report.problems.length)

@@ -5,6 +5,7 @@ import type { Scopes } from '../scopes/scopes.ts'
 import type { KeyProvider } from '../seal/provider.ts'
 import type { Records } from '../seal/records.ts'
 import type { Store } from '../store/store.ts'
+import type { VaultEvent } from '../vault/session.ts'
 
 /** What a server keeps, opened. */
 export interface Data {
@@ -16,24 +17,28 @@ export interface Data {
 /**
  * Open the data of a configuration.
  * @param as `server`: with a writer of its own, once for each database; `command`: for a moment, also beside a server
+ * @param given instead of those of the configuration; the caller closes them
  * @throws StoreError, SealError
  */
-export async function openData(config: Config, as: 'server' | 'command'): Promise<Data> {
+export async function openData(config: Config, as: 'server' | 'command', given?: readonly KeyProvider[]): Promise<Data> {
   const { openRecords } = await import('../seal/sealed-records.ts')
   const { openScopes } = await import('../scopes/scopes.ts')
-  const providers = await providersOf(config)
-  const { store, close } = await openStore(config, as)
+  const providers = given ?? (await providersOf(config))
+  let opened: OpenedStore | undefined
   let records: Records | undefined
-  let opened = false
+  let done = false
   try {
-    records = await openRecords({ store, providers })
+    opened = await openStore(config, as)
+    const { close } = opened
+    records = await openRecords({ store: opened.store, providers })
     const scopes = await openScopes({ records, now: Date.now })
-    opened = true
+    done = true
     return { records, scopes, close: () => records!.close().finally(close) }
   } finally {
-    if (!opened) {
+    if (!given) closeAll(providers)
+    if (!done) {
       await records?.close()
-      await close()
+      await opened?.close()
     }
   }
 }
@@ -65,16 +70,45 @@ export async function openStore({ store }: Config, as: 'server' | 'command' | 'r
   return { store: opened, close: () => opened.close().finally(() => lock.close()) }
 }
 
-/** Who may open the seal, by the configuration. @throws SealError: a key file that cannot be read */
-export async function providersOf({ seal, store }: Config): Promise<KeyProvider[]> {
-  const { localProvider, localProviderFromFile, newLocalKey } = await import('../seal/local-provider.ts')
-  const { passphraseProvider } = await import('../seal/passphrase-provider.ts')
+/**
+ * Who may open the seal, by the configuration; `closeAll` ends what they have open.
+ * @throws SealError: a key file that cannot be read; VaultError: files of TLS that cannot
+ */
+export async function providersOf({ seal, store }: Config, onEvent?: (event: VaultEvent) => void): Promise<KeyProvider[]> {
+  if (store.kind !== 'memory') return Promise.all(seal.map(entry => providerOf(entry, onEvent)))
   // What is in memory needs no key that outlives it.
-  if (store.kind === 'memory') return [localProvider(newLocalKey())]
-  return seal.map(entry => {
-    if (entry.kind === 'passphrase') return passphraseProvider(entry.name, entry.passphrase)
-    return entry.key === undefined ? localProviderFromFile(entry.keyFile!) : localProvider(entry.key)
-  })
+  const { localProvider, newLocalKey } = await import('../seal/local-provider.ts')
+  return [localProvider(newLocalKey())]
+}
+
+async function providerOf(entry: Config['seal'][number], onEvent?: (event: VaultEvent) => void): Promise<KeyProvider> {
+  if (entry.kind === 'vault') {
+    const { connectVault } = await import('../vault/client.ts')
+    const { vaultOptions } = await import('../vault/configured.ts')
+    const { vaultProvider } = await import('../seal/vault-provider.ts')
+    const client = await connectVault({ ...vaultOptions(entry), onEvent })
+    return vaultProvider({ client, ...entry.transit })
+  }
+  if (entry.kind === 'passphrase') {
+    const { passphraseProvider } = await import('../seal/passphrase-provider.ts')
+    return passphraseProvider(entry.name, entry.passphrase)
+  }
+  const { localProvider, localProviderFromFile } = await import('../seal/local-provider.ts')
+  return entry.key === undefined ? localProviderFromFile(entry.keyFile!) : localProvider(entry.key)
+}
+
+export function closeAll(providers: readonly KeyProvider[]): void {
+  for (const provider of providers) provider.close?.()
+}
+
+/** Do something with those who may open the seal. */
+export async function withProviders<T>(config: Config, use: (providers: KeyProvider[]) => Promise<T>): Promise<T> {
+  const providers = await providersOf(config)
+  try {
+    return await use(providers)
+  } finally {
+    closeAll(providers)
+  }
 }
 
 /**

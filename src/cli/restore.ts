@@ -22,7 +22,7 @@ export const restoreCommand = (io: Io): Command => ({
     const config = await fileConfig(place, io)
     const { path } = config.store
     if (existsSync(path)) throw new UsageError(`there is data in ${path} already; restore into another directory`)
-    const { providersOf } = await import('./data.ts')
+    const { closeAll, providersOf } = await import('./data.ts')
     const { openSqlite } = await import('../store/sqlite.ts')
     const { restoreBackup } = await import('../seal/backup.ts')
     const { storedTerms } = await import('./stored-terms.ts')
@@ -46,6 +46,7 @@ export const restoreCommand = (io: Io): Command => ({
       printLines(io, [...backupLines(report), `restored to ${path}`])
       refuseProblems(report.problems.length)
     } finally {
+      closeAll(providers)
       if (!isWhole) clear(partial)
       rmSync(`${partial}-lock`, { force: true })
     }

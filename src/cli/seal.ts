@@ -18,8 +18,9 @@ interface SealArguments extends PlaceArguments {
 /** kmipd seal: who can open the store. */
 export const sealCommand = (io: Io): Command => ({
   command: 'seal',
-  describe: 'Show and change what opens the sealed data: key files and passphrases',
-  builder: y => y.command([status(io), generateKey(io), add(io), remove(io), rotate(io)]).demandCommand(1, 'say what to do with the seal'),
+  describe: 'Show and change what opens the sealed data: key files, passphrases and keys in Vault',
+  builder: y =>
+    y.command([status(io), generateKey(io), add(io), remove(io), rotate(io), rewrap(io)]).demandCommand(1, 'say what to do with the seal'),
   handler() {},
 })
 
@@ -37,13 +38,13 @@ const status = (io: Io): Command => ({
     }),
 })
 
-const statusLine = ({ provider, key, seals, configured, opens, problem }: ProviderStatus): string => {
+const statusLine = ({ provider, key, seals, configured, opens, problem, keyVersion }: ProviderStatus): string => {
   const state = !configured
     ? 'seals the store; not configured'
     : !seals
       ? 'configured; does not seal the store yet, see: kmipd seal add'
       : opens
-        ? 'seals the store, and opens it'
+        ? `seals the store, and opens it${keyVersion === undefined ? '' : ` (key version ${keyVersion})`}`
         : `seals the store, but does not open it: ${problem}`
   return `${provider} ${key}  ${state}`
 }
@@ -112,7 +113,7 @@ const rotate = (io: Io): Command => ({
     placeOptions(y).example('$0 seal rotate --config /etc/kmipd/kmipd.yaml', 'if it is cut short, nothing is lost: run it again'),
   async handler(place: SealArguments) {
     const config = await storedConfig(place, io)
-    const { openStore, providersOf } = await import('./data.ts')
+    const { closeAll, openStore, providersOf } = await import('./data.ts')
     const { SqliteContents } = await import('../store/sqlite-contents.ts')
     const { rotateRootKey } = await import('../seal/rotate.ts')
     const { storedTerms } = await import('./stored-terms.ts')
@@ -129,18 +130,41 @@ const rotate = (io: Io): Command => ({
       }
     } finally {
       await close()
+      closeAll(providers)
     }
   },
 })
 
+const rewrap = (io: Io): Command => ({
+  command: 'rewrap',
+  describe: 'Wrap the root key anew with the newest version of the keys in Vault; the server may run',
+  builder: y =>
+    placeOptions(y).example(
+      '$0 seal rewrap --config /etc/kmipd/kmipd.yaml',
+      'after: vault write -f transit/keys/kmipd-seal/rotate, and before min_decryption_version is raised',
+    ),
+  handler: (place: SealArguments) =>
+    withStore(place, io, async (store, providers) => {
+      const { rewrapEntries } = await import('../seal/reseal.ts')
+      const done = await rewrapEntries(store, providers)
+      printLines(
+        io,
+        done.length === 0
+          ? ['nothing to do: all is wrapped with the newest version']
+          : done.map(({ provider, key }) => `${provider} ${key}: the root key is wrapped with the newest version`),
+      )
+    }),
+})
+
 async function withStore(place: PlaceArguments, io: Io, use: (store: Store, providers: KeyProvider[]) => Promise<void>): Promise<void> {
   const config: Config = await storedConfig(place, io)
-  const { openStore, providersOf } = await import('./data.ts')
+  const { closeAll, openStore, providersOf } = await import('./data.ts')
   const providers = await providersOf(config)
   const { store, close } = await openStore(config, 'command')
   try {
     await use(store, providers)
   } finally {
     await close()
+    closeAll(providers)
   }
 }

@@ -21,7 +21,7 @@ const verify = (io: Io): Command => ({
   builder: y => jsonOption(placeOptions(y)).example('$0 store verify --config /etc/kmipd/kmipd.yaml', ''),
   async handler({ json, ...place }: StoreArguments) {
     const config = await storedConfig(place, io)
-    const { openStore, providersOf } = await import('./data.ts')
+    const { closeAll, openStore, providersOf } = await import('./data.ts')
     const { SqliteContents } = await import('../store/sqlite-contents.ts')
     const { checkStore } = await import('../seal/check.ts')
     const { storedTerms } = await import('./stored-terms.ts')
@@ -46,6 +46,7 @@ const verify = (io: Io): Command => ({
       }
     } finally {
       await close()
+      closeAll(providers)
     }
   },
 })

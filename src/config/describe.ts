@@ -11,6 +11,8 @@ export interface Setting {
   /** As JSON; absent: there is none. */
   readonly default?: string
   readonly secret: boolean
+  /** A secret whose `file:` is read when it is used, each time. */
+  readonly later: boolean
 }
 
 interface Node {
@@ -25,6 +27,7 @@ interface Node {
   readonly const?: unknown
   readonly format?: string
   readonly secret?: boolean
+  readonly later?: boolean
 }
 
 /** JSON Schema (2020-12) of the configuration file, for editors. */
@@ -63,6 +66,7 @@ export function settings(): Setting[] {
       type: typeOf(node),
       ...(node.default === undefined || isSection(node) ? {} : { default: JSON.stringify(node.default) }),
       secret: node.secret === true,
+      later: node.later === true,
     }
     // The variants of a union share their `kind`.
     if (twin === -1) found.push(setting)

@@ -6,6 +6,7 @@ import { ConfigError, type Problem } from './error.ts'
 import { nearest } from './nearest.ts'
 import { expand, hasReference, type Sources, UnresolvedError } from './references.ts'
 import { Config } from './schema.ts'
+import { sealsOf, vaultFiles } from './vault-schema.ts'
 
 type Path = readonly (string | number)[]
 
@@ -32,7 +33,7 @@ export function parseConfig(text: string, file: string, sources: Sources): Confi
       file,
       error.issues.flatMap(issue => explain(issue)),
     )
-  return located(data, file)
+  return located(data, file, document.has('seal'))
 
   function place(offset: number): { line: number; column: number } {
     const { line, col } = lines.linePos(offset)
@@ -40,7 +41,7 @@ export function parseConfig(text: string, file: string, sources: Sources): Confi
   }
 
   function resolveReferences(document: Document): void {
-    const secrets = new Set(settings().flatMap(({ path, secret }) => (secret ? [path] : [])))
+    const secrets = new Set(settings().flatMap(({ path, secret, later }) => (secret && !later ? [path] : [])))
     visit(document, {
       Scalar(key, node, ancestors) {
         if (key === 'key' || typeof node.value !== 'string') return
@@ -135,17 +136,18 @@ function secretText(value: unknown, sources: Sources): unknown {
   }
 }
 
-/** The same configuration with absolute file names. */
-function located(config: Config, file: string): Config {
+/** The same configuration with absolute file names, and the block of MinIO KMS among the seals. */
+function located({ hsm, ...config }: Config, file: string, isSealWritten: boolean): Config {
   const dataDir = resolve(file, '..', config.dataDir)
   const absolute = (name: string): string => (isAbsolute(name) ? name : resolve(dataDir, name))
   return {
     ...config,
     dataDir,
     store: config.store.kind === 'sqlite' ? { ...config.store, path: absolute(config.store.path) } : config.store,
-    seal: config.seal.map(entry =>
-      entry.kind === 'local' && entry.keyFile !== undefined ? { ...entry, keyFile: absolute(entry.keyFile) } : entry,
-    ),
+    seal: [...(isSealWritten || !hsm ? config.seal : []), ...(hsm ? sealsOf(hsm) : [])].map(entry => {
+      if (entry.kind === 'vault') return vaultFiles(entry, absolute)
+      return entry.kind === 'local' && entry.keyFile !== undefined ? { ...entry, keyFile: absolute(entry.keyFile) } : entry
+    }),
     audit: config.audit.file === '-' ? config.audit : { ...config.audit, file: absolute(config.audit.file) },
   }
 }

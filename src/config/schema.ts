@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { address, addressOrOff, duration, file, hostname, ipAddress, timeout } from './value-types.ts'
+import { hsm, vaultSeal } from './vault-schema.ts'
 
 /** Sizes that each type of key may have, in bits. */
 export const KEY_SIZES = { ec: [224, 256, 384, 521], rsa: [2048, 3072, 4096] } as const
@@ -122,6 +123,7 @@ const seal = z.discriminatedUnion('kind', [
       // biome-ignore lint/suspicious/noTemplateCurlyInString: what the user is to write
       .describe('The passphrase: write `${NAME}` or `file:NAME` rather than the text.'),
   }),
+  vaultSeal,
 ])
 
 const audit = z.strictObject({
@@ -228,7 +230,8 @@ export const Config = z.strictObject({
     .array(seal)
     .min(1)
     .prefault([{ kind: 'local', keyFile: 'root.key' }])
-    .describe('What the root key is sealed with. Each entry can open it alone.'),
+    .describe('What the root key is sealed with. Each entry can open it alone. The default does not count when `hsm` is there.'),
+  hsm: hsm.optional().describe('Sealing as MinIO KMS configures it: one more entry of `seal`, of kind vault.'),
   crypto: cryptography.prefault({}).describe('Cryptography.'),
   audit: audit.prefault({}).describe('The audit log.'),
   log: log.prefault({}).describe('The log of the server.'),

@@ -1,5 +1,6 @@
 import type { Config } from './schema.ts'
 import { formatAddress, formatDuration } from './value-types.ts'
+import { writtenVault } from './vault-schema.ts'
 
 const SECRET = '(hidden)'
 
@@ -20,6 +21,7 @@ export function written({ kmip, credentials, seal, metrics, notifications, ...re
     credentials: { ...credentials, ...(credentials.ttl !== undefined && { ttl: formatDuration(credentials.ttl) }) },
     seal: seal.map(entry => {
       if (entry.kind === 'passphrase') return { ...entry, passphrase: SECRET }
+      if (entry.kind === 'vault') return { ...writtenVault(entry, SECRET), recheck: formatDuration(entry.recheck) }
       return entry.key === undefined ? entry : { ...entry, key: SECRET }
     }),
     notifications: notifications.map(({ address, ...entry }) => ({ ...entry, ...(address && { address: formatAddress(address) }) })),

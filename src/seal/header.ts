@@ -1,7 +1,7 @@
 import { createHmac, hkdfSync, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
 import { type Store, StoreError } from '../store/store.ts'
 import { frame } from './aead.ts'
-import { SealError } from './error.ts'
+import { SealError, type SealErrorCode } from './error.ts'
 import type { KeyProvider } from './provider.ts'
 
 /** Where the header is. It is not sealed, since it is what one needs to unseal; a MAC with a child of the root key protects it. */
@@ -85,7 +85,7 @@ function macOf(rootKey: Buffer, { format, store, entries, next }: Omit<Header, '
 export const childKey = (rootKey: Buffer, purpose: string): Buffer => Buffer.from(hkdfSync('sha256', rootKey, '', `kmipd ${purpose}`, 32))
 
 /** What a provider binds to the wrapped root key: a wrapped key of another store does not open here. */
-const contextOf = (store: string): Buffer => frame('kmipd root key', store)
+export const contextOf = (store: string): Buffer => frame('kmipd root key', store)
 
 export async function wrapWith(provider: KeyProvider, rootKey: Buffer, store: string): Promise<Entry> {
   return { provider: provider.kind, key: provider.key, wrapped: await provider.wrap(rootKey, contextOf(store)) }
@@ -162,9 +162,13 @@ function verified({ mac, ...unsigned }: Header, rootKey: Buffer): Buffer {
   throw new SealError('damaged', 'the header of the seal was changed by somebody who has not its key: restore a backup')
 }
 
-/** Why nothing opened: what went wrong with the right key says more than a wrong key, and that more than none. */
+/**
+ * Why nothing opened: a provider that may open it later comes first, since then nothing is lost; what went wrong with the right key says more
+ * than a wrong key, and that more than none.
+ */
 function refusal(entries: readonly Entry[], providers: readonly KeyProvider[], causes: readonly unknown[]): SealError {
-  const cause = causes.find(e => e instanceof SealError && e.code === 'damaged') ?? causes[0]
+  const said = (code: SealErrorCode): unknown => causes.find(e => e instanceof SealError && e.code === code)
+  const cause = said('away') ?? said('refused') ?? said('damaged') ?? causes[0]
   if (cause instanceof SealError) return cause
   if (cause !== undefined) return new SealError('sealed', 'no provider could open the root key', { cause })
   const sealedBy = list(entries.map(({ provider, key }) => `${provider} key ${key}`))

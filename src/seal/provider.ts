@@ -15,7 +15,16 @@ export interface KeyProvider {
   wrap(rootKey: Buffer, context: Buffer): Promise<string>
   /**
    * @returns the root key in a buffer of its own, for the caller to zero
-   * @throws SealError `damaged`: the text or context is not what was wrapped; `sealed`: the provider cannot be reached now
+   * @throws SealError `damaged`: the text or context is not what was wrapped; `away`, `refused`: its server, which may change its mind
    */
   unwrap(wrapped: string, context: Buffer): Promise<Buffer>
+  /**
+   * Wrap what is wrapped anew with the newest version of the same key; the root key does not leave the provider. Absent: it has no versions.
+   * @returns nothing if it is of the newest version already
+   */
+  rewrap?(wrapped: string, context: Buffer): Promise<string | undefined>
+  /** The version of its key that is needed to unwrap. Absent: it has no versions. */
+  keyVersion?(wrapped: string): number
+  /** End what it has open. */
+  close?(): void
 }

@@ -1,6 +1,7 @@
+import { timingSafeEqual } from 'node:crypto'
 import type { Store } from '../store/store.ts'
 import { SealError } from './error.ts'
-import { checkSettled, type Entry, type Header, isOf, openHeader, readHeader, wrapWith, writeHeader } from './header.ts'
+import { checkSettled, contextOf, type Entry, type Header, isOf, openHeader, readHeader, wrapWith, writeHeader } from './header.ts'
 import type { KeyProvider } from './provider.ts'
 
 export type SealedBy = Pick<Entry, 'provider' | 'key'>
@@ -58,12 +59,55 @@ async function openWithout(header: Header, remaining: readonly KeyProvider[]): P
   }
 }
 
+/**
+ * Have each entry whose provider has newer versions of its key wrapped anew with the newest one. Nothing else is written, and what is of the
+ * newest version already stays: cut short, it goes on where it was. The server may run.
+ * @param providers one of them must open the store
+ * @returns those that were wrapped anew
+ * @throws SealError; StoreError `conflict`: somebody else changed the seal meanwhile
+ */
+export async function rewrapEntries(store: Store, providers: readonly KeyProvider[]): Promise<SealedBy[]> {
+  const { header, revision } = await sealOf(store)
+  const rewrapped: SealedBy[] = []
+  const entries: Entry[] = []
+  for (const entry of header.entries) {
+    const provider = providers.find(provider => isOf(entry, provider))
+    const wrapped = await provider?.rewrap?.(entry.wrapped, contextOf(header.store))
+    if (wrapped !== undefined) rewrapped.push({ provider: entry.provider, key: entry.key })
+    entries.push(wrapped === undefined ? entry : { ...entry, wrapped })
+  }
+  if (rewrapped.length === 0) return []
+  const rootKey = await openHeader(header, providers)
+  try {
+    for (const entry of entries.filter(({ provider, key }) => rewrapped.some(one => one.provider === provider && one.key === key)))
+      await proveEntry(header, entry, providers, rootKey)
+    await writeHeader(store, rootKey, revision, { store: header.store, entries })
+  } finally {
+    rootKey.fill(0)
+  }
+  return rewrapped
+}
+
+/** What replaces the only way in must open before it is written. */
+async function proveEntry({ store }: Header, entry: Entry, providers: readonly KeyProvider[], rootKey: Buffer): Promise<void> {
+  const provider = providers.find(provider => isOf(entry, provider))
+  const opened = await provider?.unwrap(entry.wrapped, contextOf(store))
+  try {
+    if (!opened || !timingSafeEqual(opened, rootKey))
+      throw new SealError('damaged', `nothing is rewrapped: ${entry.provider} ${entry.key} does not open what it has wrapped`)
+  } finally {
+    opened?.fill(0)
+  }
+}
+
 export interface ProviderStatus extends SealedBy {
   /** It has wrapped the root key. */
   readonly seals: boolean
   readonly configured: boolean
   /** The root key was opened with it just now; absent: it is not configured, or does not seal. */
   readonly opens?: boolean
+  /** Oldest version of its key that is needed; absent: its key has no versions. */
+  readonly keyVersion?: number
   /** Why it does not open. */
   readonly problem?: string
 }
@@ -81,7 +125,16 @@ export async function sealStatus(
   for (const provider of providers) {
     const seals = entries.some(entry => isOf(entry, provider))
     const tried = header && seals ? await tryToOpen(header, provider) : {}
-    status.push({ provider: provider.kind, key: provider.key, seals, configured: true, ...tried })
+    const entry = entries.find(entry => isOf(entry, provider))
+    const keyVersion = entry && provider.keyVersion?.(entry.wrapped)
+    status.push({
+      provider: provider.kind,
+      key: provider.key,
+      seals,
+      configured: true,
+      ...tried,
+      ...(keyVersion !== undefined && { keyVersion }),
+    })
   }
   return { rotating: header?.next !== undefined, providers: status }
 }

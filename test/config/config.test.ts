@@ -6,6 +6,7 @@ import type { ConfigError } from '../../src/config/error.ts'
 import { nearest } from '../../src/config/nearest.ts'
 import { parseConfig } from '../../src/config/parse.ts'
 import { formatAddress, formatDuration, parseAddress, parseDuration } from '../../src/config/value-types.ts'
+import { written } from '../../src/config/written.ts'
 
 const FILES: Record<string, string> = { '/run/key': 'c2VjcmV0\n' }
 const SOURCES = {
@@ -157,16 +158,28 @@ t.test('each setting is documented, and has a default or needs none', async t =>
   }
   t.match(jsonSchema(), { title: String, additionalProperties: false, properties: { kmip: { additionalProperties: false } } })
   const open = all.filter(setting => setting.default === undefined && setting.type !== 'section').map(setting => setting.path)
-  t.same(open, [
-    'store.kind',
-    'seal[].kind',
-    'seal[].keyFile',
-    'seal[].key',
-    'seal[].passphrase',
-    'notifications[].scope',
-    'notifications[].role',
-    'notifications[].address',
-  ])
+  // How Vault is reached is optional in its parts, and the same wherever it is written.
+  const isOfVault = /^(seal\[\]|hsm(\.hashicorp)?\.vault)\.(server|namespace|token|approle|kubernetes|tls|transit)\b/
+  t.same(
+    open.filter(path => !isOfVault.test(path)),
+    [
+      'accounts[].name',
+      'accounts[].password',
+      'accounts[].device.deviceSerialNumber',
+      'accounts[].device.deviceIdentifier',
+      'accounts[].device.networkIdentifier',
+      'accounts[].device.machineIdentifier',
+      'accounts[].device.mediaIdentifier',
+      'store.kind',
+      'seal[].kind',
+      'seal[].keyFile',
+      'seal[].key',
+      'seal[].passphrase',
+      'notifications[].scope',
+      'notifications[].role',
+      'notifications[].address',
+    ],
+  )
 })
 
 t.test('the examples are right, and the unit names their files', async t => {
@@ -187,4 +200,76 @@ t.test('the examples are right, and the unit names their files', async t => {
   const stop = /^TimeoutStopSec=(.+)$/m.exec(unit)?.[1] ?? ''
   t.ok(parseDuration(stop) > example.kmip.drain, 'the unit waits longer than the drain takes')
   t.match(read('deploy/container.yaml'), { audit: { file: '-' }, log: { level: 'info' }, dataDir: '/var/lib/kmipd' })
+})
+
+t.test('a seal in Vault', async t => {
+  const { seal } = parse(`
+seal:
+  - kind: local
+    keyFile: root.key
+  - kind: vault
+    server: [https://a:8200, https://b:8200/]
+    namespace: ns-1/team
+    approle: { id: role, secret: 'file:secret-id', wrapped: true, engine: roles/kms, namespace: ns-2, retry: 15s }
+    tls: { ca: ca.pem, cert: c.pem, key: /k.pem }
+    status: { ping: 5s }
+    transit: { key: kmipd-seal, path: my/transit }
+    recheck: 5m
+`)
+  t.match(seal, [
+    { kind: 'local', keyFile: '/etc/kmipd/root.key' },
+    {
+      kind: 'vault',
+      server: ['https://a:8200', 'https://b:8200/'],
+      namespace: 'ns-1/team',
+      approle: { id: 'role', secret: 'file:/etc/kmipd/secret-id', wrapped: true, engine: 'roles/kms', namespace: 'ns-2', retry: 15_000 },
+      tls: { ca: '/etc/kmipd/ca.pem', cert: '/etc/kmipd/c.pem', key: '/k.pem' },
+      status: { ping: 5000 },
+      transit: { key: 'kmipd-seal', path: 'my/transit' },
+      recheck: 300_000,
+    },
+  ])
+  const usual = parse('seal: [{ kind: vault, server: https://a, kubernetes: { role: r }, transit: { key: k } }]').seal[0]
+  t.match(usual, {
+    kubernetes: { jwt: '/var/run/secrets/kubernetes.io/serviceaccount/token', engine: 'kubernetes' },
+    transit: { path: 'transit' },
+  })
+})
+
+t.test('the block of MinIO KMS', async t => {
+  const block = `
+    server: https://vault.example.net:8200
+    approle: { id: 1b2c, secret: very-secret, namespace: ns-1, path: approle }
+    transit: { key: aistor-key-manager-hsm, namespace: ns-1, path: transit }`
+  const expected = {
+    kind: 'vault',
+    server: ['https://vault.example.net:8200'],
+    approle: { id: '1b2c', secret: 'very-secret', namespace: 'ns-1', engine: 'approle', wrapped: false },
+    transit: { key: 'aistor-key-manager-hsm', namespace: 'ns-1', path: 'transit' },
+  }
+  t.match(parse(`hsm:\n  vault:${block}`).seal, [expected])
+  const other = parse(`hsm:\n  hashicorp:\n    vault:${block.replaceAll('\n', '\n  ')}`)
+  t.match(other.seal, [expected])
+  const both = parse(`seal: [{ kind: local, keyFile: root.key }]\nhsm:\n  vault:${block}`)
+  t.match(both.seal, [{ kind: 'local' }, expected], 'beside what is written under seal')
+  t.notMatch(JSON.stringify(written(both)), 'very-secret')
+  const kubernetes = parse(
+    'hsm: { vault: { server: https://a, kubernetes: { role: r, jwt: /jwt, namespace: n, path: k8s }, transit: { key: k } } }',
+  )
+  t.match(kubernetes.seal, [{ kubernetes: { role: 'r', jwt: '/jwt', namespace: 'n', engine: 'k8s' } }])
+})
+
+t.test('what is wrong with a seal in Vault', async t => {
+  const login = 'approle: { id: a, secret: b }'
+  const CASES: readonly [yaml: string, message: RegExp][] = [
+    [`server: https://a/v1, ${login}, transit: { key: k }`, /server.*without a path/],
+    [`server: https://a, transit: { key: k }`, /exactly one of approle, kubernetes and token/],
+    [`server: https://a, ${login}, token: t, transit: { key: k }`, /exactly one of approle, kubernetes and token/],
+    [`server: https://a, ${login}, transit: { key: '../k' }`, /transit\.key/],
+    [`server: https://a, ${login}, transit: { key: k, path: a/../b }`, /transit\.path/],
+    [`server: https://a, ${login}, namespace: 'a b', transit: { key: k }`, /namespace/],
+    [`server: https://a, ${login}`, /transit: is missing/],
+  ]
+  for (const [yaml, message] of CASES) t.throws(() => parse(`seal: [{ kind: vault, ${yaml} }]`), { message }, yaml)
+  t.throws(() => parse(`hsm: { vault: { server: https://a, ${login}, transit: { key: k }, tls: {} } }`), { message: /unknown setting/ })
 })
