@@ -57,7 +57,9 @@ t.test('a log is verified as it was written, and nothing can be changed unseen',
   const own = linkIn(good[0]!)!.chain
   const without = await tampered(good.filter(text => linkIn(text)?.chain !== own))
   t.ok(
-    without.some(({ problem }) => problem === `chain ${own} is missing, which had 5 links at ${new Date(anchors[0]!.timeMs).toISOString()}`),
+    without.some(
+      ({ problem }) => problem === `chain ${own} is missing, which had 5 links at ${new Date(anchors[0]!.timeMs).toISOString()}`,
+    ),
     'a chain removed',
   )
   t.match(await tampered([...good, line('x').trimEnd()]), [{ line: good.length + 1, problem: /a line that no link covers/ }])

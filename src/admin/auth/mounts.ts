@@ -1,5 +1,6 @@
 import { bound, type Mounted, type Route } from '../route.ts'
 import { APPROLE_ROUTES } from './approle-routes.ts'
+import { AUDIT_HASH_ROUTES } from './audit-hash-routes.ts'
 import { CAPABILITY_ROUTES } from './capability-routes.ts'
 import { CERT_ROUTES } from './cert-routes.ts'
 import type { Identities } from './identities.ts'
@@ -19,7 +20,7 @@ const LOGIN_ROUTES: { readonly [type in (typeof LOGIN_TYPES)[number]]: readonly 
 
 /** Rows of `sys/` about who may administer, to stand before more general ones. */
 export const identitySystemRoutes = (identities: Identities): readonly Route[] =>
-  bound([...POLICY_ROUTES, ...CAPABILITY_ROUTES, ...WRAPPING_ROUTES, ...LOGIN_MOUNT_ROUTES], identities)
+  bound([...POLICY_ROUTES, ...CAPABILITY_ROUTES, ...WRAPPING_ROUTES, ...AUDIT_HASH_ROUTES, ...LOGIN_MOUNT_ROUTES], identities)
 
 /** `auth/token/` and the ways to log in that are enabled now. */
 export async function authMounts(identities: Identities): Promise<readonly Mounted[]> {
