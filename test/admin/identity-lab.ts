@@ -49,6 +49,7 @@ export interface IdentityLab {
   /** A child of the root token. */
   child(body?: unknown): Promise<string>
   readonly errors: unknown[]
+  mounts(): Promise<readonly Mounted[]>
 }
 
 interface Asking extends Partial<HttpRequest> {
@@ -74,7 +75,7 @@ export async function identityLab(store: Store = new MemoryStore()): Promise<Ide
     door.ask(method, `/v1/${path}`, body, { 'x-vault-token': token, ...(wrap !== undefined && { 'x-vault-wrap-ttl': wrap }) }, from)
   const ask: IdentityLab['ask'] = (...args) => as(root, ...args)
   return {
-    ...{ identities, root, clock, records, store, as, ask, errors: door.errors },
+    ...{ identities, root, clock, records, store, as, ask, mounts, errors: door.errors },
     async child(body = {}) {
       return tokenOf(await ask('POST', 'auth/token/create', body))
     },
