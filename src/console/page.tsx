@@ -1,5 +1,5 @@
 import type { ComponentChildren, JSX } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Trouble } from './controls.tsx'
 import { dateTime, relative, urgency } from './format.ts'
 import type { Loaded } from './use-answer.ts'
@@ -72,24 +72,30 @@ interface TableProps {
   readonly children: ComponentChildren
 }
 
-/** A table that scrolls within itself on narrow screens. */
-export const Table = ({ label, heads, children }: TableProps): JSX.Element => (
-  // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-  <section class="table" aria-label={label} tabIndex={0}>
-    <table>
-      <thead>
-        <tr>
-          {heads.map(head => (
-            <th key={head} scope="col">
-              {head}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>{children}</tbody>
-    </table>
-  </section>
-)
+/** A table that scrolls within itself where it must; on narrow screens each row is a card, and each cell says what it is. */
+export function Table({ label, heads, children }: TableProps): JSX.Element {
+  const body = useRef<HTMLTableSectionElement>(null)
+  useLayoutEffect(() => {
+    for (const row of body.current?.rows ?? []) for (const [i, cell] of [...row.cells].entries()) cell.dataset.label = heads[i] ?? ''
+  })
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section class="table" aria-label={label} tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            {heads.map(head => (
+              <th key={head} scope="col">
+                {head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody ref={body}>{children}</tbody>
+      </table>
+    </section>
+  )
+}
 
 /** The time now, anew every so often while it is shown. */
 export function useNow(everyMs = 10_000): number {
