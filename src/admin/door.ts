@@ -28,7 +28,7 @@ export interface DoorOptions {
 export function createDoor(options: DoorOptions): HttpHandler {
   return async http => {
     if (!http.target.startsWith(PREFIX)) return (await options.outside?.(http)) ?? refusal(404, [])
-    if (http.body.length > options.maxBody) return refusal(413, ['http: request body too large'])
+    if (http.truncated || http.body.length > options.maxBody) return refusal(413, ['http: request body too large'])
     let asked: Asked
     try {
       asked = readRequest(http, options.newId())

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Config } from '../config/schema.ts'
+import type { Mounts } from '../scopes/mounts.ts'
 import type { Scopes } from '../scopes/scopes.ts'
 import type { KeyProvider } from '../seal/provider.ts'
 import type { Records } from '../seal/records.ts'
@@ -10,7 +11,7 @@ import type { VaultEvent } from '../vault/session.ts'
 /** What a server keeps, opened. */
 export interface Data {
   readonly records: Records
-  readonly scopes: Scopes
+  readonly mounts: Mounts
   close(): Promise<void>
 }
 
@@ -22,7 +23,7 @@ export interface Data {
  */
 export async function openData(config: Config, as: 'server' | 'command', given?: readonly KeyProvider[]): Promise<Data> {
   const { openRecords } = await import('../seal/sealed-records.ts')
-  const { openScopes } = await import('../scopes/scopes.ts')
+  const { openMounts } = await import('../scopes/mounts.ts')
   const providers = given ?? (await providersOf(config))
   let opened: OpenedStore | undefined
   let records: Records | undefined
@@ -31,9 +32,9 @@ export async function openData(config: Config, as: 'server' | 'command', given?:
     opened = await openStore(config, as)
     const { close } = opened
     records = await openRecords({ store: opened.store, providers })
-    const scopes = await openScopes({ records, now: Date.now })
+    const mounts = await openMounts({ records, now: Date.now })
     done = true
-    return { records, scopes, close: () => records!.close().finally(close) }
+    return { records, mounts, close: () => records!.close().finally(close) }
   } finally {
     if (!given) closeAll(providers)
     if (!done) {
@@ -128,8 +129,13 @@ export async function makeKeyFiles({ dataDir, store, seal }: Config): Promise<st
   return missing
 }
 
-/** Write what the configuration file says of settings that the store keeps too, if the store says otherwise. */
-export async function storeFields(config: Config, scopes: Scopes): Promise<void> {
+/** Write what the configuration file says of settings that the store keeps too, if the store says otherwise; they are those of `kmip/`. */
+export async function storeFields(config: Config, mounts: Mounts): Promise<void> {
+  const mount = await mounts.at('kmip/')
+  if (mount) await storeIn(config, mount.scopes)
+}
+
+async function storeIn(config: Config, scopes: Scopes): Promise<void> {
   const { storedFields } = await import('../config/stored-fields.ts')
   const fields = storedFields(config)
   const stored: { readonly [field: string]: unknown } = { ...(await scopes.configuration()) }

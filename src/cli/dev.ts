@@ -72,7 +72,8 @@ async function run(argv: DevArguments, dir: string, io: Io): Promise<void> {
     ...(kmip && { kmip: [kmip] }),
     ...(argv.conformance === true && { settings: CONFORMANCE }),
     async prepare(data) {
-      await makeClients(data.scopes, dataDir, argv.conformance ? ['default', 'b', 'c'] : ['default'])
+      const { scopes } = (await data.mounts.at('kmip/')) ?? (await data.mounts.enable('kmip/', {}))
+      await makeClients(scopes, dataDir, argv.conformance ? ['default', 'b', 'c'] : ['default'])
       await keptRootToken(data, dataDir)
     },
     async ready({ kmip, https, metrics }) {

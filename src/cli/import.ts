@@ -97,10 +97,10 @@ async function importInto(
 ): Promise<void> {
   const { createEngine } = await import('../ops/create-engine.ts')
   const { importObjects } = await import('../migration/importer.ts')
-  const report = await withData(place, io, async ({ records, scopes }) => {
-    const { id } = await scopes.readScope(scope)
+  const report = await withData(place, io, async ({ records, mounts }) => {
+    const { partition } = await (await mounts.scopesAt('kmip/')).readScope(scope)
     const engine = createEngine({ records, now: () => BigInt(Math.floor(Date.now() / 1000)), randomBytes, newId: randomUUID })
-    const peer = { scope: id, scopeName: scope, role: '-', serial: '-', may: () => true }
+    const peer = { scope: partition, scopeName: scope, role: '-', serial: '-', may: () => true }
     return importObjects(objects, { engine, records, peer })
   })
   if (json) printJson(io, report)

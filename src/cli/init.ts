@@ -17,8 +17,8 @@ export const initCommand = (io: Io): Command => ({
     const data = await openData(config, 'command')
     let token: string | undefined
     try {
-      await storeFields(config, data.scopes)
-      await data.scopes.serverCertificate()
+      await storeFields(config, data.mounts)
+      await (await data.mounts.scopesAt('kmip/')).serverCertificate()
       token = await firstRootToken(data)
     } finally {
       await data.close()

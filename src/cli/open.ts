@@ -22,4 +22,4 @@ export async function withData<T>(place: PlaceArguments, io: Io, use: (data: Dat
 
 /** The same with its administration alone. */
 export const withScopes = <T>(place: PlaceArguments, io: Io, use: (scopes: Scopes, config: Config) => Promise<T>): Promise<T> =>
-  withData(place, io, ({ scopes }, config) => use(scopes, config))
+  withData(place, io, async ({ mounts }, config) => use(await mounts.scopesAt('kmip/'), config))

@@ -52,7 +52,7 @@ const read = (io: Io): Command => ({
       .example('$0 scope read finance', ''),
   handler: ({ scope, json, ...place }: ScopeArguments) =>
     withScopes(place, io, async scopes => {
-      const { createdMs, ...rest } = await scopes.readScope(scope)
+      const { createdMs, partition: _partition, ...rest } = await scopes.readScope(scope)
       const answer = { ...rest, created: new Date(createdMs).toISOString() }
       json ? printJson(io, answer) : printLines(io, tableOf(answer))
     }),

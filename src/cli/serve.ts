@@ -33,7 +33,7 @@ export async function serve({ config, io, reload, kmip, settings, prepare, ready
   await makeKeyFiles(config)
   const data = await openData(config, 'server')
   try {
-    await storeFields(config, data.scopes)
+    await storeFields(config, data.mounts)
     await prepare?.(data)
     const server = await Daemon.start({ config, data, log, version: version(), ...(kmip && { kmip }), ...(settings && { settings }) })
     try {
@@ -53,7 +53,7 @@ export async function serve({ config, io, reload, kmip, settings, prepare, ready
 
     async function refresh(): Promise<void> {
       const next = await reload()
-      await storeFields(next, data.scopes)
+      await storeFields(next, data.mounts)
       await server.reload()
       log.level = next.log.level
       const later = needRestart(config, next)

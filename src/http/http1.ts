@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import type { HttpRequest, HttpResponse } from './exchange.ts'
 import { BodyReader, Exchange, isStream, Peer, pour, type Serving } from './incoming.ts'
+import { ListExchange, ListHead } from './list-exchange.ts'
 
 /** How long a client that sends too much may go on sending after it was answered. */
 const LINGER_MS = 500
@@ -26,6 +27,19 @@ export class Http1 {
     this.#parser.emit('connection', socket)
   }
 
+  /** @returns whether the bytes are of a request by LIST, whole or so far */
+  #list(connection: Connection, packet: Buffer): boolean {
+    if (connection.list === undefined && !ListHead.begins(packet)) return false
+    connection.list ??= new ListHead(this.#serving.headerBytes)
+    const head = connection.list.add(packet)
+    if (head === 'bad') return false
+    if (head) {
+      connection.begin()
+      new ListExchange(head, connection.socket, connection.peer, this.#serving).start()
+    }
+    return true
+  }
+
   /** Close what is silent for too long or in the middle of a request's head for too long. */
   check(nowMs: number): void {
     const { headerMs, idleMs } = this.#serving
@@ -47,9 +61,11 @@ export class Http1 {
     else new Http1Exchange(request, response, connection, this.#serving).start()
   }
 
-  readonly #onMalformed = (error: NodeJS.ErrnoException, socket: unknown): void => {
+  readonly #onMalformed = (error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }, socket: unknown): void => {
     const connection = this.#connections.get(socket as Socket)
     if (connection === undefined) return
+    if (error.code === 'HPE_INVALID_METHOD' && error.rawPacket && connection.open === 0 && connection.socket.writable)
+      if (this.#list(connection, error.rawPacket)) return
     if (connection.open > 0 || !connection.socket.writable) connection.socket.destroy()
     else
       connection.socket.end(error.code === 'HPE_HEADER_OVERFLOW' ? plain('431 Request Header Fields Too Large') : plain('400 Bad Request'))
@@ -64,6 +80,8 @@ class Connection {
   readonly peer: Peer
   /** Requests without an answer. */
   open = 0
+  /** What came so far of a request by LIST. */
+  list: ListHead | undefined
   #silentSinceMs = Date.now()
   /** When bytes of a request were noticed whose head is not whole. */
   #partialSinceMs: number | undefined

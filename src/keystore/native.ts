@@ -166,7 +166,7 @@ export class NativeKeyStore implements KeyStore {
   async #scopeId(): Promise<string> {
     if (this.#scope && this.#isTrue(this.#scope)) return this.#scope.value
     const moment = this.#moment()
-    const { id } = await this.#options.scopes.readScope(this.#options.scope)
+    const { partition: id } = await this.#options.scopes.readScope(this.#options.scope)
     this.#scope = { ...moment, value: id }
     return id
   }

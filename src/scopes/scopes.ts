@@ -48,8 +48,10 @@ export interface ScopesOptions {
 
 /** A scope with the count of what it holds, objects apart. */
 export interface ScopeAnswer {
-  /** The OU of its certificates, and the partition of its objects. */
+  /** The OU of its certificates. */
   readonly id: string
+  /** Of its objects. */
+  readonly partition: string
   readonly name: string
   readonly createdMs: number
   readonly force: boolean
@@ -337,7 +339,7 @@ export class Scopes {
 
   #scopeAnswer({ id, name, createdMs, force }: ScopeRow): ScopeAnswer {
     const count = (kind: 'role' | 'credential'): number => this.#registry.rows(kind).filter(row => row.scope === id).length
-    return { id, name, createdMs, force, roles: count('role'), credentials: count('credential') }
+    return { id, partition: this.#registry.objectsOf(id), name, createdMs, force, roles: count('role'), credentials: count('credential') }
   }
 }
 

@@ -6,18 +6,16 @@ import type { Settings } from '../ops/context.ts'
 import { createEngine } from '../ops/create-engine.ts'
 import type { Engine } from '../ops/engine.ts'
 import { identifierSource } from '../ops/identifier.ts'
-import type { Identity as Holder } from '../scopes/access.ts'
-import { listenAddress } from '../scopes/configuration.ts'
-import type { Scopes } from '../scopes/scopes.ts'
+import { FIRST_PATH, type Mounts } from '../scopes/mounts.ts'
 import type { Records } from '../seal/records.ts'
 import { type Audit, openAudit } from './audit.ts'
 import { auditKey, writeAnchor } from './audit-anchors.ts'
 import { AuditChain } from './audit-chain.ts'
 import { MetricsServer } from './http.ts'
-import { httpSessions } from './http-session.ts'
-import type { Identities } from './identities.ts'
+import { identitiesOf } from './identities-of.ts'
+import { KmipSockets } from './kmip-sockets.ts'
 import { LIMITS, type Limits } from './limits.ts'
-import { Listener, type ServerCredential } from './listener.ts'
+import type { ServerCredential } from './listener.ts'
 import type { Logger } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { Notifier } from './notifier.ts'
@@ -27,7 +25,7 @@ import { Turn } from './turn.ts'
 export interface DaemonOptions {
   readonly config: Config
   /** Opened by the caller, who closes it after `stop`. */
-  readonly data: { readonly records: Records; readonly scopes: Scopes }
+  readonly data: { readonly records: Records; readonly mounts: Mounts }
   readonly log: Logger
   /** Of the program. */
   readonly version: string
@@ -37,14 +35,13 @@ export interface DaemonOptions {
   readonly settings?: Partial<Settings>
 }
 
-/** As they are bound: `host:port`. `kmip` is the first of the listeners. */
+/** As they are bound: `host:port`. `kmip` is the first of the listeners, empty while no engine listens. */
 export interface Addresses {
   readonly kmip: string
   readonly https?: string
   readonly metrics?: string
 }
 
-const USUAL: readonly Address[] = [{ host: '127.0.0.1', port: 5696 }]
 const RENEWAL_MS = 60_000
 
 /** A server that answers: engine, listeners, audit log and metrics, made of one configuration. It keeps the clock and the timers. */
@@ -55,8 +52,7 @@ export class Daemon {
   readonly #chain: AuditChain
   #anchored: string | undefined
   #anchoring: Promise<void> = Promise.resolve()
-  readonly #listeners: Listener[] = []
-  #https: Listener | undefined
+  #sockets: KmipSockets | undefined
   #http: MetricsServer | undefined
   #shown: ServerCredential | undefined
   #engine: Engine | undefined
@@ -91,8 +87,8 @@ export class Daemon {
 
   get addresses(): Addresses {
     return {
-      kmip: this.#listeners[0]!.address,
-      ...(this.#https && { https: this.#https.address }),
+      kmip: '',
+      ...this.#sockets?.addresses,
       ...(this.#http && { metrics: this.#http.address }),
     }
   }
@@ -108,7 +104,7 @@ export class Daemon {
   async stop(): Promise<void> {
     this.#stopping = true
     clearInterval(this.#timer)
-    await Promise.all(this.#listeners.map(listener => listener.stop(this.#options.config.kmip.drain)))
+    await this.#sockets?.stop()
     await this.#engine?.finish()
     await this.#notifier?.stop()
     await this.#http?.close()
@@ -120,18 +116,19 @@ export class Daemon {
   async #start(): Promise<void> {
     const { config, data, log, kmip, version } = this.#options
     const { metrics } = this
-    await data.scopes.resume()
-    this.#shown = await this.#credential()
-    const { listen_addrs, tls_min_version } = await data.scopes.configuration()
+    await data.mounts.resume()
+    await this.#look()
     const turn = new Turn(() => data.records.version())
-    const identities = identitiesOf(data, turn)
     const leaseTime = Math.floor(config.kmip.leaseTime / 1000)
     const { notifications } = config
     if (notifications.length > 0)
       this.#notifier = new Notifier({
         notifications,
         credential: () => this.#shown!,
-        identify: certificate => identities.identify(certificate),
+        async identify(certificate) {
+          const mount = await data.mounts.at(FIRST_PATH)
+          return mount && identitiesOf({ records: data.records, scopes: mount.scopes }, turn, () => new Set([''])).identify(certificate)
+        },
         ...{ leaseTime, audit: this.#audit, metrics, log, now: Date.now },
       })
     this.#engine = createEngine({
@@ -152,26 +149,10 @@ export class Daemon {
       newId: identifierSource(Date.now, randomBytes),
       ...(this.#notifier && { onChange: this.#notifier.changed }),
     })
-    const shared = {
-      credential: this.#shown,
-      minVersion: tls_min_version === 'tls13' ? 'TLSv1.3' : 'TLSv1.2',
-      limits: limitsOf(config),
-      engine: this.#engine,
-      identities,
-      turned: this.#notifier,
-      turn,
-      audit: this.#audit,
-      metrics,
-      log,
-      now: Date.now,
-    } as const
-    const written = listen_addrs.flatMap(text => listenAddress(text) ?? [])
-    for (const address of kmip ?? (written.length > 0 ? written : USUAL))
-      this.#listeners.push(await Listener.listen({ ...address, ...shared }))
-    if (config.kmip.https) {
-      this.#https = await Listener.listen({ ...config.kmip.https, ...shared, open: httpSessions() })
-      this.#listeners.push(this.#https)
-    }
+    const shared = { limits: limitsOf(config), engine: this.#engine, turn, audit: this.#audit, metrics, log, now: Date.now }
+    const { drain: drainMs, https } = config.kmip
+    this.#sockets = new KmipSockets({ ...data, shared, kmip, https, turned: this.#notifier, drainMs })
+    await this.#sockets.start()
     this.#notifier?.start()
     const { listen } = config.metrics
     if (listen) this.#http = await MetricsServer.listen({ ...listen, registry: metrics.registry, unready: () => this.#unready() })
@@ -201,7 +182,7 @@ export class Daemon {
 
   #unready(): string | undefined {
     if (this.#stopping) return 'the server is stopping'
-    if (this.#listeners.some(({ outbox }) => outbox.blocked)) return 'the audit log cannot be written'
+    if (this.#sockets?.listeners.some(({ outbox }) => outbox.blocked)) return 'the audit log cannot be written'
     try {
       this.#options.data.records.version()
       return this.#options.data.records.problem?.()
@@ -211,21 +192,21 @@ export class Daemon {
     }
   }
 
-  async #credential(): Promise<ServerCredential> {
-    const { scopes } = this.#options.data
-    const { certificate, key, notAfterMs } = await scopes.serverCertificate()
-    const { notAfterMs: authorityEndsMs } = await scopes.signer()
+  /** The credential of the engine at `kmip/`, for what tells clients unasked, and the ends of its certificates. */
+  async #look(): Promise<void> {
+    const mount = await this.#options.data.mounts.at(FIRST_PATH)
+    if (!mount) return
+    const { certificate, key, notAfterMs } = await mount.scopes.serverCertificate()
+    const { notAfterMs: authorityEndsMs } = await mount.scopes.signer()
     this.metrics.certificateEnds('server', new Date(notAfterMs))
     this.metrics.certificateEnds('ca', new Date(authorityEndsMs))
-    return { certificate, key, authorities: await scopes.trusted() }
+    this.#shown = { certificate, key, authorities: await mount.scopes.trusted() }
   }
 
   async #renew(): Promise<void> {
-    const next = await this.#credential()
-    if (this.#stopping || JSON.stringify(next) === JSON.stringify(this.#shown)) return
-    for (const listener of this.#listeners) listener.renew(next)
-    this.#shown = next
-    this.#options.log.info('the listener shows another certificate')
+    if (this.#stopping) return
+    await this.#look()
+    await this.#sockets?.refresh()
   }
 }
 
@@ -248,23 +229,3 @@ const limitsOf = ({ kmip }: Config): Limits => ({
   connectionsPerIdentity: kmip.maxConnectionsPerIdentity,
   messageBytes: kmip.maxMessage,
 })
-
-/** The scopes as the listener asks them. Whose a certificate is never changes, so that is looked up once; what its holder may is not. */
-function identitiesOf({ records, scopes }: DaemonOptions['data'], turn: Turn): Identities {
-  const holders = new WeakMap<Buffer, Holder>()
-  return {
-    version: () => turn.version(),
-    settle: () => records.settle?.(),
-    async identify(certificate) {
-      let holder = holders.get(certificate)
-      if (holder === undefined) {
-        const found = await scopes.identify(certificate)
-        if ('refused' in found) return undefined
-        holder = found
-        holders.set(certificate, holder)
-      }
-      const client = await scopes.peerOf(holder)
-      return 'refused' in client ? undefined : client
-    },
-  }
-}

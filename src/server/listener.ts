@@ -20,6 +20,12 @@ export interface ServerCredential {
   readonly key: string
   /** Certificates that client certificates must lead to. */
   readonly authorities: readonly string[]
+  /** TLS 1.2 unless told. */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
+  /** TLS 1.3 unless told. */
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
+  /** OpenSSL's list; the usual ones unless told. */
+  readonly ciphers?: string
 }
 
 export interface ListenerOptions {
@@ -27,7 +33,6 @@ export interface ListenerOptions {
   /** 0: any free one. */
   readonly port: number
   readonly credential: ServerCredential
-  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
   readonly limits: Limits
   readonly engine: Engine
   readonly identities: Identities
@@ -74,7 +79,7 @@ export class Listener {
     this.#context = { ...options, outbox: this.outbox, lane: new WriteLane(options.turn), nowMs: now() }
     this.#seenVersion = options.identities.version()
     this.#server = createServer({
-      ...secureOptions(options, this.#ticketKeys),
+      ...secureOptions(options.credential, this.#ticketKeys),
       requestCert: true,
       rejectUnauthorized: true,
       handshakeTimeout: limits.handshakeMs,
@@ -123,7 +128,7 @@ export class Listener {
 
   /** Show another certificate from the next handshake on; open connections stay. */
   renew(credential: ServerCredential): void {
-    this.#server.setSecureContext(secureOptions({ ...this.#options, credential }, this.#ticketKeys))
+    this.#server.setSecureContext(secureOptions(credential, this.#ticketKeys))
   }
 
   /** Stop accepting, answer what is in flight, and cut off what is not done after `deadlineMs`. */
@@ -262,13 +267,17 @@ function handshakeRefusal(error: NodeJS.ErrnoException, socket: TLSSocket): Refu
   return 'handshake'
 }
 
-function secureOptions({ credential, minVersion = 'TLSv1.2' }: Pick<ListenerOptions, 'credential' | 'minVersion'>, ticketKeys: Buffer) {
+function secureOptions(credential: ServerCredential, ticketKeys: Buffer) {
+  const { minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3', ciphers } = credential
   return {
     cert: credential.certificate,
     key: credential.key,
     ca: [...credential.authorities],
     minVersion,
-    maxVersion: 'TLSv1.3',
+    maxVersion,
+    ...(ciphers !== undefined && { ciphers }),
+    // An intermediate CA can be trusted without its root.
+    allowPartialTrustChain: true,
     sessionIdContext: 'kmipd',
     ticketKeys,
     // A renegotiation could bring another client certificate into a connection whose client is known.

@@ -11,7 +11,7 @@ function served(t: Test): (target: string, more?: Partial<HttpRequest>) => Promi
   const dir = t.testdir({ 'index.html': '<!doctype html>', 'main-ABCDEFGH.js': SCRIPT, 'license.txt': 'MIT' })
   writeFileSync(join(dir, '..', 'outside.txt'), 'not for everybody')
   const door = consoleDoor(dir)
-  return (target, more = {}) =>
+  return async (target, more = {}) =>
     door({
       method: 'GET',
       headers: {},

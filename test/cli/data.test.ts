@@ -25,7 +25,7 @@ const configIn = (dir: string) => {
 async function perform(dir: string, scope: string, operation: Operation) {
   const data = await openData(configIn(dir), 'command')
   try {
-    const { id } = await data.scopes.readScope(scope)
+    const { id } = await (await data.mounts.scopesAt('kmip/')).readScope(scope)
     const engine = createEngine({ records: data.records, now: () => BigInt(Math.floor(Date.now() / 1000)), randomBytes, newId: randomUUID })
     const peer = { scope: id, scopeName: scope, role: 'test', serial: '1', may: () => true }
     const { bytes } = await engine.answer(encode(requestMessage([operation])), peer)

@@ -387,3 +387,39 @@ function frame(type: number, flags: number, stream: number, payload: string): Bu
   head.writeUInt32BE(stream, 5)
   return Buffer.concat([head, body])
 }
+
+t.test('the verb LIST is served, however its bytes come', async t => {
+  const { port } = await start(t, { plain: true })
+  const head = 'LIST /v1/kmip/scope HTTP/1.1\r\nHost: a\r\nX-Vault-Token: root\r\n\r\n'
+  async function ask(pieces: readonly string[]): Promise<string> {
+    const socket = connectTcp(port, '127.0.0.1')
+    socket.setNoDelay(true)
+    const closed = once(socket, 'close')
+    let answer = ''
+    socket.on('data', chunk => {
+      answer += chunk
+    })
+    for (const piece of pieces) {
+      socket.write(piece)
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+    await closed
+    return answer
+  }
+  const splits = [[head], ...[1, 2, 4, 5, 20, 40].map(at => [head.slice(0, at), head.slice(at)])]
+  for (const pieces of splits) {
+    const answer = await ask(pieces)
+    t.match(answer, /^HTTP\/1\.1 200 OK\r\n/, JSON.stringify(pieces))
+    t.match(answer, /Connection: close\r\n/)
+    t.match(JSON.parse(answer.split('\r\n\r\n')[1]!), { method: 'LIST', target: '/v1/kmip/scope', size: 0 })
+  }
+  for (const bad of [
+    'LIST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n',
+    'LIST /a HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\n\r\n',
+    'LIST /a b HTTP/1.1\r\nHost: a\r\n\r\n',
+    'LIST /a HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n',
+    'LIST /a HTTP/1.1\r\nno header\r\n\r\n',
+    'LOST /a HTTP/1.1\r\nHost: a\r\n\r\n',
+  ])
+    t.match(await ask([bad]), /^HTTP\/1\.1 400 Bad Request\r\n/, JSON.stringify(bad))
+})

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { KmipClient } from '../../src/client/client.ts'
 import { parseConfig } from '../../src/config/parse.ts'
-import { openScopes } from '../../src/scopes/scopes.ts'
+import { openMounts } from '../../src/scopes/mounts.ts'
 import { localProvider, newLocalKey } from '../../src/seal/local-provider.ts'
 import { openRecords } from '../../src/seal/sealed-records.ts'
 import { Daemon } from '../../src/server/daemon.ts'
@@ -22,10 +22,11 @@ async function start(t: { teardown(stop: () => Promise<void>): unknown }, dir: s
     readFile: () => '',
   })
   const records = await openRecords({ store: new MemoryStore(), providers: [localProvider(newLocalKey())] })
-  const scopes = await openScopes({ records, now: Date.now })
+  const mounts = await openMounts({ records, now: Date.now })
+  const scopes = await mounts.scopesAt('kmip/')
   const logged: string[] = []
   const log = createLog({ pretty: false, destination: { write: line => logged.push(line) } })
-  const daemon = await Daemon.start({ config, data: { records, scopes }, log, version: '0.0.0', kmip: LOCAL })
+  const daemon = await Daemon.start({ config, data: { records, mounts }, log, version: '0.0.0', kmip: LOCAL })
   t.teardown(async () => {
     await daemon.stop()
     await records.close()
@@ -122,9 +123,9 @@ t.test('a server that cannot start leaves nothing behind', async t => {
   const [host, port] = first.daemon.addresses.kmip.split(':') as [string, string]
   const records = await openRecords({ store: new MemoryStore(), providers: [localProvider(newLocalKey())] })
   t.teardown(() => records.close())
-  const scopes = await openScopes({ records, now: Date.now })
+  const mounts = await openMounts({ records, now: Date.now })
   const config = parseConfig('store: { kind: memory }\nmetrics: { listen: off }', join(dir, 'kmipd.yaml'), { env: {}, readFile: () => '' })
-  const options = { config, data: { records, scopes }, log: createLog({ level: 'silent' }), version: '0.0.0' }
+  const options = { config, data: { records, mounts }, log: createLog({ level: 'silent' }), version: '0.0.0' }
   await t.rejects(Daemon.start({ ...options, kmip: [...LOCAL, { host, port: Number(port) }] }), { name: 'Error', code: 'EADDRINUSE' })
   const missing = { ...options, config: { ...config, audit: { file: join(dir, 'no', 'audit.log'), fsync: false } } }
   await t.rejects(Daemon.start({ ...missing, kmip: LOCAL }), { name: 'AuditError', code: 'audit_unwritable' })

@@ -7,7 +7,7 @@ import { Framer } from '../../src/client/framer.ts'
 import { payloadOf, requestMessage, responseItems } from '../../src/client/message.ts'
 import { parseConfig } from '../../src/config/parse.ts'
 import { type Asked, Endpoint } from '../../src/conformance/endpoint.ts'
-import { openScopes } from '../../src/scopes/scopes.ts'
+import { openMounts } from '../../src/scopes/mounts.ts'
 import { localProvider, newLocalKey } from '../../src/seal/local-provider.ts'
 import { openRecords } from '../../src/seal/sealed-records.ts'
 import { Daemon } from '../../src/server/daemon.ts'
@@ -37,7 +37,8 @@ interface Setting {
 /** A server that tells the scope `app` of its changes, a client of it that listens, and one that works. */
 async function start(t: Test, { listener = { scope: 'app', role: 'all' }, entry, address = true }: Setting) {
   const records = await openRecords({ store: new MemoryStore(), providers: [localProvider(newLocalKey())] })
-  const scopes = await openScopes({ records, now: Date.now })
+  const mounts = await openMounts({ records, now: Date.now })
+  const scopes = await mounts.scopesAt('kmip/')
   for (const scope of ['app', 'other']) {
     await scopes.createScope(scope)
     await scopes.writeRole(scope, 'all', { operation_all: true })
@@ -53,7 +54,7 @@ async function start(t: Test, { listener = { scope: 'app', role: 'all' }, entry,
   const config = parseConfig(text, join(dir, 'kmipd.yaml'), { env: {}, readFile: () => '' })
   const logged: string[] = []
   const log = createLog({ pretty: false, destination: { write: line => logged.push(line) } })
-  const daemon = await Daemon.start({ config, data: { records, scopes }, log, version: '0.0.0', kmip: [{ host: '127.0.0.1', port: 0 }] })
+  const daemon = await Daemon.start({ config, data: { records, mounts }, log, version: '0.0.0', kmip: [{ host: '127.0.0.1', port: 0 }] })
   const [host, port] = daemon.addresses.kmip.split(':') as [string, string]
   const place = { host, port: Number(port), ca, cert: own.certificate, key: own.private_key! }
   const client = await KmipClient.connect(place)

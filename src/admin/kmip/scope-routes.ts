@@ -36,7 +36,7 @@ export const SCOPE_ROUTES = [
         async run({ params }, { mount }) {
           const scope = await orNothing(mount.scopes.readScope(params.scope))
           if (!scope) return undefined
-          const { createdMs, ...data } = scope
+          const { createdMs, partition: _partition, ...data } = scope
           return { data: { ...data, created: new Date(createdMs).toISOString() } }
         },
       },
