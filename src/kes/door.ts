@@ -1,0 +1,204 @@
+import type { Allow, HttpHandler, HttpRequest, HttpResponse, RequestHead } from '../http/exchange.ts'
+import type { Access, Asker } from './access.ts'
+import { ACCESS_ROUTES } from './access-routes.ts'
+import { failure, malformed, nowhere, redirect, wrongMethod } from './answer.ts'
+import { KesError } from './error.ts'
+import type { KeyCache } from './key-cache.ts'
+import { KEY_ROUTES } from './key-routes.ts'
+import type { Asked, KesEvent, Level } from './log-line.ts'
+import { readPath } from './path.ts'
+import { withoutMark } from './pattern.ts'
+import { type Call, type Context, type Route, Routes } from './route.ts'
+import { SERVER_ROUTES } from './server-routes.ts'
+import type { System, Telemetry } from './telemetry.ts'
+
+/** All routes as they are unless the configuration says otherwise. */
+export const ROUTES: readonly Route[] = [...SERVER_ROUTES, ...KEY_ROUTES, ...ACCESS_ROUTES]
+
+export interface RouteSettings {
+  readonly skipAuth?: boolean
+  readonly timeoutMs?: number
+}
+
+export interface KesDoorOptions {
+  readonly access: Access
+  readonly keys: KeyCache
+  /** What differs, by the path of a route. */
+  readonly api: { readonly [path: string]: RouteSettings }
+  /** The texts of errors as releases before 2022 had them. */
+  readonly oldTexts: boolean
+  readonly telemetry: Telemetry
+  readonly version: string
+  /** RFC 3339. */
+  readonly configuredAt: string
+  nowNs(): bigint
+  system(): System
+  /** Told of each request, before its answer leaves; a promise is waited for, and if it fails there is no answer. */
+  audit(event: KesEvent): Promise<void> | undefined
+  log(level: Level, message: string, asked: Asked): void
+}
+
+type Match =
+  | { readonly answer: HttpResponse; readonly path: string }
+  | { readonly route: Route; readonly name: string; readonly path: string }
+
+/** KES's HTTP API: what a request may take, and its answer. */
+export interface KesDoor {
+  readonly allow: Allow
+  readonly handler: HttpHandler
+}
+
+export function createKesDoor(options: KesDoorOptions): KesDoor {
+  const { access, telemetry, oldTexts, audit, log } = options
+  const routes = new Routes(ROUTES.map(route => configured(route, options.api[route.path])))
+  const context: Context = {
+    ...options,
+    routes: routes.list,
+    fault: (error, { request, identity, ip, name }) => log('ERROR', textOf(error), { method: request.method, path: name, identity, ip }),
+  }
+  const matches = new WeakMap<RequestHead, Match>()
+  const match = (head: RequestHead): Match => {
+    const found = matches.get(head) ?? matchOf(head, routes, oldTexts)
+    matches.set(head, found)
+    return found
+  }
+
+  return {
+    allow(head) {
+      const found = match(head)
+      return 'route' in found ? { bodyBytes: found.route.maxBody, timeoutMs: found.route.timeoutMs } : REFUSED
+    },
+    handler(request) {
+      const passage = new Passage(request, match(request))
+      telemetry.active++
+      try {
+        const answer = passage.run(context, access)
+        if (!(answer instanceof Promise)) return finish(passage, answer)
+        return answer.then(
+          answer => finish(passage, answer),
+          (error: unknown) => finish(passage, refuse(passage, error)),
+        )
+      } catch (error) {
+        return finish(passage, refuse(passage, error))
+      }
+    },
+  }
+
+  function refuse(passage: Passage, error: unknown): HttpResponse {
+    const known = error instanceof KesError ? error : new KesError(500, 'internal error', { cause: error })
+    const { cause } = known
+    if (known.status >= 500 && known.status !== 501) log('ERROR', cause === undefined ? known.message : textOf(cause), passage.asked)
+    else if (known.status === 403) log('WARN', `${known.message}: ${String(cause)}`, passage.asked)
+    else log('DEBUG', known.message, passage.asked)
+    passage.done = known.message
+    return failure(known, oldTexts)
+  }
+
+  function finish(passage: Passage, answer: HttpResponse): HttpResponse | Promise<HttpResponse> {
+    telemetry.active--
+    const event = passage.event(answer.status)
+    if (passage.isCounted) telemetry.served(event.status, event.latencyMs / 1000)
+    telemetry.event(event)
+    return audit(event)?.then(() => answer) ?? answer
+  }
+}
+
+const REFUSED = { bodyBytes: 0, timeoutMs: 10_000 }
+const COUNTED = /^\/v1\/(?:key|policy|identity)\//
+
+/** A request on its way through the door. */
+class Passage {
+  readonly #request: HttpRequest
+  readonly #match: Match
+  readonly #beganMs = performance.now()
+  readonly #timeMs = Date.now()
+  #asker: Asker
+  #call: Call | undefined
+  /** What was done, in words. */
+  done: string | undefined
+
+  constructor(request: HttpRequest, match: Match) {
+    this.#request = request
+    this.#match = match
+    this.#asker = { identity: '', ip: request.remoteAddress }
+  }
+
+  get isCounted(): boolean {
+    return this.#call !== undefined && COUNTED.test(this.#match.path)
+  }
+
+  get asked(): Asked {
+    return { method: this.#request.method, path: this.#match.path, ...this.#asker }
+  }
+
+  /** @throws KesError, and what a handler did not foresee */
+  run(context: Context, access: Access): HttpResponse | Promise<HttpResponse> {
+    const match = this.#match
+    if ('answer' in match) return match.answer
+    const { route, name } = match
+    this.#admit(route, name, access)
+    this.#call = { request: this.#request, name, ...this.#asker }
+    return route.run(this.#call, context)
+  }
+
+  event(status: number): KesEvent {
+    const match = this.#match
+    const isMatched = 'route' in match
+    return {
+      timeMs: this.#timeMs,
+      method: this.#request.method,
+      path: match.path,
+      identity: this.#asker.identity,
+      ip: this.#asker.ip,
+      message: this.done ?? this.#call?.done ?? (status < 400 ? 'served' : 'refused'),
+      operation: isMatched ? operationOf(match.route) : '',
+      object: isMatched ? match.name : '',
+      status,
+      latencyMs: performance.now() - this.#beganMs,
+    }
+  }
+
+  /** Who may use a route without an identity, is known all the same if he shows one. */
+  #admit({ auth, path }: Route, name: string, access: Access): void {
+    if (auth === 'policy') {
+      this.#asker = access.identify(this.#request)
+      access.authorize(this.#asker.identity, path.endsWith('/') ? path + withoutMark(name) : path)
+      return
+    }
+    try {
+      this.#asker = access.identify(this.#request)
+    } catch (error) {
+      if (!(error instanceof KesError)) throw error
+      if (auth === 'identity' && this.#request.certificates.length > 0) throw error
+    }
+  }
+}
+
+function matchOf({ method, target }: RequestHead, routes: Routes, oldTexts: boolean): Match {
+  const read = readPath(target)
+  if (read === undefined) return { answer: malformed, path: target }
+  if ('location' in read) return { answer: redirect(method, read.location), path: target }
+  const { path } = read
+  const found = routes.find(path)
+  if (found === undefined) return { answer: nowhere, path }
+  const expected = found.route.method
+  if (method !== expected && !(method === 'POST' && expected === 'PUT')) return { answer: wrongMethod(method, expected, oldTexts), path }
+  return { ...found, path }
+}
+
+const configured = (route: Route, settings: RouteSettings | undefined): Route =>
+  settings === undefined
+    ? route
+    : {
+        ...route,
+        ...(settings.timeoutMs !== undefined && settings.timeoutMs > 0 && { timeoutMs: settings.timeoutMs }),
+        ...(settings.skipAuth && { auth: 'none' }),
+      }
+
+const operationOf = ({ path }: Route): string => path.replace(/^\/(?:v1\/)?|\/$/g, '')
+
+const textOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause instanceof Error ? textOf(error.cause) : ''
+  return cause === '' || error.message.includes(cause) ? error.message : `${error.message}: ${cause}`
+}

@@ -1,0 +1,58 @@
+import { createHash, createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
+import { fromBase64 } from '../keystore/stored-key.ts'
+import { parseCertificate } from '../pki/certificate.ts'
+import { certificateRequired, KesError, severalCertificates } from './error.ts'
+
+const API_KEY_PREFIX = 'kes:v1:'
+const ED25519_PRIVATE = Buffer.from('302e020100300506032b657004220420', 'hex')
+const SEED_BYTES = 32
+
+/** SHA-256 of a DER SubjectPublicKeyInfo, in lower-case hexadecimal digits. */
+export const identityOfKey = (spki: Buffer): string => createHash('sha256').update(spki).digest('hex')
+export const identityOf = (certificate: X509Certificate): string => identityOfKey(parseCertificate(certificate.raw).spki)
+
+/** The identity that a client shows: of its one certificate that is no CA's. @throws KesError */
+export function identityShown(certificates: readonly X509Certificate[]): string {
+  const leaves = certificates.filter(({ ca }) => !ca)
+  if (leaves.length > 1) throw severalCertificates()
+  const [leaf] = leaves
+  if (leaf === undefined) throw certificateRequired()
+  return identityOf(leaf)
+}
+
+/** An API key is the seed of an Ed25519 key. @returns nothing if the text is none */
+export function identityOfApiKey(text: string): string | undefined {
+  const bytes = fromBase64(text.startsWith(API_KEY_PREFIX) ? text.slice(API_KEY_PREFIX.length) : text)
+  if (bytes?.length !== SEED_BYTES + 1 || bytes[0] !== 0) return undefined
+  const key = createPrivateKey({ key: Buffer.concat([ED25519_PRIVATE, bytes.subarray(1)]), format: 'der', type: 'pkcs8' })
+  return identityOfKey(createPublicKey(key).export({ type: 'spki', format: 'der' }))
+}
+
+/** @param seed 32 random bytes */
+export const apiKeyOf = (seed: Buffer): string => `${API_KEY_PREFIX}${Buffer.concat([Buffer.of(0), seed]).toString('base64')}`
+
+/**
+ * The certificate that a TLS proxy saw and put into a header: PEM or DER in base64 (also between colons, as RFC 9440 has it),
+ * percent-encoded or not. A plus sign is one.
+ * @throws KesError
+ */
+export function forwardedCertificate(value: string): X509Certificate {
+  const text = unescaped(value).trim()
+  if ((text.match(/-----BEGIN/g)?.length ?? 0) > 1) throw new KesError(400, 'too many client certificates are present')
+  const der = text.startsWith('-----') ? undefined : fromBase64(text.replace(/^:(.*):$/s, '$1').replace(/\s/g, ''))
+  try {
+    // Proxies make spaces of the line ends in PEM.
+    return new X509Certificate(der ?? text.replace(/-----(BEGIN|END) CERTIFICATE-----/g, '\n-----$1 CERTIFICATE-----\n').trim())
+  } catch (cause) {
+    throw new KesError(400, 'invalid client certificate', { cause })
+  }
+}
+
+function unescaped(value: string): string {
+  try {
+    return decodeURIComponent(value)
+  } catch (error) {
+    if (error instanceof URIError) return value
+    throw error
+  }
+}

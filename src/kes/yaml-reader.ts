@@ -1,0 +1,160 @@
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml'
+
+/** What is wrong with a configuration file, and where. The texts are KES's where it has some. */
+export class KesConfigError extends Error {
+  override readonly name = 'KesConfigError'
+  readonly code = 'kes_config'
+}
+
+/** The environment of the process. */
+export type Environment = { readonly [name: string]: string | undefined }
+
+const REFERENCE = /^\s*\$\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\s*$/
+
+/**
+ * A place in a configuration file. What is not there is absent; what is there in another form than wanted is refused. A text that is
+ * nothing but `${NAME}` stands for the environment variable.
+ */
+export class Section {
+  readonly #node: Node | undefined
+  readonly #name: string
+  readonly #file: File
+
+  private constructor(node: Node | undefined, name: string, file: File) {
+    this.#node = node
+    this.#name = name
+    this.#file = file
+  }
+
+  /** @throws KesConfigError */
+  static parse(text: string, env: Environment): Section {
+    const lines = new LineCounter()
+    const document = parseDocument(text, { lineCounter: lines, version: '1.2', schema: 'core', uniqueKeys: true })
+    const [error] = document.errors
+    if (error) throw new KesConfigError(`yaml: line ${lines.linePos(error.pos[0]).line}: ${error.message.split('\n')[0] ?? ''}`)
+    if (document.contents === null) throw new KesConfigError('the configuration file is empty')
+    if (!isMap(document.contents)) throw new KesConfigError('yaml: the configuration file has to begin with names and values')
+    return new Section(document.contents as Node, '', { env, lines, resolve: node => (isAlias(node) ? node.resolve(document) : node) })
+  }
+
+  get isThere(): boolean {
+    return this.#node !== undefined && !(isScalar(this.#node) && this.#node.value === null)
+  }
+
+  get line(): number | undefined {
+    const offset = this.#node?.range?.[0]
+    return offset === undefined ? undefined : this.#file.lines.linePos(offset).line
+  }
+
+  /** Where it is, for people. */
+  get where(): string {
+    return this.line === undefined ? this.#name : `${this.#name} (line ${this.line})`
+  }
+
+  /** A part of a section; deeper by further names. */
+  at(...names: readonly string[]): Section {
+    let place: Section = this
+    for (const name of names) {
+      const found = place.#map()?.items.find(({ key }) => isScalar(key) && String(key.value) === name)
+      place = place.#child(found?.value, name)
+    }
+    return place
+  }
+
+  /** The parts of a section by their names. */
+  entries(): [name: string, section: Section][] {
+    return (this.#map()?.items ?? []).map(({ key, value }) => {
+      const name = isScalar(key) ? String(key.value) : ''
+      return [name, this.#child(value, name)]
+    })
+  }
+
+  /** The entries of a list. A single text is a list of one. */
+  list(): Section[] {
+    if (!this.isThere) return []
+    if (isSeq(this.#node)) return this.#node.items.map((item, i) => this.#child(item, String(i)))
+    if (isScalar(this.#node)) return [this]
+    throw new KesConfigError(`${this.where} has to be a list`)
+  }
+
+  get isMap(): boolean {
+    return isMap(this.#node)
+  }
+
+  /** A text as it stands there, `${NAME}` too. */
+  raw(): string | undefined {
+    if (!this.isThere) return undefined
+    if (!isScalar(this.#node)) throw new KesConfigError(`${this.where} has to be a text`)
+    // A number or a switch is meant as it was written.
+    return this.#node.source ?? String(this.#node.value)
+  }
+
+  text(): string | undefined {
+    const raw = this.raw()
+    const name = raw === undefined ? undefined : REFERENCE.exec(raw)?.[1]
+    if (name === undefined) return raw
+    const value = this.#file.env[name]
+    if (value === undefined) throw new KesConfigError(`kesconf: referenced env. variable '${name}' in line '${this.line}' not found`)
+    return value
+  }
+
+  /** A text that is not empty. */
+  filled(): string | undefined {
+    return this.text() || undefined
+  }
+
+  /** @throws KesConfigError with `message` if there is none */
+  required(message: string): string {
+    const text = this.filled()
+    if (text === undefined) throw new KesConfigError(message)
+    return text
+  }
+
+  /** `on`, `true` and `yes`, or the opposite. */
+  flag(): boolean | undefined {
+    const text = this.filled()?.toLowerCase()
+    if (text === undefined) return undefined
+    if (['on', 'true', 'yes'].includes(text)) return true
+    if (['off', 'false', 'no'].includes(text)) return false
+    throw new KesConfigError(`${this.where}: '${text}' is neither on nor off`)
+  }
+
+  /** A duration as Go writes it, in milliseconds. */
+  duration(): number | undefined {
+    const text = this.filled()
+    if (text === undefined) return undefined
+    const ms = durationOf(text)
+    if (ms === undefined) throw new KesConfigError(`${this.where}: '${text}' is no duration such as 5m0s`)
+    return ms
+  }
+
+  #map(): YAMLMap | undefined {
+    if (!this.isThere) return undefined
+    if (!isMap(this.#node)) throw new KesConfigError(`${this.where} has to be names and values`)
+    return this.#node
+  }
+
+  #child(value: unknown, name: string): Section {
+    const node = this.#file.resolve(value as Node | undefined)
+    return new Section(node ?? undefined, this.#name === '' ? name : `${this.#name}.${name}`, this.#file)
+  }
+}
+
+interface File {
+  readonly env: Environment
+  readonly lines: LineCounter
+  resolve(node: Node | undefined): Node | undefined
+}
+
+const UNITS: { readonly [unit: string]: number } = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+/** `1h2m3.5s`, `-1s`, `0`. */
+export function durationOf(text: string): number | undefined {
+  const sign = text.startsWith('-') ? -1 : 1
+  const rest = text.replace(/^[+-]/, '')
+  if (rest === '0') return 0
+  if (!/^(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+$/.test(rest)) return undefined
+  let ms = 0
+  for (const [, number, unit] of rest.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g)) ms += Number(number) * UNITS[unit!]!
+  return sign * ms
+}
