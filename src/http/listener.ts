@@ -109,9 +109,12 @@ export class HttpListener {
     return this.#sockets.size
   }
 
-  /** Show another certificate from the next handshake on; open connections stay. @throws OpenSSL's error, and shows the old one */
-  renew(credential: HttpCredential): void {
-    this.#secure?.renew(credential)
+  /**
+   * Show another certificate, and ask clients for theirs in another way if so told, from the next handshake on; open connections stay.
+   * @throws OpenSSL's error, and all is as before
+   */
+  renew(credential: HttpCredential, clientCertificates?: ClientCertificates): void {
+    this.#secure?.renew(credential, clientCertificates)
   }
 
   /** Stop accepting, answer what is in flight, and cut off what is not done after `deadlineMs`. */

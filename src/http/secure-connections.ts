@@ -35,31 +35,24 @@ const HANDSHAKE_RECORD = 0x16
 /** Makes TLS connections of TCP connections. */
 export class SecureConnections {
   readonly #options: SecureOptions
-  readonly #server: Server
+  #server: Server
+  #clientCertificates: ClientCertificates
   // One set for the life of the listener, so that a renewed certificate does not end the sessions that clients resume.
   readonly #ticketKeys = randomBytes(48)
   #context: SecureContext
 
   constructor(options: SecureOptions) {
     this.#options = options
-    const secure = this.#secure(options.credential)
-    this.#context = createSecureContext(secure)
-    this.#server = createServer({
-      ...secure,
-      requestCert: options.clientCertificates !== 'none',
-      rejectUnauthorized: options.clientCertificates === 'verified',
-      handshakeTimeout: options.handshakeMs,
-      ALPNProtocols: [...options.protocols],
-    })
-    this.#server.on('secureConnection', this.#onSecure)
-    this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => this.#refuse(socket, causeOf(socket, error)))
+    this.#clientCertificates = options.clientCertificates
+    this.#context = createSecureContext(this.#secure(options.credential))
+    this.#server = this.#make(options.credential)
   }
 
-  /** Show another certificate from the next handshake on. */
-  renew(credential: HttpCredential): void {
-    const secure = this.#secure(credential)
-    this.#context = createSecureContext(secure)
-    this.#server.setSecureContext(secure)
+  /** Show another certificate, and ask clients for theirs in another way, from the next handshake on. */
+  renew(credential: HttpCredential, clientCertificates = this.#clientCertificates): void {
+    this.#context = createSecureContext(this.#secure(credential))
+    this.#clientCertificates = clientCertificates
+    this.#server = this.#make(credential)
   }
 
   /** Look at the first byte of a connection: people forget the `s` of `https`, and are told so. */
@@ -74,7 +67,7 @@ export class SecureConnections {
       if (first[0] !== HANDSHAKE_RECORD && /^[A-Z]/.test(first.toString('latin1', 0, 1))) socket.end(PLAIN_ANSWER)
       else {
         socket.unshift(first)
-        if (this.#options.clientCertificates === 'required') this.#unverified(socket)
+        if (this.#clientCertificates === 'required') this.#unverified(socket)
         else this.#server.emit('connection', socket)
       }
     })
@@ -107,10 +100,22 @@ export class SecureConnections {
 
   readonly #onSecure = (socket: TLSSocket): void => {
     socket.on('error', () => socket.destroy())
-    const { clientCertificates } = this.#options
-    if (clientCertificates === 'optional-verified' && !socket.authorized && socket.getPeerX509Certificate() !== undefined)
+    if (this.#clientCertificates === 'optional-verified' && !socket.authorized && socket.getPeerX509Certificate() !== undefined)
       this.#refuse(socket, String(socket.authorizationError))
     else this.#options.onSecure(socket)
+  }
+
+  #make(credential: HttpCredential): Server {
+    const server = createServer({
+      ...this.#secure(credential),
+      requestCert: this.#clientCertificates !== 'none',
+      rejectUnauthorized: this.#clientCertificates === 'verified',
+      handshakeTimeout: this.#options.handshakeMs,
+      ALPNProtocols: [...this.#options.protocols],
+    })
+    server.on('secureConnection', this.#onSecure)
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => this.#refuse(socket, causeOf(socket, error)))
+    return server
   }
 
   #refuse(socket: TLSSocket, cause: string): void {

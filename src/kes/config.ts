@@ -13,7 +13,7 @@ const ANY_MS = 300_000
 const UNUSED_MS = 30_000
 const OFF = LEVELS.ERROR + 1
 
-/** What the command line says instead of the file. */
+/** What the command line says: the address instead of the file's, the rest where the file says nothing. */
 export interface KesOverrides {
   readonly address?: string
   readonly key?: string
@@ -65,7 +65,7 @@ type Warn = (section: Section, message: string) => void
 function adminOf(file: Section, { root }: KesOverrides, warn: Warn): string {
   const old = file.at('root')
   if (old.isThere) warn(old, 'is the admin in files before 2022; call it admin.identity')
-  const admin = root ?? file.at('admin', 'identity').filled() ?? old.filled()
+  const admin = file.at('admin', 'identity').filled() ?? old.filled() ?? root
   if (admin === undefined || admin === '') throw new KesConfigError('kesconf: invalid admin identity: no admin identity')
   return admin
 }
@@ -80,10 +80,10 @@ function tlsOf(section: Section, { key, cert, auth }: KesOverrides, admin: strin
   if (proxies.includes(admin)) throw new KesConfigError(`kesconf: invalid tls proxy: identity '${admin}' is already admin`)
   const header = section.at('proxy', 'header', 'cert').filled() ?? PROXY_HEADER
   return {
-    key: key ?? section.at('key').required('kesconf: invalid tls config: no private key'),
-    cert: cert ?? section.at('cert').required('kesconf: invalid tls config: no certificate'),
+    key: section.at('key').filled() ?? key ?? section.at('key').required('kesconf: invalid tls config: no private key'),
+    cert: section.at('cert').filled() ?? cert ?? section.at('cert').required('kesconf: invalid tls config: no certificate'),
     ...(password !== undefined && { password }),
-    auth: authOf(auth ?? section.at('auth').filled()),
+    auth: authOf(section.at('auth').filled() ?? auth),
     ...(ca !== undefined && { ca }),
     ...(proxies.length > 0 && { proxy: { identities: proxies, header: header.toLowerCase() } }),
   }
@@ -198,12 +198,7 @@ function ours(section: Section): Pick<KesSettings, 'oldTexts' | 'prefer'> {
 
 /** `ip:port`, also with a host name, or `:port` for all addresses. */
 function addressOf(text: string): KesSettings['address'] {
-  const [, host, port] = /^(?:\[(.*)\]|([^:]*)):(\d{1,5})$/.exec(text) === null ? [] : splitAddress(text)
-  if (host === undefined || port === undefined) throw new KesConfigError(`address ${text}: missing port in address`)
-  return { host: host === '' ? '0.0.0.0' : host, port: Number(port) }
-}
-
-function splitAddress(text: string): [string, string, string] {
-  const colon = text.lastIndexOf(':')
-  return [text, text.slice(0, colon).replace(/^\[|\]$/g, ''), text.slice(colon + 1)]
+  const [, bracketed, plain = '', port] = /^(?:\[(.*)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? []
+  if (port === undefined) throw new KesConfigError(`address ${text}: missing port in address`)
+  return { host: (bracketed ?? plain) || '0.0.0.0', port: Number(port) }
 }

@@ -38,6 +38,7 @@ export class KeyCache {
 
   /** @throws KeyStoreError */
   get(name: string): StoredKey | Promise<StoredKey> {
+    if (this.store.isCurrent) return this.store.get(name)
     const entry = this.#entries.get(name)
     if (entry !== undefined) {
       const nowMs = this.#now()
