@@ -15,6 +15,7 @@ import { devCommand } from './dev.ts'
 import { importCommand } from './import.ts'
 import { initCommand } from './init.ts'
 import type { Command, Io } from './io.ts'
+import { kesCommand } from './kes.ts'
 import { listenerCommand } from './listener.ts'
 import { processIo } from './process-io.ts'
 import { restoreCommand } from './restore.ts'
@@ -46,6 +47,7 @@ export const COMMANDS: readonly ((io: Io) => Command)[] = [
   roleCommand,
   credentialCommand,
   clientCommand,
+  kesCommand,
   decodeCommand,
   conformanceCommand,
 ]

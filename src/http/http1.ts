@@ -172,6 +172,8 @@ class Http1Exchange extends Exchange {
     const fields: string[] = []
     if (headers) for (const name in headers) fields.push(name, headers[name]!)
     if (close) fields.push('Connection', 'close')
+    // It is what HTTP/1.1 means without the header.
+    else response.removeHeader('connection')
     if (isStream(body)) {
       response.writeHead(status, fields)
       response.flushHeaders()

@@ -5,6 +5,11 @@ import { rootCertificates } from 'node:tls'
 import type { HttpCredential } from '../http/listener.ts'
 import type { TlsSettings } from '../kes/settings.ts'
 import { KesConfigError } from '../kes/yaml-reader.ts'
+import { certificatePem } from '../pki/certificate.ts'
+import { extendedKeyUsage, keyUsage, subjectAlternativeNames } from '../pki/extensions.ts'
+import { issueCertificate } from '../pki/issue.ts'
+import { generateKey, privateKeyPem, spkiOf } from '../pki/keys.ts'
+import { encodeName } from '../pki/name.ts'
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g
 const PRIVATE_KEY = /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----[\s\S]+?-----END (?:[A-Z]+ )?PRIVATE KEY-----/
@@ -64,4 +69,28 @@ function reading<T>(what: string, use: () => T): T {
   } catch (cause) {
     throw new KesConfigError(`failed to read ${what}`, { cause })
   }
+}
+
+const DAY_MS = 86_400_000
+
+/** A self-signed certificate for this machine, for trying out. */
+export async function ephemeralCredential(): Promise<KesCredential> {
+  const key = await generateKey({ type: 'ec', bits: 256 })
+  const subject = encodeName([['CN', 'localhost']])
+  const endsMs = Date.now() + 30 * DAY_MS
+  const certificate = issueCertificate(
+    {
+      subject,
+      spki: spkiOf(key),
+      notBefore: new Date(Date.now() - DAY_MS),
+      notAfter: new Date(endsMs),
+      extensions: [
+        keyUsage('digitalSignature'),
+        extendedKeyUsage('serverAuth'),
+        subjectAlternativeNames(['localhost'], ['127.0.0.1', '::1']),
+      ],
+    },
+    { name: subject, key },
+  )
+  return { certificate: certificatePem(certificate), key: privateKeyPem(key), trusted: [], endsMs }
 }
