@@ -133,7 +133,8 @@ export const validate = operation({
   },
 })
 
-function askedBy({ certificateRequestType, certificateRequestValue }: Request): Asked | undefined {
+/** @throws KmipError Feature Not Supported, Invalid CSR */
+export function askedBy({ certificateRequestType, certificateRequestValue }: Request): Asked | undefined {
   if (!certificateRequestValue) return undefined
   if (certificateRequestType === CertificateRequestType.PEM) return pkcs10(fromPem(certificateRequestValue))
   if (certificateRequestType !== undefined && certificateRequestType !== CertificateRequestType.PKCS_10)

@@ -1,6 +1,7 @@
 import { KmipError } from '../objects/errors.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import type { UnitOfWork } from '../objects/unit-of-work.ts'
+import type { Holder, Replacement, Wish } from '../scopes/replacement.ts'
 import { structureTo } from '../ttlv/dialect.ts'
 import type { Item } from '../ttlv/item.ts'
 import type { Version } from '../ttlv/spec.ts'
@@ -49,6 +50,9 @@ export interface Settings {
   readonly serverName: string
 }
 
+/** @returns nothing if the client's credential is not one that is kept here. @throws ScopeError `invalid` */
+export type Replace = (holder: Holder, wish: Wish) => Promise<Replacement | undefined>
+
 /** What lives as long as the server and that operations may ask for. */
 export interface Environment {
   readonly settings: Settings
@@ -63,6 +67,8 @@ export interface Environment {
   readonly tickets: Tickets
   readonly hashedPasswords: HashedPasswords
   readonly certifier: Certifier
+  /** Plans another credential for a client; absent: nobody keeps credentials. */
+  readonly replace?: Replace | undefined
   readonly policies: Policies
   readonly applications: Applications
   /** Run something soon, but not now. */

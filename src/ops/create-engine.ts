@@ -7,7 +7,7 @@ import type { Item, Structure } from '../ttlv/item.ts'
 import { MessageError } from '../ttlv/spec.ts'
 import { BatchRunner, type Change } from './batch-runner.ts'
 import { Certifier } from './certifier.ts'
-import type { Environment, Settings } from './context.ts'
+import type { Environment, Replace, Settings } from './context.ts'
 import type { AuditEntry, Channel, Engine, Peer, Reply } from './engine.ts'
 import { GroupMembers } from './group-members.ts'
 import { HashedPasswords } from './hashed-passwords.ts'
@@ -16,6 +16,7 @@ import { Jobs } from './jobs.ts'
 import { type Request, readRequest, responseItem, responseMessage, versionOf } from './message.ts'
 import { Applications } from './pkcs11-applications.ts'
 import { Policies } from './policies.ts'
+import { reProvision } from './re-provision.ts'
 import { RememberedAnswers, type Source } from './remembered-answers.ts'
 import { ServedMarks } from './served-marks.ts'
 import { Streams } from './streams.ts'
@@ -51,6 +52,8 @@ export interface EngineOptions {
   defer?(work: () => Promise<void>): void
   /** Run something a few milliseconds later: what need not be stored before an answer leaves. */
   soon?(work: () => Promise<void>): void
+  /** For Re-Provision; without it that is not supported. */
+  readonly replace?: Replace
   /** Is told of each change to objects once it is stored, at once and in the order of the commits. It must not throw. */
   onChange?(change: Change): void
 }
@@ -80,7 +83,9 @@ export function createEngine(options: EngineOptions): Engine {
     policies: new Policies(records),
     applications: new Applications(),
     defer: options.defer ?? (work => void setTimeout(() => void work(), ASYNCHRONOUS_DELAY_MS)),
-    operations: OPERATIONS,
+    ...(options.replace
+      ? { replace: options.replace, operations: OPERATIONS }
+      : { operations: OPERATIONS.filter(one => one !== reProvision) }),
   }
   const runner = new BatchRunner(environment, records, cache, options.onChange)
   const remembered = new RememberedAnswers(records, now)

@@ -17,6 +17,7 @@ import { hash, mac, macVerify } from './mac.ts'
 import type { Operation } from './operation.ts'
 import { pkcs11 } from './pkcs11.ts'
 import { rngRetrieve, rngSeed } from './random.ts'
+import { reProvision } from './re-provision.ts'
 import { register } from './register.ts'
 import { reKey, reKeyKeyPair } from './rekey.ts'
 import { adjustAttribute, setAttribute } from './set-attribute.ts'
@@ -80,6 +81,7 @@ export const OPERATIONS: readonly Operation[] = [
   certify,
   reCertify,
   validate,
+  reProvision,
   pkcs11,
   setDefaults,
   setConstraints,

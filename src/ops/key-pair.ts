@@ -59,8 +59,17 @@ export async function makePair(
     const differs = a && b && a.type !== 1 && b.type !== 1 && a.value !== b.value
     if (differs) throw new KmipError('InvalidAttributeValue', `the keys of a pair cannot differ in ${tagTitle(tag)}`)
   }
+  return keepPair(await generate([...forPrivate, ...forPublic], context), forPrivate, forPublic, context)
+}
+
+/** Keep a pair that was made here. @throws KmipError what is wrong with the attributes */
+export async function keepPair(
+  pair: KeyPair,
+  forPrivate: readonly Item[],
+  forPublic: readonly Item[],
+  context: Context,
+): Promise<{ privateKey: ManagedObject; publicKey: ManagedObject }> {
   const both = [...forPrivate, ...forPublic]
-  const pair = await generate(both, context)
   const facts = factsOfKey(pair.privateKey)
   const asked = both.find(item => item.tag === TAG.CryptographicAlgorithm)
   const completed = (items: readonly Item[]): Item[] => [

@@ -55,7 +55,8 @@ function answer(format: Format, row: CredentialRow, chain: readonly string[], ke
   return { ca_chain: chain, certificate: format === 'pem_bundle' ? bundle : certificate, serial_number, ...secret }
 }
 
-function certify(registry: Registry, role: RoleRow, spki: Buffer, signer: Signer, nowMs: number): CredentialRow {
+/** A row for a new certificate of a role. */
+export function certify(registry: Registry, role: RoleRow, spki: Buffer, signer: Signer, nowMs: number): CredentialRow {
   const lifeMs = Math.min(clientTtl(role, configurationOf(registry)) * 1000, signer.notAfterMs - nowMs)
   const der = issueClient(signer.issuer, { scope: role.scope, role: role.id }, { spki, nowMs, lifeMs })
   const { serial, notAfter } = parseCertificate(der)
@@ -70,6 +71,18 @@ function certify(registry: Registry, role: RoleRow, spki: Buffer, signer: Signer
     notAfterMs: notAfter.getTime(),
     ...(role.ca !== undefined && { ca: role.ca }),
   }
+}
+
+/** @throws ScopeError `invalid` for a public key that is not of the role's kind and size */
+export function checkKey(registry: Registry, role: RoleRow, key: KeyObject, where: string): void {
+  const spec = specOf(key)
+  const wanted = clientSpec(role, configurationOf(registry))
+  if (spec?.type === wanted.type && spec.bits === wanted.bits) return
+  const got = spec ? `${spec.type} with ${spec.bits} bits` : 'of another kind'
+  throw new ScopeError(
+    'invalid',
+    `the key of the ${where} is ${got}, and role ${role.name} asks for ${wanted.type} with ${wanted.bits} bits`,
+  )
 }
 
 /** The role is looked up for each attempt: it may be deleted while a key is made. */
@@ -100,17 +113,10 @@ export async function signRequest(
 ): Promise<CredentialAnswer> {
   await ensureAuthority(registry, nowMs)
   const { spki } = asked(() => parseRequestPem(csr), 'csr')
-  const spec = specOf(asked(() => parsePublicKey(spki), 'csr'))
+  const key = asked(() => parsePublicKey(spki), 'csr')
   return registry.change(async () => {
     const role = findRole()
-    const wanted = clientSpec(role, configurationOf(registry))
-    if (spec?.type !== wanted.type || spec.bits !== wanted.bits) {
-      const got = spec ? `${spec.type} with ${spec.bits} bits` : 'of another kind'
-      throw new ScopeError(
-        'invalid',
-        `the key of the csr is ${got}, and role ${role.name} asks for ${wanted.type} with ${wanted.bits} bits`,
-      )
-    }
+    checkKey(registry, role, key, 'csr')
     const signer = await signerOf(registry, role.ca)
     const row = certify(registry, role, spki, signer, nowMs)
     return { updates: [{ place: PLACE.credential(row.serial), row }], result: answer(format, row, signer.chain) }

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import type { Records } from '../seal/records.ts'
 import { ScopeError } from './error.ts'
 import { ADMINISTRATION, Registry } from './registry.ts'
+import type { Holder, Replacement, Wish } from './replacement.ts'
 import { type MountConfig, type MountRow, PLACE } from './rows.ts'
 import { Scopes } from './scopes.ts'
 
@@ -86,6 +87,15 @@ export class Mounts {
     const mount = await this.at(path)
     if (!mount) throw new ScopeError('not-found', `there is no KMIP engine at ${path}`)
     return mount.scopes
+  }
+
+  /** For a client that asks for another credential in the place of its own, in whatever engine. @throws ScopeError `invalid` */
+  async planReplacement(holder: Holder, wish: Wish): Promise<Replacement | undefined> {
+    for (const { scopes } of await this.list()) {
+      const replacement = await scopes.planReplacement(holder, wish)
+      if (replacement) return replacement
+    }
+    return undefined
   }
 
   /** Make an engine at a path that is free; the caller has checked the path. @throws ScopeError `exists` */

@@ -190,6 +190,11 @@ export class Registry {
     }
   }
 
+  /** What is to be committed for these updates of the rows as they were last seen: for a commit of somebody else, which may conflict. */
+  draft(updates: readonly Update[]): Promise<RecordChange[]> {
+    return this.#changes(this.#generation, updates)
+  }
+
   async #changes(generation: number, updates: readonly Update[]): Promise<RecordChange[]> {
     const stored = await this.records.get(this.#partition, GENERATION)
     const journal: Journal = stored && stored.revision === generation ? JSON.parse(stored.body.toString('utf8')) : []

@@ -29,6 +29,7 @@ import { NamedListeners } from './listeners.ts'
 import { checkedSigner, NamedAuthorities } from './named-authorities.ts'
 import { NO_GRANTS } from './permissions.ts'
 import { type Plan, Registry } from './registry.ts'
+import { type Holder, planReplacement, type Replacement, type Wish } from './replacement.ts'
 import { mergeRole, type RoleAnswer, readRole } from './roles.ts'
 import { PLACE, type RoleRow, type ScopeRow } from './rows.ts'
 import { nameOf } from './values.ts'
@@ -305,6 +306,11 @@ export class Scopes {
   /** Another number whenever an answer of `peerOf` may have changed; dates apart. Cheap. */
   version(): number {
     return this.#registry.records.version()
+  }
+
+  /** For a client that asks for another credential in the place of its own. @throws ScopeError `invalid` */
+  planReplacement(holder: Holder, wish: Wish): Promise<Replacement | undefined> {
+    return planReplacement(this.#registry, holder, wish, this.#now())
   }
 
   /** `identify` and `peerOf` in one: what the holder of a certificate (DER) is and may do at this moment. */

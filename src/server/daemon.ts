@@ -147,6 +147,7 @@ export class Daemon {
       now: () => BigInt(Math.floor(Date.now() / 1000)),
       randomBytes,
       newId: identifierSource(Date.now, randomBytes),
+      replace: (holder, wish) => data.mounts.planReplacement(holder, wish),
       ...(this.#notifier && { onChange: this.#notifier.changed }),
     })
     const shared = { limits: limitsOf(config), engine: this.#engine, turn, audit: this.#audit, metrics, log, now: Date.now }

@@ -13,18 +13,11 @@ import { issueCertificate } from '../../src/pki/issue.ts'
 import { generateKey, KEY_BITS, type KeySpec, parsePrivateKey, privateKeyPem, specOf, spkiOf } from '../../src/pki/keys.ts'
 import { encodeName, parseName } from '../../src/pki/name.ts'
 import { parseRequest, parseRequestPem } from '../../src/pki/request.ts'
-import { signatureWith } from '../../src/pki/signatures.ts'
+import { requestFor } from './request-for.ts'
 
 const NOW = Date.now()
 const HOUR = 3_600_000
 const issuerOf = ({ intermediate }: Authority) => ({ name: parseCertificate(intermediate.certificate).subject.der, key: intermediate.key })
-
-/** A PKCS#10 request, built here and not by the code under test; `signer` differs from `key` for one that must be refused. */
-function requestFor(key: ReturnType<typeof parsePrivateKey>, signer = key, attributes: Buffer = der.item(0xa0)): Buffer {
-  const signature = signatureWith(signer)
-  const info = der.sequence(der.unsigned(Buffer.of(0)), encodeName([['CN', 'asked']]), spkiOf(key), attributes)
-  return der.sequence(info, signature.algorithm, signature.sign(info))
-}
 
 t.test('DER items', async t => {
   const CASES: [name: string, bytes: Buffer, hex: string][] = [

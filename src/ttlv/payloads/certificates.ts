@@ -1,8 +1,8 @@
 import { bytes, date, enumeration, type Fields, interval, item, optional, repeated, struct, text } from '../spec.ts'
 import { TAG } from '../tags.ts'
-import { Certificate } from './structures.ts'
+import { Certificate, CertificateRequest } from './structures.ts'
 
-// Payloads about certificates. Spec: KMIP 1.4 section 4.7, 4.8, 4.24, 2.1 section 6.1.6, 6.1.45, 6.1.57
+// Payloads about certificates. Spec: KMIP 1.4 section 4.7, 4.8, 4.24, 2.1 section 6.1.6, 6.1.45, 6.1.48, 6.1.57
 
 const request = {
   certificateRequestType: optional(enumeration(TAG.CertificateRequestType)),
@@ -27,3 +27,7 @@ export const ValidateRequest = {
   validityDate: optional(date(TAG.ValidityDate)),
 } as const satisfies Fields
 export const ValidateResponse = { validityIndicator: enumeration(TAG.ValidityIndicator) } as const satisfies Fields
+export const ReProvisionRequest = {
+  certificateRequest: optional(struct(TAG.CertificateRequest, CertificateRequest)),
+  certificate: optional(struct(TAG.Certificate, Certificate)),
+} as const satisfies Fields
