@@ -184,6 +184,12 @@ export class Scopes {
     return this.#scopeAnswer(this.#scope(name))
   }
 
+  /** Partition of a scope's objects. @throws ScopeError `not-found` */
+  async objectsOf(name: string): Promise<string> {
+    await this.#registry.refresh()
+    return this.#registry.objectsOf(this.#scope(name).id)
+  }
+
   /**
    * Delete a scope with its roles and credentials, at once for its clients; and with its objects if forced here or when it was made.
    * @throws ScopeError `not-found`; `not-empty` while it has objects and nobody forces
