@@ -27,6 +27,8 @@ export interface Head {
   readonly format: number
   /** Random, of this store: a store that is made anew at the same place is another one. */
   readonly store: string
+  /** Somebody is putting a whole store here and has not come to the end: it is none yet. */
+  readonly filling?: true
   readonly snapshot: Snapshot
   /** Entries before this one are removed, or are about to be. */
   readonly first: number
@@ -38,9 +40,10 @@ export interface Head {
   readonly old: readonly { readonly name: string; readonly chunks: number; readonly sinceMs: number }[]
 }
 
-export const newHead = (store: string, digest: Buffer): Head => ({
+export const newHead = (store: string, digest: Buffer, isFilling: boolean): Head => ({
   format: FORMAT,
   store,
+  ...(isFilling && { filling: true }),
   snapshot: { at: 0, digest: digest.toString('base64'), name: '', chunks: 0, bytes: 0, image: '' },
   first: 1,
   removing: 1,
@@ -72,6 +75,7 @@ const isSnapshot = (value: unknown): boolean =>
 const isHead = (value: unknown): value is Head =>
   isRow(value) &&
   isName(value.store) &&
+  (value.filling === undefined || value.filling === true) &&
   isSnapshot(value.snapshot) &&
   areNumbers(value, 'first', 'removing') &&
   Array.isArray(value.marks) &&

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CompactionOptions } from './log-compaction.ts'
 import { firstDigest } from './log-entry.ts'
-import { LogFollower, readHead } from './log-follower.ts'
+import { type HeadSeen, LogFollower, readHead } from './log-follower.ts'
 import { newHead } from './log-head.ts'
 import { HEAD } from './log-paths.ts'
 import { problemOf } from './log-patience.ts'
@@ -17,7 +17,10 @@ export interface LogOptions {
   readonly slots: Slots
   /** Folder for the copy, which is removed at the end; what processes that are gone left there is removed too. */
   readonly dir: string
-  /** `there`: use the store that is there; `any`: or make one; `new`: make one, and refuse if there is one. */
+  /**
+   * `there`: use the store that is there; `any`: or make one; `new`: make one that is none for others before `LogStore.finish`, and refuse if
+   * there is one.
+   */
   readonly expect: 'there' | 'any' | 'new'
   readonly deadlineMs?: number
   readonly stalenessMs?: number
@@ -76,12 +79,20 @@ export async function openLog(options: LogOptions): Promise<LogStore> {
 /** @returns the store's identity */
 async function storeAt(slots: Slots, expect: LogOptions['expect']): Promise<string> {
   const seen = await readHead(slots)
+  if (seen?.head.filling) {
+    if (expect !== 'new')
+      throw new StoreError(
+        'unavailable',
+        'a store is being put into that place of Vault, or that was cut short: do it once more, to its end',
+      )
+    return refill(slots, seen)
+  }
   if (seen && expect === 'new')
     throw new StoreError('unavailable', 'there is a store in that place of Vault already: give another prefix, or remove it')
   if (seen) return seen.head.store
   if (expect === 'there') throw new StoreError('unavailable', 'there is no store in that place of Vault; run: kmipd init')
   const store = randomBytes(8).toString('hex')
-  const created = await slots.create(HEAD, JSON.stringify(newHead(store, firstDigest(store))))
+  const created = await slots.create(HEAD, JSON.stringify(newHead(store, firstDigest(store), expect === 'new')))
   if (created !== 'taken') return store
   const other = await readHead(slots)
   if (!other) throw new StoreError('damaged', 'the head of the log was removed, and nobody can make another one there: give another prefix')
@@ -89,6 +100,23 @@ async function storeAt(slots: Slots, expect: LogOptions['expect']): Promise<stri
   if (expect === 'new' && other.head.store !== store)
     throw new StoreError('unavailable', 'somebody else makes a store in that place of Vault: give another prefix')
   return other.head.store
+}
+
+/** Begin anew where a filling was cut short; what it wrote belongs to no store. */
+async function refill(slots: Slots, seen: HeadSeen): Promise<string> {
+  const store = randomBytes(8).toString('hex')
+  const replaced = await slots.replace(HEAD, JSON.stringify(newHead(store, firstDigest(store), true)), seen.version)
+  if (replaced === 'taken') throw new StoreError('unavailable', 'somebody else is putting a store into that place of Vault')
+  return store
+}
+
+/** Whether there is a store, whole or not. @throws StoreError; the slots stay open */
+export async function isLogThere(slots: Slots): Promise<boolean> {
+  try {
+    return (await readHead(slots)) !== undefined
+  } catch (e) {
+    throw problemOf(e, 'try again')
+  }
 }
 
 function makeFolder(parent: string): string {

@@ -1,10 +1,10 @@
 import { isInline, writeBlobs } from './log-blobs.ts'
 import { type CompactionOptions, compact, isCompactionDue } from './log-compaction.ts'
 import { ENTRY_BYTES, type EntryUnit, entryText, newCommitId, parseEntry, sizeInEntry, unitBytes } from './log-entry.ts'
-import type { LogFollower } from './log-follower.ts'
-import { entryPath } from './log-paths.ts'
+import { type LogFollower, readHead } from './log-follower.ts'
+import { entryPath, HEAD } from './log-paths.ts'
 import { Patience, problemOf } from './log-patience.ts'
-import type { Slots } from './slots.ts'
+import { type Slots, SlotsError } from './slots.ts'
 import { packChange, type Unit } from './sqlite-message.ts'
 import { type Change, type Found, type Page, type Sealed, type Store, StoreError } from './store.ts'
 
@@ -100,6 +100,21 @@ export class LogStore implements Store {
   version(): number {
     this.#checkUsable()
     return this.#follower.version
+  }
+
+  /** A store that was opened as a new one is whole: others may use it. @throws StoreError */
+  async finish(): Promise<void> {
+    try {
+      await this.#patience.until(performance.now() + this.#options.deadlineMs, async () => {
+        const seen = await readHead(this.#slots)
+        if (seen?.head.store !== this.#follower.store) throw new StoreError('damaged', 'another store was put into that place of Vault')
+        const { filling, ...head } = seen.head
+        if (filling && (await this.#slots.replace(HEAD, JSON.stringify(head), seen.version)) === 'taken')
+          throw new SlotsError('unreachable', 'the head of the log was changed meanwhile')
+      })
+    } catch (e) {
+      throw problemOf(e, 'do it once more')
+    }
   }
 
   /** End the use of the store, for a reason that was found outside. */
