@@ -33,13 +33,13 @@ const create = (io: Io): Command => ({
     const file = resolve(io.cwd, given)
     if (existsSync(file)) throw new UsageError(`${file} is there already; a backup does not overwrite`)
     const config = await storedConfig(place, io)
-    const { closeAll, openStore, providersOf } = await import('./data.ts')
-    const { SqliteContents } = await import('../store/sqlite-contents.ts')
+    const { closeAll, providersOf } = await import('./data.ts')
+    const { openStore } = await import('./opened-store.ts')
     const { backupOf } = await import('../seal/backup.ts')
     const providers = await providersOf(config)
-    const { close } = await openStore(config, 'command')
+    const opened = await openStore(config, 'reader')
     try {
-      const contents = SqliteContents.open(config.store.path, 'moment')
+      const contents = await opened.contents('moment')
       try {
         const made = { program: `kmipd ${version()}`, created: new Date().toISOString() }
         const records = contents.count
@@ -49,7 +49,7 @@ const create = (io: Io): Command => ({
         contents.close()
       }
     } finally {
-      await close()
+      await opened.close()
       closeAll(providers)
     }
   },

@@ -5,8 +5,8 @@ import type { Mounts } from '../scopes/mounts.ts'
 import type { Scopes } from '../scopes/scopes.ts'
 import type { KeyProvider } from '../seal/provider.ts'
 import type { Records } from '../seal/records.ts'
-import type { Store } from '../store/store.ts'
 import type { VaultEvent } from '../vault/session.ts'
+import { isVaultStoreThere, type Notice, type OpenedStore, openStore } from './opened-store.ts'
 
 /** What a server keeps, opened. */
 export interface Data {
@@ -21,7 +21,7 @@ export interface Data {
  * @param given instead of those of the configuration; the caller closes them
  * @throws StoreError, SealError
  */
-export async function openData(config: Config, as: 'server' | 'command', given?: readonly KeyProvider[]): Promise<Data> {
+export async function openData(config: Config, as: 'server' | 'command', given?: readonly KeyProvider[], notice?: Notice): Promise<Data> {
   const { openRecords } = await import('../seal/sealed-records.ts')
   const { openMounts } = await import('../scopes/mounts.ts')
   const providers = given ?? (await providersOf(config))
@@ -29,7 +29,7 @@ export async function openData(config: Config, as: 'server' | 'command', given?:
   let records: Records | undefined
   let done = false
   try {
-    opened = await openStore(config, as)
+    opened = await openStore(config, as, notice)
     const { close } = opened
     records = await openRecords({ store: opened.store, providers })
     const mounts = await openMounts({ records, now: Date.now })
@@ -42,33 +42,6 @@ export async function openData(config: Config, as: 'server' | 'command', given?:
       await opened?.close()
     }
   }
-}
-
-export interface OpenedStore {
-  readonly store: Store
-  close(): Promise<void>
-}
-
-/**
- * Open the store below the seal.
- * @param as `rotation`: alone; nobody else uses it until it is closed
- * @throws StoreError
- */
-export async function openStore({ store }: Config, as: 'server' | 'command' | 'rotation'): Promise<OpenedStore> {
-  if (store.kind === 'memory') {
-    const memory = new (await import('../store/memory.ts')).MemoryStore()
-    return { store: memory, close: () => memory.close() }
-  }
-  const { openSqlite } = await import('../store/sqlite.ts')
-  const { lockUse } = await import('../store/sqlite-use-lock.ts')
-  const opened = await openSqlite({ path: store.path, directWriter: as !== 'server' })
-  let lock: { close(): void } | undefined
-  try {
-    lock = lockUse(store.path, as === 'rotation' ? 'alone' : 'shared')
-  } finally {
-    if (!lock) await opened.close()
-  }
-  return { store: opened, close: () => opened.close().finally(() => lock.close()) }
 }
 
 /**
@@ -118,7 +91,7 @@ export async function withProviders<T>(config: Config, use: (providers: KeyProvi
  */
 export async function makeKeyFiles({ dataDir, store, seal }: Config): Promise<string[]> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  if (store.kind === 'memory' || existsSync(store.path)) return []
+  if (store.kind === 'memory' || (await isThere(store, seal))) return []
   const { createLocalKeyFile } = await import('../seal/local-provider.ts')
   const files = seal.flatMap(entry => (entry.kind === 'local' && entry.keyFile !== undefined ? [entry.keyFile] : []))
   const missing = files.filter(file => !existsSync(file))
@@ -127,6 +100,13 @@ export async function makeKeyFiles({ dataDir, store, seal }: Config): Promise<st
     createLocalKeyFile(file)
   }
   return missing
+}
+
+/** Vault is asked only where it matters. */
+async function isThere(store: Exclude<Config['store'], { kind: 'memory' }>, seal: Config['seal']): Promise<boolean> {
+  if (store.kind === 'sqlite') return existsSync(store.path)
+  const isMissing = seal.some(entry => entry.kind === 'local' && entry.keyFile !== undefined && !existsSync(entry.keyFile))
+  return !isMissing || isVaultStoreThere(store)
 }
 
 /** Write what the configuration file says of settings that the store keeps too, if the store says otherwise; they are those of `kmip/`. */

@@ -1,5 +1,6 @@
 import type { Command, Io } from './io.ts'
 import { printLines } from './io.ts'
+import { nameOf } from './opened-store.ts'
 import { type PlaceArguments, placeOptions } from './options.ts'
 import { loadConfig } from './settings.ts'
 
@@ -23,7 +24,7 @@ export const initCommand = (io: Io): Command => ({
     } finally {
       await data.close()
     }
-    const database = config.store.kind === 'sqlite' ? [`database ${config.store.path}`] : []
+    const database = config.store.kind === 'memory' ? [] : [`database ${nameOf(config.store)}`]
     const root = token === undefined ? [] : [`root token ${token}: may do everything and is shown this once, so keep it in a safe place`]
     printLines(io, [
       ...keys.map(file => `key file ${file}: keep a copy in a safe place, apart from the database`),

@@ -1,10 +1,9 @@
-import { closeSync, createReadStream, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { createReadStream } from 'node:fs'
+import { resolve } from 'node:path'
 import { backupLines, refuseProblems } from './backup.ts'
 import { type Command, type Io, printLines } from './io.ts'
 import { type PlaceArguments, placeOptions } from './options.ts'
-import { fileConfig } from './stored-config.ts'
-import { UsageError } from './usage-error.ts'
+import { keptConfig } from './stored-config.ts'
 
 interface RestoreArguments extends PlaceArguments {
   readonly file: string
@@ -19,46 +18,22 @@ export const restoreCommand = (io: Io): Command => ({
       .positional('file', { type: 'string', demandOption: true, describe: 'the backup' })
       .example('$0 restore /backup/kmipd-monday --data-dir /var/lib/kmipd-new', 'after the key file was put there'),
   async handler({ file, ...place }: RestoreArguments) {
-    const config = await fileConfig(place, io)
-    const { path } = config.store
-    if (existsSync(path)) throw new UsageError(`there is data in ${path} already; restore into another directory`)
-    const { closeAll, providersOf } = await import('./data.ts')
-    const { openSqlite } = await import('../store/sqlite.ts')
+    const config = await keptConfig(place, io)
+    const { withProviders } = await import('./data.ts')
+    const { nameOf, openStore } = await import('./opened-store.ts')
     const { restoreBackup } = await import('../seal/backup.ts')
     const { storedTerms } = await import('./stored-terms.ts')
-    const providers = await providersOf(config)
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    // Only a restore that came to its end gives the file its name; what a killed one left behind is begun anew.
-    const partial = `${path}.restoring`
-    clear(partial)
-    let isWhole = false
-    try {
-      const store = await openSqlite({ path: partial, directWriter: true })
-      let report: Awaited<ReturnType<typeof restoreBackup>>
+    await withProviders(config, async providers => {
+      const opened = await openStore(config, 'new')
       try {
-        report = await restoreBackup(createReadStream(resolve(io.cwd, file)), { store, providers, termsOf: storedTerms })
+        const { store } = opened
+        const report = await restoreBackup(createReadStream(resolve(io.cwd, file)), { store, providers, termsOf: storedTerms })
+        await opened.finish()
+        printLines(io, [...backupLines(report), `restored to ${nameOf(config.store)}`])
+        refuseProblems(report.problems.length)
       } finally {
-        await store.close()
+        await opened.close()
       }
-      renameSync(partial, path)
-      sync(dirname(path))
-      isWhole = true
-      printLines(io, [...backupLines(report), `restored to ${path}`])
-      refuseProblems(report.problems.length)
-    } finally {
-      closeAll(providers)
-      if (!isWhole) clear(partial)
-      rmSync(`${partial}-lock`, { force: true })
-    }
+    })
   },
 })
-
-function clear(path: string): void {
-  for (const end of ['', '-wal', '-shm', '-lock']) rmSync(`${path}${end}`, { force: true })
-}
-
-function sync(directory: string): void {
-  const handle = openSync(directory, 'r')
-  fsyncSync(handle)
-  closeSync(handle)
-}

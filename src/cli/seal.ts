@@ -4,6 +4,7 @@ import type { KeyProvider } from '../seal/provider.ts'
 import type { ProviderStatus } from '../seal/reseal.ts'
 import type { Store } from '../store/store.ts'
 import { type Command, type Io, printJson, printLines } from './io.ts'
+import type { OpenedStore } from './opened-store.ts'
 import { jsonOption, type PlaceArguments, placeOptions } from './options.ts'
 import { storedConfig } from './stored-config.ts'
 import { UsageError } from './usage-error.ts'
@@ -113,14 +114,14 @@ const rotate = (io: Io): Command => ({
     placeOptions(y).example('$0 seal rotate --config /etc/kmipd/kmipd.yaml', 'if it is cut short, nothing is lost: run it again'),
   async handler(place: SealArguments) {
     const config = await storedConfig(place, io)
-    const { closeAll, openStore, providersOf } = await import('./data.ts')
-    const { SqliteContents } = await import('../store/sqlite-contents.ts')
+    const { closeAll, providersOf } = await import('./data.ts')
+    const { openStore } = await import('./opened-store.ts')
     const { rotateRootKey } = await import('../seal/rotate.ts')
     const { storedTerms } = await import('./stored-terms.ts')
     const providers = await providersOf(config)
-    const { store, close } = await openStore(config, 'rotation')
+    const { store, contents: contentsOf, close } = await openStore(config, 'alone')
     try {
-      const contents = SqliteContents.open(config.store.path, 'current')
+      const contents = await contentsOf('current')
       try {
         const { records, before } = await rotateRootKey({ store, providers, contents, termsOf: storedTerms })
         const resumed = before > 0 ? `, ${before} of them before it was cut short` : ''
@@ -137,34 +138,37 @@ const rotate = (io: Io): Command => ({
 
 const rewrap = (io: Io): Command => ({
   command: 'rewrap',
-  describe: 'Wrap the root key anew with the newest version of the keys in Vault; the server may run',
+  describe: 'Wrap the root key and data keys anew with the newest version of the keys in Vault; the server may run',
   builder: y =>
     placeOptions(y).example(
       '$0 seal rewrap --config /etc/kmipd/kmipd.yaml',
       'after: vault write -f transit/keys/kmipd-seal/rotate, and before min_decryption_version is raised',
     ),
   handler: (place: SealArguments) =>
-    withStore(place, io, async (store, providers) => {
+    withStore(place, io, async (store, providers, { rewrap }) => {
       const { rewrapEntries } = await import('../seal/reseal.ts')
       const done = await rewrapEntries(store, providers)
-      printLines(
-        io,
-        done.length === 0
-          ? ['nothing to do: all is wrapped with the newest version']
-          : done.map(({ provider, key }) => `${provider} ${key}: the root key is wrapped with the newest version`),
-      )
+      const lines = done.map(({ provider, key }) => `${provider} ${key}: the root key is wrapped with the newest version`)
+      const data = await rewrap?.()
+      if (data && data.rewrapped > 0) lines.push(`${data.rewrapped} of ${data.keys} data keys are wrapped with the newest version`)
+      printLines(io, lines.length === 0 ? ['nothing to do: all is wrapped with the newest version'] : lines)
     }),
 })
 
-async function withStore(place: PlaceArguments, io: Io, use: (store: Store, providers: KeyProvider[]) => Promise<void>): Promise<void> {
+async function withStore(
+  place: PlaceArguments,
+  io: Io,
+  use: (store: Store, providers: KeyProvider[], opened: OpenedStore) => Promise<void>,
+): Promise<void> {
   const config: Config = await storedConfig(place, io)
-  const { closeAll, openStore, providersOf } = await import('./data.ts')
+  const { closeAll, providersOf } = await import('./data.ts')
+  const { openStore } = await import('./opened-store.ts')
   const providers = await providersOf(config)
-  const { store, close } = await openStore(config, 'command')
+  const opened = await openStore(config, 'command')
   try {
-    await use(store, providers)
+    await use(opened.store, providers, opened)
   } finally {
-    await close()
+    await opened.close()
     closeAll(providers)
   }
 }

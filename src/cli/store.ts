@@ -1,7 +1,12 @@
 import { refuseProblems } from './backup.ts'
 import { type Command, type Io, printJson, printLines } from './io.ts'
 import { jsonOption, type PlaceArguments, placeOptions } from './options.ts'
-import { storedConfig } from './stored-config.ts'
+import { keptConfig, storedConfig } from './stored-config.ts'
+
+interface MigrateArguments {
+  readonly from: string
+  readonly to: string
+}
 
 interface StoreArguments extends PlaceArguments {
   readonly json?: boolean
@@ -10,8 +15,8 @@ interface StoreArguments extends PlaceArguments {
 /** kmipd store: the sealed data as a whole. */
 export const storeCommand = (io: Io): Command => ({
   command: 'store',
-  describe: 'Check the stored data',
-  builder: y => y.command([verify(io)]).demandCommand(1, 'say what to do with the store'),
+  describe: 'Check the stored data, and move it to another store',
+  builder: y => y.command([verify(io), migrate(io)]).demandCommand(1, 'say what to do with the store'),
   handler() {},
 })
 
@@ -21,14 +26,14 @@ const verify = (io: Io): Command => ({
   builder: y => jsonOption(placeOptions(y)).example('$0 store verify --config /etc/kmipd/kmipd.yaml', ''),
   async handler({ json, ...place }: StoreArguments) {
     const config = await storedConfig(place, io)
-    const { closeAll, openStore, providersOf } = await import('./data.ts')
-    const { SqliteContents } = await import('../store/sqlite-contents.ts')
+    const { closeAll, providersOf } = await import('./data.ts')
+    const { openStore } = await import('./opened-store.ts')
     const { checkStore } = await import('../seal/check.ts')
     const { storedTerms } = await import('./stored-terms.ts')
     const providers = await providersOf(config)
-    const { store, close } = await openStore(config, 'command')
+    const { store, contents: contentsOf, close } = await openStore(config, 'reader')
     try {
-      const contents = SqliteContents.open(config.store.path, 'moment')
+      const contents = await contentsOf('moment')
       try {
         const file = contents.problems()
         const { records, problems } = await checkStore({ store, contents, providers, termsOf: storedTerms })
@@ -50,3 +55,40 @@ const verify = (io: Io): Command => ({
     }
   },
 })
+
+const migrate = (io: Io): Command => ({
+  command: 'migrate',
+  describe:
+    'Copy everything to an empty store: objects, scopes, roles, credentials, CA; SQLite and Vault both ways. The server must be stopped',
+  builder: y =>
+    y
+      .option('from', { type: 'string', demandOption: true, requiresArg: true, describe: 'configuration file of the store that is there' })
+      .option('to', { type: 'string', demandOption: true, requiresArg: true, describe: 'configuration file with the new store' })
+      .example('$0 store migrate --from kmipd.yaml --to kmipd-vault.yaml', 'if it is cut short, run it again'),
+  async handler({ from, to }: MigrateArguments) {
+    const [source, target] = [await keptConfig({ config: from }, io), await keptConfig({ config: to }, io)]
+    const { openStore, nameOf } = await import('./opened-store.ts')
+    const { copyStore } = await import('../seal/copy.ts')
+    const { withProviders } = await import('./data.ts')
+    const { storedTerms } = await import('./stored-terms.ts')
+    const old = await openStore(source, 'alone')
+    try {
+      const fresh = await openStore(target, 'new')
+      try {
+        const records = await withProviders(target, providers =>
+          copyStore({ from: old, to: fresh, providers, termsOf: storedTerms, progress: done => showProgress(io, done) }),
+        )
+        await fresh.finish()
+        printLines(io, [`${records} records were copied to ${nameOf(target.store)}, and compared with those in ${nameOf(source.store)}`])
+      } finally {
+        await fresh.close()
+      }
+    } finally {
+      await old.close()
+    }
+  },
+})
+
+function showProgress(io: Io, { records, of }: { readonly records: number; readonly of: number }): void {
+  io.stderr.write(`${records} of ${of} records (${of === 0 ? 100 : Math.floor((records / of) * 100)} %)\n`)
+}

@@ -5,10 +5,10 @@ import type { PlaceArguments } from './options.ts'
 import { loadConfig } from './settings.ts'
 import { UsageError } from './usage-error.ts'
 
-export type StoredConfig = Config & { readonly store: { readonly kind: 'sqlite' } }
+export type StoredConfig = Config & { readonly store: Exclude<Config['store'], { readonly kind: 'memory' }> }
 
-/** The configuration of a server that keeps its data in a file. @throws UsageError when it keeps none */
-export async function fileConfig(place: PlaceArguments, io: Io): Promise<StoredConfig> {
+/** The configuration of a server that keeps its data somewhere. @throws UsageError when it keeps none */
+export async function keptConfig(place: PlaceArguments, io: Io): Promise<StoredConfig> {
   const { file, config } = await loadConfig(place, io)
   const { store } = config
   if (store.kind === 'memory') throw new UsageError(`${file} keeps everything in memory; a command has nothing to work on`)
@@ -17,7 +17,8 @@ export async function fileConfig(place: PlaceArguments, io: Io): Promise<StoredC
 
 /** The same, of data that is there. @throws UsageError when there is none */
 export async function storedConfig(place: PlaceArguments, io: Io): Promise<StoredConfig> {
-  const config = await fileConfig(place, io)
-  if (!existsSync(config.store.path)) throw new UsageError(`there is no data in ${config.store.path}; run: kmipd init`)
+  const config = await keptConfig(place, io)
+  if (config.store.kind === 'sqlite' && !existsSync(config.store.path))
+    throw new UsageError(`there is no data in ${config.store.path}; run: kmipd init`)
   return config
 }

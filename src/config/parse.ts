@@ -143,11 +143,16 @@ function located({ hsm, ...config }: Config, file: string, isSealWritten: boolea
   return {
     ...config,
     dataDir,
-    store: config.store.kind === 'sqlite' ? { ...config.store, path: absolute(config.store.path) } : config.store,
+    store: locatedStore(config.store, absolute),
     seal: [...(isSealWritten || !hsm ? config.seal : []), ...(hsm ? sealsOf(hsm) : [])].map(entry => {
       if (entry.kind === 'vault') return vaultFiles(entry, absolute)
       return entry.kind === 'local' && entry.keyFile !== undefined ? { ...entry, keyFile: absolute(entry.keyFile) } : entry
     }),
     audit: config.audit.file === '-' ? config.audit : { ...config.audit, file: absolute(config.audit.file) },
   }
+}
+
+function locatedStore(store: Config['store'], absolute: (name: string) => string): Config['store'] {
+  if (store.kind === 'sqlite') return { ...store, path: absolute(store.path) }
+  return store.kind === 'vault' ? vaultFiles(store, absolute) : store
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { address, addressOrOff, duration, file, hostname, ipAddress, timeout } from './value-types.ts'
-import { hsm, vaultSeal } from './vault-schema.ts'
+import { hsm, vaultSeal, vaultStore } from './vault-schema.ts'
 
 /** Sizes that each type of key may have, in bits. */
 export const KEY_SIZES = { ec: [224, 256, 384, 521], rsa: [2048, 3072, 4096] } as const
@@ -92,6 +92,7 @@ const store = z.discriminatedUnion('kind', [
     kind: z.literal('sqlite').describe('One SQLite database.'),
     path: file.prefault('kmipd.db').describe('The database file, relative to `dataDir`. Its `-wal` and `-shm` files stand beside it.'),
   }),
+  vaultStore,
   z.strictObject({ kind: z.literal('memory').describe('Nothing is kept: for tests.') }),
 ])
 

@@ -117,6 +117,48 @@ export const vaultSeal = z
   })
   .refine(oneLogin, ONE_LOGIN)
 
+const prefix = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,100}(\/[A-Za-z0-9_-]{1,100})*$/, 'write letters, digits, "_" and "-", and "/" between folders')
+  .meta({ format: 'folder' })
+
+/** A commit log in a KV engine as the store. */
+export const vaultStore = z
+  .strictObject({
+    kind: z.literal('vault').describe('A KV engine of Vault or OpenBao, shared by any number of kmipd nodes.'),
+    ...vaultFields,
+    mount: mount
+      .prefault('kv')
+      .describe('Where the KV engine is mounted. Version 2; version 1 has no check-and-set, and serves one node alone.'),
+    prefix: prefix
+      .prefault('kmipd')
+      .describe('Folder of the store in the engine. Stores with different folders know nothing of each other.'),
+    maxStaleness: duration
+      .prefault('0s')
+      .describe(
+        'How much later a change that was made through another node may be seen here, a revocation too. 0s: at once, by a look into Vault before each request is answered.',
+      ),
+    deadline: timeout.prefault('5s').describe('Time that Vault has for a read or a write before requests fail.'),
+    retention: duration
+      .prefault('24h')
+      .refine(ms => ms >= 7_200_000, 'two hours or more: a node that slept for a shorter time need not notice')
+      .describe('Time for which the log is kept behind a snapshot.'),
+    transit: z
+      .strictObject({
+        ...transit.shape,
+        dataKeys: z
+          .enum(['epoch', 'each'])
+          .prefault('epoch')
+          .describe(
+            '`epoch`: one data key from Vault a day, from which those of all records follow. `each`: one for each record, so that the audit log of Vault shows each use, and each first read waits for Vault.',
+          ),
+      })
+      .optional()
+      .describe('Encrypt each record once more, with data keys that this key of the transit engine wraps.'),
+  })
+  .refine(oneLogin, ONE_LOGIN)
+export type VaultStore = z.infer<typeof vaultStore>
+
 const hsmVault = z
   .strictObject({
     server: vaultFields.server,

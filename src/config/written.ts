@@ -1,13 +1,14 @@
 import type { Config } from './schema.ts'
 import { formatAddress, formatDuration } from './value-types.ts'
-import { writtenVault } from './vault-schema.ts'
+import { type VaultStore, writtenVault } from './vault-schema.ts'
 
 const SECRET = '(hidden)'
 
 /** A configuration as it would be written in a file: durations and addresses as texts, secrets hidden. */
-export function written({ kmip, credentials, seal, metrics, notifications, ...rest }: Config) {
+export function written({ store, kmip, credentials, seal, metrics, notifications, ...rest }: Config) {
   return {
     ...rest,
+    store: store.kind === 'vault' ? writtenStore(store) : store,
     kmip: {
       ...kmip,
       ...(kmip.listen && { listen: kmip.listen.map(formatAddress) }),
@@ -28,3 +29,10 @@ export function written({ kmip, credentials, seal, metrics, notifications, ...re
     metrics: { listen: metrics.listen === undefined ? 'off' : formatAddress(metrics.listen) },
   }
 }
+
+const writtenStore = (store: VaultStore) => ({
+  ...writtenVault(store, SECRET),
+  maxStaleness: formatDuration(store.maxStaleness),
+  deadline: formatDuration(store.deadline),
+  retention: formatDuration(store.retention),
+})

@@ -110,8 +110,8 @@ const BAD: [name: string, text: string, problems: [path: string, line: number, c
   ['a wrong type', 'kmip:\n  maxBatch: many\n', [['kmip.maxBatch', 2, 13, /must be a number/]]],
   ['a list for a section', 'kmip: [1]\n', [['kmip', 1, 7, /must be a section/]]],
   ['a wrong choice', 'log: {level: loud}\n', [['log.level', 1, 14, /must be one of fatal, error/]]],
-  ['an unknown kind', 'store:\n  kind: mysql\n', [['store.kind', 2, 9, /must be one of sqlite, memory/]]],
-  ['no kind', 'store:\n  path: x\n', [['store.kind', 1, 1, /must be one of sqlite, memory/]]],
+  ['an unknown kind', 'store:\n  kind: mysql\n', [['store.kind', 2, 9, /must be one of sqlite, vault, memory/]]],
+  ['no kind', 'store:\n  path: x\n', [['store.kind', 1, 1, /must be one of sqlite, vault, memory/]]],
   ['bits that do not fit', 'ca:\n  keyType: rsa\n  keyBits: 256\n', [['ca.keyBits', 3, 12, /rsa keys 2048/]]],
   ['an empty seal', 'seal: []\n', [['seal', 1, 7, /./]]],
   ['two keys', 'seal: [{kind: local, key: a, keyFile: b}]\n', [['seal[0]', 1, 8, /exactly one of/]]],
@@ -159,7 +159,7 @@ t.test('each setting is documented, and has a default or needs none', async t =>
   t.match(jsonSchema(), { title: String, additionalProperties: false, properties: { kmip: { additionalProperties: false } } })
   const open = all.filter(setting => setting.default === undefined && setting.type !== 'section').map(setting => setting.path)
   // How Vault is reached is optional in its parts, and the same wherever it is written.
-  const isOfVault = /^(seal\[\]|hsm(\.hashicorp)?\.vault)\.(server|namespace|token|approle|kubernetes|tls|transit)\b/
+  const isOfVault = /^(store|seal\[\]|hsm(\.hashicorp)?\.vault)\.(server|namespace|token|approle|kubernetes|tls|transit)\b/
   t.same(
     open.filter(path => !isOfVault.test(path)),
     [

@@ -1,0 +1,200 @@
+import type { Config } from '../config/schema.ts'
+import type { VaultStore } from '../config/vault-schema.ts'
+import type { Slots } from '../store/slots.ts'
+import type { Store } from '../store/store.ts'
+import type { StoredRecord } from '../store/stored-record.ts'
+import type { VaultClient } from '../vault/client.ts'
+
+/**
+ * What a store is opened for. `server`: with a writer of its own, for long; `command`: for a moment, also beside a server; `reader`: the
+ * same, and nothing is written; `alone`: nobody else uses it until it is closed; `new`: there must be none, and it is none before `finish`.
+ */
+export type OpenAs = 'server' | 'command' | 'reader' | 'alone' | 'new'
+
+/** Everything in a store, oldest first. */
+export interface Contents {
+  readonly count: number
+  records(): Iterable<StoredRecord> | AsyncIterable<StoredRecord>
+  /** What is wrong with how the store keeps its records, in words for an operator. */
+  problems(): string[]
+  close(): void
+}
+
+export interface OpenedStore {
+  readonly store: Store
+  /** @param as `moment`: all as it is at this moment; `current`: each record as it is when it is read */
+  contents(as: 'moment' | 'current'): Promise<Contents>
+  /** Wrap data keys anew; where there are none, absent. */
+  rewrap?(): Promise<{ readonly keys: number; readonly rewrapped: number }>
+  /** What was opened as `new` is whole. */
+  finish(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Where it is, for people. */
+export const nameOf = (store: Config['store']): string =>
+  store.kind === 'vault' ? `${store.mount}/${store.prefix} in ${store.server[0]}` : store.kind === 'sqlite' ? store.path : 'memory'
+
+export type Notice = (message: string, cause?: unknown) => void
+
+/** Open the store of a configuration, below the seal. @throws StoreError, VaultError */
+export async function openStore({ store, dataDir }: Pick<Config, 'store' | 'dataDir'>, as: OpenAs, notice?: Notice): Promise<OpenedStore> {
+  if (store.kind === 'memory') return openMemory()
+  return store.kind === 'sqlite' ? openFile(store.path, as) : openVault(store, dataDir, as, notice)
+}
+
+async function openMemory(): Promise<OpenedStore> {
+  const { MemoryStore } = await import('../store/memory.ts')
+  const { StoreError } = await import('../store/store.ts')
+  const store = new MemoryStore()
+  return {
+    store,
+    contents: () => Promise.reject(new StoreError('unavailable', 'what is in memory is seen by its server alone')),
+    finish: async () => undefined,
+    close: () => store.close(),
+  }
+}
+
+async function openFile(path: string, as: OpenAs): Promise<OpenedStore> {
+  const { openSqlite } = await import('../store/sqlite.ts')
+  const { SqliteContents } = await import('../store/sqlite-contents.ts')
+  const { lockUse } = await import('../store/sqlite-use-lock.ts')
+  const partial = as === 'new' ? await newFile(path) : undefined
+  const store = await openSqlite({ path: partial?.path ?? path, directWriter: as !== 'server' })
+  let lock: { close(): void } | undefined
+  try {
+    lock = partial ? { close: () => undefined } : lockUse(path, as === 'alone' ? 'alone' : 'shared')
+  } finally {
+    if (!lock) await store.close()
+  }
+  let isWhole = false
+  return {
+    store,
+    contents: async how => SqliteContents.open(partial?.path ?? path, how),
+    async finish() {
+      isWhole = true
+    },
+    async close() {
+      await store.close().finally(() => lock.close())
+      partial?.end(isWhole)
+    },
+  }
+}
+
+/** Only a file that came to its end gets its name; what a killed process left behind is begun anew. */
+async function newFile(path: string): Promise<{ readonly path: string; end(isWhole: boolean): void }> {
+  const { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } = await import('node:fs')
+  const { dirname } = await import('node:path')
+  const { UsageError } = await import('./usage-error.ts')
+  if (existsSync(path)) throw new UsageError(`there is data in ${path} already; give another directory`)
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const partial = `${path}.restoring`
+  const clear = (): void => {
+    for (const end of ['', '-wal', '-shm', '-lock']) rmSync(`${partial}${end}`, { force: true })
+  }
+  clear()
+  return {
+    path: partial,
+    end(isWhole) {
+      if (isWhole) {
+        renameSync(partial, path)
+        const handle = openSync(dirname(path), 'r')
+        fsyncSync(handle)
+        closeSync(handle)
+      }
+      clear()
+    },
+  }
+}
+
+async function openVault(section: VaultStore, dataDir: string, as: OpenAs, notice?: Notice): Promise<OpenedStore> {
+  const { openLog } = await import('../store/log-open.ts')
+  const { USUAL_COMPACTION } = await import('../store/log-compaction.ts')
+  const { SqliteContents } = await import('../store/sqlite-contents.ts')
+  const { slots, client, version } = await vaultSlots(section)
+  if (as === 'server' && section.maxStaleness === 0) {
+    const problem = await client.freshness()
+    if (problem !== undefined) notice?.(`what other nodes commit may be seen late: ${problem}`)
+  }
+  const isAlone = as === 'alone' || as === 'new' || version === 1
+  const log = await openLog({
+    slots,
+    dir: dataDir,
+    expect: as === 'new' ? 'new' : as === 'reader' ? 'there' : 'any',
+    deadlineMs: section.deadline,
+    stalenessMs: as === 'server' ? section.maxStaleness : 0,
+    follow: as === 'server',
+    ...(as !== 'reader' && { presence: isAlone ? 'alone' : 'shared' }),
+    ...(as === 'server' && { compaction: { ...USUAL_COMPACTION, retentionMs: section.retention } }),
+    ...(notice && { notice }),
+  })
+  const raw = async (how: 'moment' | 'current') => {
+    await log.settle()
+    return SqliteContents.open(log.path, how)
+  }
+  const wrapping = section.transit && (await wrappedBy(section.transit, client, log))
+  if (!wrapping) return { store: log, contents: raw, finish: () => log.finish(), close: () => log.close() }
+  const { store, source, rewrapKeys } = wrapping
+  return {
+    store,
+    async contents(how) {
+      const contents = await raw(how)
+      const count = contents.count - (await log.find('kmipd.transit', [], { limit: 100_000 })).length
+      return {
+        count,
+        records: () => store.unwrapAll(contents.records()),
+        problems: () => contents.problems(),
+        close: () => contents.close(),
+      }
+    },
+    async rewrap() {
+      const contents = await raw('current')
+      try {
+        return await rewrapKeys(log, contents.records(), source)
+      } finally {
+        contents.close()
+      }
+    },
+    finish: () => log.finish(),
+    close: () => store.close(),
+  }
+}
+
+async function wrappedBy(transit: NonNullable<VaultStore['transit']>, client: VaultClient, log: Store) {
+  const { DataKeys } = await import('../seal/data-keys.ts')
+  const { transitKeys } = await import('../seal/transit-keys.ts')
+  const { rewrapKeys, WrappedStore } = await import('../seal/wrapped-store.ts')
+  const source = transitKeys(client.transit(transit.path, { namespace: transit.namespace }), transit.key)
+  const store = new WrappedStore(log, { keys: new DataKeys(source), by: transit.dataKeys, nowMs: Date.now })
+  return { store, source, rewrapKeys }
+}
+
+/** Whether there is a store in Vault. @throws VaultError, StoreError */
+export async function isVaultStoreThere(section: VaultStore): Promise<boolean> {
+  const { isLogThere } = await import('../store/log-open.ts')
+  const { slots } = await vaultSlots(section)
+  try {
+    return await isLogThere(slots)
+  } finally {
+    await slots.close()
+  }
+}
+
+async function vaultSlots(section: VaultStore) {
+  const { connectVault } = await import('../vault/client.ts')
+  const { vaultOptions } = await import('../vault/configured.ts')
+  const { KvV1Slots, KvV2Slots } = await import('../store/vault-slots.ts')
+  const { mount, prefix, deadline: deadlineMs } = section
+  const client = await connectVault(vaultOptions(section))
+  let isOpen = false
+  try {
+    await client.ready()
+    const { version } = await client.kv(mount)
+    const place = { client, mount, prefix, deadlineMs, version }
+    const slots: Slots = version === 2 ? new KvV2Slots(place) : new KvV1Slots(place)
+    isOpen = true
+    return { slots, client, version }
+  } finally {
+    if (!isOpen) client.close()
+  }
+}
