@@ -4,6 +4,7 @@ import type { Identities } from './auth/identities.ts'
 import { authMounts, identitySystemRoutes } from './auth/mounts.ts'
 import type { Sockets } from './kmip/engine.ts'
 import { KMIP_ROUTES } from './kmip/routes.ts'
+import { LIVE_ROUTES, type Live } from './live.ts'
 import { bound, type Mounted, type Route } from './route.ts'
 import { INTERNAL_ROUTES } from './sys/internal-routes.ts'
 import { MOUNT_ROUTES } from './sys/mount-routes.ts'
@@ -22,8 +23,8 @@ export interface ApiParts {
   newId(): string
   /** Why the server cannot answer, if it cannot. */
   unready(): string | undefined
-  /** More rows of `sys/`. */
-  readonly system?: readonly Route[]
+  /** The process behind the door. */
+  readonly live?: Live
   /** More rows of each engine. */
   engineRoutes?(mount: Mount): readonly Route[]
 }
@@ -33,6 +34,8 @@ function clusterIdOf(seed: string): string {
   const hex = createHash('sha256').update(`kmipd cluster ${seed}`).digest('hex')
   return [hex.slice(0, 8), hex.slice(8, 12), `5${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join('-')
 }
+
+const process = (live: Live): Mounted => ({ path: 'sys/kmipd/', type: 'system', routes: bound(LIVE_ROUTES, live) })
 
 /** Everything that is mounted, for the door: it asks for each request. */
 export function apiMounts(parts: ApiParts): () => Promise<readonly Mounted[]> {
@@ -45,11 +48,7 @@ export function apiMounts(parts: ApiParts): () => Promise<readonly Mounted[]> {
   const sys: Mounted = {
     path: 'sys/',
     type: 'system',
-    routes: [
-      ...identitySystemRoutes(identities),
-      ...(parts.system ?? []),
-      ...bound([...STATUS_ROUTES, ...INTERNAL_ROUTES, ...MOUNT_ROUTES], system),
-    ],
+    routes: [...identitySystemRoutes(identities), ...bound([...STATUS_ROUTES, ...INTERNAL_ROUTES, ...MOUNT_ROUTES], system)],
   }
   const engines = new WeakMap<Mount['scopes'], Mounted>()
   function engineOf(mount: Mount): Mounted {
@@ -62,7 +61,7 @@ export function apiMounts(parts: ApiParts): () => Promise<readonly Mounted[]> {
   }
   async function mounted(): Promise<readonly Mounted[]> {
     const [found, logins] = [await mounts.list(), await authMounts(identities)]
-    return [sys, ...logins, ...found.map(engineOf)]
+    return [sys, ...(parts.live ? [process(parts.live)] : []), ...logins, ...found.map(engineOf)]
   }
   return mounted
 }

@@ -9,12 +9,16 @@ export interface GuideOptions {
   readonly kmip: string
   readonly https: string | undefined
   readonly metrics: string | undefined
+  /** With its scheme. */
+  readonly admin: string | undefined
+  /** File of the root token. */
+  readonly tokenFile: string
   readonly isEphemeral: boolean
   readonly isConformance: boolean
 }
 
 /** How to connect, for people. */
-export function guide({ dataDir, client, kmip, https, metrics, isEphemeral, isConformance }: GuideOptions): string {
+export function guide({ dataDir, client, kmip, https, metrics, admin, tokenFile, isEphemeral, isConformance }: GuideOptions): string {
   const { host, port } = reachable(kmip)
   const at = (name: string): string => join(client, name)
   return `
@@ -34,7 +38,15 @@ MySQL: keyring_okv_conf_dir=${client}
 
 PyKMIP: ${at('pykmip.conf')}
   ${pykmipText(client, kmip).trimEnd().replaceAll('\n', '\n  ')}
-
+${
+  admin === undefined
+    ? ''
+    : `
+Vault's commands, and the console at ${admin}/ui/
+  export VAULT_ADDR=${admin} VAULT_TOKEN=$(cat ${tokenFile})
+  vault read kmip/config
+`
+}
 Try it: kmipd client create --name first --client ${client}
 ${isConformance ? '\nThis server is set up for conformance tests: its users and passwords are public. Do not use it for anything else.\n' : ''}
 `

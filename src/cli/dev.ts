@@ -12,6 +12,7 @@ interface DevArguments {
   readonly kmipAddress?: string
   readonly kmipHttpsAddress?: string
   readonly metricsAddress?: string
+  readonly adminAddress?: string
   readonly ephemeral?: boolean
   readonly conformance?: boolean
   readonly notify?: string
@@ -31,6 +32,7 @@ export const devCommand = (io: Io): Command => ({
         describe: 'host:port or off; KMIP over HTTPS, in JSON and XML too',
       })
       .option('metrics-address', { type: 'string', requiresArg: true, describe: 'host:port or off' })
+      .option('admin-address', { type: 'string', requiresArg: true, describe: "host:port or off; Vault's API and the console" })
       .option('ephemeral', {
         type: 'boolean',
         describe: 'keep everything in memory; only client files and addresses are written',
@@ -65,6 +67,7 @@ async function run(argv: DevArguments, dir: string, io: Io): Promise<void> {
   const { makeClients } = await import('./default-client.ts')
   const { guide, writeClientConfigs } = await import('./client-guide.ts')
   const { CONFORMANCE } = await import('./conformance-settings.ts')
+  let tokenFile = ''
   await serve({
     config,
     io,
@@ -74,13 +77,23 @@ async function run(argv: DevArguments, dir: string, io: Io): Promise<void> {
     async prepare(data) {
       const { scopes } = (await data.mounts.at('kmip/')) ?? (await data.mounts.enable('kmip/', {}))
       await makeClients(scopes, dataDir, argv.conformance ? ['default', 'b', 'c'] : ['default'])
-      await keptRootToken(data, dataDir)
+      tokenFile = await keptRootToken(data, dataDir)
     },
-    async ready({ kmip, https, metrics }) {
+    async ready({ kmip, https, metrics, admin }) {
       const client = join(dataDir, 'clients', 'default')
       writeClientConfigs(client, kmip)
       io.stdout.write(
-        guide({ dataDir, client, kmip, https, metrics, isEphemeral: argv.ephemeral === true, isConformance: argv.conformance === true }),
+        guide({
+          dataDir,
+          client,
+          kmip,
+          https,
+          metrics,
+          admin,
+          tokenFile,
+          isEphemeral: argv.ephemeral === true,
+          isConformance: argv.conformance === true,
+        }),
       )
     },
   })
@@ -88,9 +101,10 @@ async function run(argv: DevArguments, dir: string, io: Io): Promise<void> {
 
 /** The configuration of the directory, with what the command line says. */
 async function devConfig(config: Config, argv: DevArguments): Promise<Config> {
-  const { ephemeral, conformance, notify, kmipAddress, kmipHttpsAddress, metricsAddress } = argv
+  const { ephemeral, conformance, notify, kmipAddress, kmipHttpsAddress, metricsAddress, adminAddress } = argv
   // Who asks for any free port wants several servers side by side.
-  const metrics = metricsAddress ?? (kmipAddress?.endsWith(':0') === true ? '127.0.0.1:0' : undefined)
+  const usual = kmipAddress?.endsWith(':0') === true ? '127.0.0.1:0' : undefined
+  const [metrics, admin] = [metricsAddress ?? usual, adminAddress ?? usual]
   return {
     ...config,
     ...(ephemeral && { store: { kind: 'memory' }, audit: { file: devNull, fsync: false } }),
@@ -100,6 +114,7 @@ async function devConfig(config: Config, argv: DevArguments): Promise<Config> {
       ...(kmipHttpsAddress !== undefined && { https: await addressArgument('kmip-https-address', kmipHttpsAddress) }),
     },
     ...(notify !== undefined && { notifications: targets(await addressArgument('notify', notify), conformance === true) }),
+    ...(admin !== undefined && { admin: { ...config.admin, listen: await addressArgument('admin-address', admin) } }),
     ...(metrics !== undefined && { metrics: { listen: await addressArgument('metrics-address', metrics) } }),
   }
 }

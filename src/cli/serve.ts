@@ -1,5 +1,6 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Config } from '../config/schema.ts'
 import type { Address } from '../config/value-types.ts'
 import type { Settings } from '../ops/context.ts'
@@ -35,7 +36,15 @@ export async function serve({ config, io, reload, kmip, settings, prepare, ready
   try {
     await storeFields(config, data.mounts)
     await prepare?.(data)
-    const server = await Daemon.start({ config, data, log, version: version(), ...(kmip && { kmip }), ...(settings && { settings }) })
+    const server = await Daemon.start({
+      config,
+      data,
+      log,
+      version: version(),
+      ...builtConsole(),
+      ...(kmip && { kmip }),
+      ...(settings && { settings }),
+    })
     try {
       const stopped = io.untilStopped(() => {
         // A configuration that is wrong now must not end a server that runs by a right one.
@@ -64,9 +73,15 @@ export async function serve({ config, io, reload, kmip, settings, prepare, ready
   }
 }
 
+/** Where the build puts the console: beside this file's folder. */
+function builtConsole(): { readonly console?: string } {
+  const console = fileURLToPath(new URL('../console', import.meta.url))
+  return import.meta.url.endsWith('.js') && existsSync(join(console, 'index.html')) ? { console } : {}
+}
+
 /** Sections that differ and are read at the start only. */
 function needRestart(before: Config, after: Config): string[] {
-  const sections = ['dataDir', 'kmip', 'store', 'seal', 'audit', 'metrics', 'notifications', 'accounts'] as const
+  const sections = ['dataDir', 'kmip', 'store', 'seal', 'audit', 'metrics', 'admin', 'notifications', 'accounts'] as const
   return sections.filter(section => atStart(before, section) !== atStart(after, section))
 }
 

@@ -148,6 +148,7 @@ function located({ hsm, ...config }: Config, file: string, isSealWritten: boolea
       if (entry.kind === 'vault') return vaultFiles(entry, absolute)
       return entry.kind === 'local' && entry.keyFile !== undefined ? { ...entry, keyFile: absolute(entry.keyFile) } : entry
     }),
+    admin: { ...config.admin, tls: locatedTls(config.admin.tls, absolute) },
     audit: config.audit.file === '-' ? config.audit : { ...config.audit, file: absolute(config.audit.file) },
   }
 }
@@ -156,3 +157,6 @@ function locatedStore(store: Config['store'], absolute: (name: string) => string
   if (store.kind === 'sqlite') return { ...store, path: absolute(store.path) }
   return store.kind === 'vault' ? vaultFiles(store, absolute) : store
 }
+type AdminTls = Config['admin']['tls']
+const locatedTls = (tls: AdminTls, absolute: (name: string) => string): AdminTls =>
+  typeof tls === 'object' ? { certificate: absolute(tls.certificate), key: absolute(tls.key) } : tls

@@ -155,6 +155,31 @@ const metrics = z.strictObject({
   listen: addressOrOff.prefault('127.0.0.1:9696').describe('Address of `/metrics`, `/healthz` and `/readyz`, or `off`.'),
 })
 
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/
+
+const admin = z
+  .strictObject({
+    listen: addressOrOff
+      .prefault('127.0.0.1:8200')
+      .describe(
+        "Address of Vault's HTTP API and of the console at `/ui/`, or `off`. Other addresses than those of this machine need `tls`.",
+      ),
+    tls: z
+      .union([
+        z.literal('own').describe('The certificate of the KMIP listener at `kmip/`.'),
+        z.strictObject({
+          certificate: file.describe('File with a certificate in PEM, its intermediates after it, relative to `dataDir`.'),
+          key: file.describe('File with its key in PEM, relative to `dataDir`.'),
+        }),
+      ])
+      .optional()
+      .describe('Certificate for HTTPS: `own`, or two files, which are read again on reload. Without it plain HTTP is spoken.'),
+  })
+  .refine(({ listen, tls }) => listen === undefined || tls !== undefined || LOOPBACK.test(listen.host), {
+    path: ['tls'],
+    error: 'is needed where others than this machine can connect: write `own`, or certificate and key',
+  })
+
 const VERSIONS = ['1.0', '1.1', '1.2', '1.3', '1.4', '2.0', '2.1'] as const
 
 const notification = z
@@ -237,6 +262,7 @@ export const Config = z.strictObject({
   audit: audit.prefault({}).describe('The audit log.'),
   log: log.prefault({}).describe('The log of the server.'),
   metrics: metrics.prefault({}).describe('Metrics and health.'),
+  admin: admin.prefault({}).describe("The administrators' door: Vault's API and the console."),
   notifications: z
     .array(notification)
     .prefault([])

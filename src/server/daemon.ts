@@ -8,9 +8,11 @@ import type { Engine } from '../ops/engine.ts'
 import { identifierSource } from '../ops/identifier.ts'
 import { FIRST_PATH, type Mounts } from '../scopes/mounts.ts'
 import type { Records } from '../seal/records.ts'
+import { AdminDoor } from './admin-door.ts'
 import { type Audit, openAudit } from './audit.ts'
 import { auditKey, writeAnchor } from './audit-anchors.ts'
 import { AuditChain } from './audit-chain.ts'
+import { endingsOf } from './endings.ts'
 import { MetricsServer } from './http.ts'
 import { identitiesOf } from './identities-of.ts'
 import { KmipSockets } from './kmip-sockets.ts'
@@ -19,6 +21,7 @@ import type { ServerCredential } from './listener.ts'
 import type { Logger } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { Notifier } from './notifier.ts'
+import { RecentActivity } from './overview.ts'
 import { timed } from './timed-records.ts'
 import { Turn } from './turn.ts'
 
@@ -33,6 +36,8 @@ export interface DaemonOptions {
   readonly kmip?: readonly Address[]
   /** Of the operations, beyond what the configuration says. */
   readonly settings?: Partial<Settings>
+  /** Directory of the built console; absent: there is none. */
+  readonly console?: string
 }
 
 /** As they are bound: `host:port`. `kmip` is the first of the listeners, empty while no engine listens. */
@@ -40,6 +45,8 @@ export interface Addresses {
   readonly kmip: string
   readonly https?: string
   readonly metrics?: string
+  /** With its scheme: `http://127.0.0.1:8200`. */
+  readonly admin?: string
 }
 
 const RENEWAL_MS = 60_000
@@ -54,6 +61,8 @@ export class Daemon {
   #anchoring: Promise<void> = Promise.resolve()
   #sockets: KmipSockets | undefined
   #http: MetricsServer | undefined
+  #activity: RecentActivity | undefined
+  #admin: AdminDoor | undefined
   #shown: ServerCredential | undefined
   #engine: Engine | undefined
   #notifier: Notifier | undefined
@@ -90,6 +99,7 @@ export class Daemon {
       kmip: '',
       ...this.#sockets?.addresses,
       ...(this.#http && { metrics: this.#http.address }),
+      ...(this.#admin && { admin: this.#admin.url }),
     }
   }
 
@@ -104,7 +114,8 @@ export class Daemon {
   async stop(): Promise<void> {
     this.#stopping = true
     clearInterval(this.#timer)
-    await this.#sockets?.stop()
+    this.#activity?.stop()
+    await Promise.all([this.#admin?.stop(this.#options.config.kmip.drain), this.#sockets?.stop()])
     await this.#engine?.finish()
     await this.#notifier?.stop()
     await this.#http?.close()
@@ -157,6 +168,7 @@ export class Daemon {
     this.#notifier?.start()
     const { listen } = config.metrics
     if (listen) this.#http = await MetricsServer.listen({ ...listen, registry: metrics.registry, unready: () => this.#unready() })
+    await this.#openAdmin(this.#sockets)
     this.#timer = setInterval(() => {
       this.#renewing = this.#renew().then(undefined, (err: unknown) =>
         log.error({ err }, 'the certificate of the listener cannot be renewed; it is tried again in a minute'),
@@ -165,6 +177,23 @@ export class Daemon {
         log.error({ err }, 'how far the audit log has come cannot be stored; it is tried again in a minute'),
       )
     }, RENEWAL_MS).unref()
+  }
+
+  async #openAdmin(sockets: KmipSockets): Promise<void> {
+    const { config, data, log, version } = this.#options
+    const { listen: address, tls } = config.admin
+    if (!address) return
+    const unready = () => this.#unready()
+    this.#activity = new RecentActivity({
+      ...{ metrics: this.metrics, version, now: Date.now, unready },
+      store: () => ({ healthy: unready() === undefined, description: config.store.kind }),
+      seal: () => ({ healthy: true, description: config.seal.map(({ kind }) => kind).join(', ') }),
+      certificates: () => endingsOf(data.mounts),
+      kes: () => undefined,
+    })
+    this.#activity.start()
+    const parts = { data, sockets, live: this.#activity, audit: this.#audit, log, version, unready, console: this.#options.console }
+    this.#admin = await AdminDoor.listen({ address, tls, ...parts })
   }
 
   /** Remember how far the audit log has come, so that its end cannot be cut off unseen. */
@@ -208,6 +237,7 @@ export class Daemon {
     if (this.#stopping) return
     await this.#look()
     await this.#sockets?.refresh()
+    await this.#admin?.renew()
   }
 }
 

@@ -17,10 +17,14 @@ import { TAG } from '../../src/ttlv/tags.ts'
 const LOCAL = [{ host: '127.0.0.1', port: 0 }]
 
 async function start(t: { teardown(stop: () => Promise<void>): unknown }, dir: string, more = '') {
-  const config = parseConfig(`store: { kind: memory }\nmetrics: { listen: '127.0.0.1:0' }\n${more}`, join(dir, 'kmipd.yaml'), {
-    env: {},
-    readFile: () => '',
-  })
+  const config = parseConfig(
+    `store: { kind: memory }\nmetrics: { listen: '127.0.0.1:0' }\nadmin: { listen: off }\n${more}`,
+    join(dir, 'kmipd.yaml'),
+    {
+      env: {},
+      readFile: () => '',
+    },
+  )
   const records = await openRecords({ store: new MemoryStore(), providers: [localProvider(newLocalKey())] })
   const mounts = await openMounts({ records, now: Date.now })
   const scopes = await mounts.scopesAt('kmip/')
@@ -124,7 +128,10 @@ t.test('a server that cannot start leaves nothing behind', async t => {
   const records = await openRecords({ store: new MemoryStore(), providers: [localProvider(newLocalKey())] })
   t.teardown(() => records.close())
   const mounts = await openMounts({ records, now: Date.now })
-  const config = parseConfig('store: { kind: memory }\nmetrics: { listen: off }', join(dir, 'kmipd.yaml'), { env: {}, readFile: () => '' })
+  const config = parseConfig('store: { kind: memory }\nmetrics: { listen: off }\nadmin: { listen: off }', join(dir, 'kmipd.yaml'), {
+    env: {},
+    readFile: () => '',
+  })
   const options = { config, data: { records, mounts }, log: createLog({ level: 'silent' }), version: '0.0.0' }
   await t.rejects(Daemon.start({ ...options, kmip: [...LOCAL, { host, port: Number(port) }] }), { name: 'Error', code: 'EADDRINUSE' })
   const missing = { ...options, config: { ...config, audit: { file: join(dir, 'no', 'audit.log'), fsync: false } } }

@@ -50,7 +50,7 @@ async function start(t: Test, { listener = { scope: 'app', role: 'all' }, entry,
   const endpoint = await Endpoint.listen({ host: '127.0.0.1', port: 0, cert: theirs.certificate, key: theirs.private_key!, ca }, Date.now)
   const dir = t.testdir({})
   const at = address ? `, address: '127.0.0.1:${endpoint.port}'` : ''
-  const text = `store: { kind: memory }\nmetrics: { listen: '127.0.0.1:0' }\nnotifications: [{ scope: app, put: true${at}, ${entry} }]`
+  const text = `store: { kind: memory }\nmetrics: { listen: '127.0.0.1:0' }\nadmin: { listen: off }\nnotifications: [{ scope: app, put: true${at}, ${entry} }]`
   const config = parseConfig(text, join(dir, 'kmipd.yaml'), { env: {}, readFile: () => '' })
   const logged: string[] = []
   const log = createLog({ pretty: false, destination: { write: line => logged.push(line) } })
