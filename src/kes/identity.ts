@@ -6,6 +6,8 @@ import { certificateRequired, KesError, severalCertificates } from './error.ts'
 const API_KEY_PREFIX = 'kes:v1:'
 const ED25519_PRIVATE = Buffer.from('302e020100300506032b657004220420', 'hex')
 const SEED_BYTES = 32
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
+const PEM_FRAME = /-----(?:BEGIN|END) CERTIFICATE-----/g
 
 /** SHA-256 of a DER SubjectPublicKeyInfo, in lower-case hexadecimal digits. */
 export const identityOfKey = (spki: Buffer): string => createHash('sha256').update(spki).digest('hex')
@@ -38,14 +40,21 @@ export const apiKeyOf = (seed: Buffer): string => `${API_KEY_PREFIX}${Buffer.con
  */
 export function forwardedCertificate(value: string): X509Certificate {
   const text = unescaped(value).trim()
-  if ((text.match(/-----BEGIN/g)?.length ?? 0) > 1) throw new KesError(400, 'too many client certificates are present')
-  const der = text.startsWith('-----') ? undefined : fromBase64(text.replace(/^:(.*):$/s, '$1').replace(/\s/g, ''))
+  const pems = text.match(PEM_CERTIFICATE) ?? []
+  if (pems.length > 1) throw new KesError(400, 'too many client certificates are present')
+  // Proxies make spaces of the line ends in PEM.
+  const der = fromBase64(
+    (pems[0] ?? text)
+      .replace(PEM_FRAME, '')
+      .replace(/^:(.*):$/s, '$1')
+      .replace(/\s/g, ''),
+  )
   try {
-    // Proxies make spaces of the line ends in PEM.
-    return new X509Certificate(der ?? text.replace(/-----(BEGIN|END) CERTIFICATE-----/g, '\n-----$1 CERTIFICATE-----\n').trim())
+    if (der !== undefined) return new X509Certificate(der)
   } catch (cause) {
     throw new KesError(400, 'invalid client certificate', { cause })
   }
+  throw new KesError(400, 'invalid client certificate')
 }
 
 function unescaped(value: string): string {
