@@ -129,11 +129,17 @@ const NotFound = (): JSX.Element => (
   </Page>
 )
 
+const screenOf = (hash: string): string => hash.split('?')[0] ?? ''
+
 function usePlace(): Place | undefined {
   const [hash, setHash] = useState(location.hash)
+  const screen = useRef(screenOf(hash))
   useEffect(() => {
     const changed = (): void => {
       setHash(location.hash)
+      // Filters change what stands behind the question mark, and must not take the focus away from themselves.
+      if (screenOf(location.hash) === screen.current) return
+      screen.current = screenOf(location.hash)
       window.scrollTo(0, 0)
       if (document.activeElement instanceof HTMLElement) document.activeElement.blur()
     }

@@ -183,6 +183,7 @@ await check('filters find it and do not find it', async () => {
   await visible(page.getByRole('link', { name: HOSTILE }))
   await page.getByLabel('State').selectOption('Destroyed')
   await visible(page.getByText('No object is like that'))
+  assert.equal(await page.locator('select:focus').count(), 1, 'the focus stays on the filter')
   await page.getByRole('link', { name: 'Show all' }).click()
   await visible(page.getByRole('link', { name: HOSTILE }))
 })
@@ -270,6 +271,20 @@ await check('a CA is made, shown and deleted', async () => {
   await page.getByRole('button', { name: 'Delete branch' }).click()
   await dialog(page).getByRole('button', { name: 'Delete CA' }).click()
   await visible(page.getByText('No named CAs'))
+})
+
+await check('another engine is enabled, chosen and disabled', async () => {
+  await page.getByRole('button', { name: 'New engine' }).click()
+  await dialog(page).getByLabel('Path').fill('kmip-branch')
+  await dialog(page).getByRole('button', { name: 'Enable engine' }).click()
+  await page.getByLabel('Engine').selectOption('kmip-branch')
+  await page.getByRole('link', { name: 'Scopes' }).click()
+  await visible(page.getByText('No scopes yet'))
+  await goto(page, 'settings', 'Settings')
+  await page.getByRole('button', { name: 'Disable kmip-branch/' }).click()
+  await dialog(page).getByLabel('to go on').fill('kmip-branch/')
+  await dialog(page).getByRole('button', { name: 'Disable and delete everything' }).click()
+  await page.getByLabel('Engine').waitFor({ state: 'detached' })
 })
 
 await check('a scope with objects goes by force alone, and that must be typed', async () => {
