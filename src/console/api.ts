@@ -23,6 +23,8 @@ type Body = Readonly<Record<string, unknown>>
 export interface Listing<T> {
   readonly keys: readonly string[]
   readonly key_info?: Readonly<Record<string, T>>
+  /** Where to go on, if there may be more. */
+  readonly next?: string
 }
 
 const TIMEOUT_MS = 30_000

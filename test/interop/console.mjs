@@ -42,7 +42,7 @@ async function startServer() {
     await sleep(100)
   }
   const { kmip, admin } = JSON.parse(readFileSync(file, 'utf8'))
-  return { server, kmip, origin: `http://${admin}`, token: readFileSync(join(data, 'root-token'), 'utf8').trim() }
+  return { server, kmip, origin: admin, token: readFileSync(join(data, 'root-token'), 'utf8').trim() }
 }
 
 const { server, kmip, origin, token } = await startServer()

@@ -15,6 +15,9 @@ interface AuditEntry {
   readonly status: string
   readonly reason?: string
   readonly remote?: string
+  /** What an administrator asked for. */
+  readonly path?: string
+  readonly user?: string
 }
 
 const FILTERS = ['scope', 'role', 'operation', 'id'] as const
@@ -51,14 +54,14 @@ export function AuditPage({ query }: { readonly query: Readonly<Record<string, s
           entries.length === 0 ? (
             <Empty title="Nothing is recorded like that" />
           ) : (
-            <Table label="Audit" heads={['When', 'Operation', 'Scope', 'Role', 'Object', 'Outcome']}>
+            <Table label="Audit" heads={['When', 'Operation', 'Scope', 'Who', 'What', 'Outcome']}>
               {entries.map((entry, i) => (
                 <tr key={i}>
                   <td class="nowrap">{dateTime(Date.parse(entry.time))}</td>
                   <th scope="row">{entry.operation}</th>
                   <td>{entry.scope ?? '–'}</td>
-                  <td>{entry.role ?? '–'}</td>
-                  <td class="mono">{entry.id ?? '–'}</td>
+                  <td>{entry.role ?? entry.user ?? '–'}</td>
+                  <td class="mono wrap">{entry.id ?? entry.path ?? '–'}</td>
                   <td>{entry.reason ?? entry.status}</td>
                 </tr>
               ))}

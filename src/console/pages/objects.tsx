@@ -39,8 +39,9 @@ const anyOr = (values: readonly string[], title: (value: string) => string = val
 /** The objects of a scope, as far as the filters let through; never what they hold. */
 export function ObjectsPage({ scope, query }: ObjectsPageProps): JSX.Element {
   const { mount } = useSession()
-  const filters = { name: query.name ?? '', type: query.type ?? '', state: query.state ?? '' }
+  const filters = { name: query.name ?? '', type: query.type ?? '', state: query.state ?? '', attribute: query.attribute ?? '' }
   const [name, setName] = useState(filters.name)
+  const [attribute, setAttribute] = useState(filters.attribute)
   const at = path(mount, 'scope', scope, 'object')
   const objects = useAnswer(`${at} ${JSON.stringify(query)}`, ({ api }) =>
     api.list<ObjectInfo>(at, { ...filters, after: query.after, limit: String(LIMIT) }),
@@ -57,15 +58,16 @@ export function ObjectsPage({ scope, query }: ObjectsPageProps): JSX.Element {
         [scope, hrefOf('scope', { scope })],
       ]}
     >
-      <Form class="filters" label="Filters" onSubmit={() => go({ name })}>
+      <Form class="filters" label="Filters" onSubmit={() => go({ name, attribute })}>
         <Text label="Name" type="search" value={name} onValue={setName} />
+        <Text label="Attribute" type="search" value={attribute} onValue={setAttribute} placeholder="object_group=x" pattern="[^=]+=.+" />
         <Choice label="Type" value={filters.type} options={anyOr(TYPES, typeTitle)} onValue={type => go({ type })} />
         <Choice label="State" value={filters.state} options={anyOr(Object.keys(STATES))} onValue={state => go({ state })} />
         <button type="submit">Search</button>
       </Form>
       <Shown of={objects}>
-        {({ keys, key_info = {} }) =>
-          keys.length === 0 ? (
+        {({ keys, key_info = {}, next }) =>
+          keys.length === 0 && next === undefined ? (
             <Empty title={isFiltered ? 'No object is like that' : 'No objects yet'}>
               {isFiltered ? <a href={hrefOf('objects', { scope })}>Show all</a> : <p>They appear when a client makes or registers them.</p>}
             </Empty>
@@ -76,10 +78,10 @@ export function ObjectsPage({ scope, query }: ObjectsPageProps): JSX.Element {
                   <Row key={id} scope={scope} id={id} info={key_info[id]} />
                 ))}
               </Table>
-              {keys.length === LIMIT && (
-                <p>
-                  <a class="button" href={hrefOf('objects', { scope }, { ...filters, after: keys.at(-1)! })}>
-                    Next {LIMIT}
+              {next !== undefined && (
+                <p class="more">
+                  <a class="button" href={hrefOf('objects', { scope }, { ...filters, after: next })}>
+                    More
                   </a>
                 </p>
               )}
