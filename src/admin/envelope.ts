@@ -14,7 +14,7 @@ export const refusal = (status: number, errors: readonly string[]): HttpResponse
 
 /** Vault's envelope around an answer, as an object. */
 export function envelopeOf(request: Pick<LogicalRequest, 'id' | 'mountType'>, answer: Answer): Readonly<Record<string, unknown>> {
-  const { data = null, wrapInfo = null, warnings = [], auth = null, repeated = false } = answer
+  const { data = null, wrapInfo = null, warnings = [], auth = null, repeated = false, mountType = request.mountType } = answer
   return {
     ...(repeated && data),
     request_id: wrapInfo ? '' : request.id,
@@ -25,7 +25,7 @@ export function envelopeOf(request: Pick<LogicalRequest, 'id' | 'mountType'>, an
     wrap_info: wrapInfo,
     warnings: warnings.length > 0 ? warnings : null,
     auth,
-    mount_type: wrapInfo ? '' : request.mountType,
+    mount_type: wrapInfo ? '' : mountType,
   }
 }
 

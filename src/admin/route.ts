@@ -50,6 +50,8 @@ export interface Answer {
   readonly warnings?: readonly string[]
   /** Instead of 200. */
   readonly status?: number
+  /** Instead of the type of the mount that answered. */
+  readonly mountType?: string
   /** Put the keys of `data` at the top of the envelope too, as Vault's `sys/` does. */
   readonly repeated?: boolean
   /** Instead of the envelope: the body as it is. */

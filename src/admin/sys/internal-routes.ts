@@ -1,7 +1,7 @@
 import { AdminError } from '../error.ts'
 import { openApiOf } from '../openapi.ts'
 import { routeFor } from '../route.ts'
-import { mountInfo, type System, systemInfo } from './system.ts'
+import { effectiveInfo, type System, systemInfo } from './system.ts'
 
 const route = routeFor<System>()
 
@@ -12,9 +12,10 @@ export const INTERNAL_ROUTES = [
     actions: {
       read: {
         async run(_, { mounts, mounted }) {
-          const engines = (await mounts.list()).map(mount => [mount.row.path, mountInfo(mount)] as const)
+          const engines = (await mounts.list()).map(mount => [mount.row.path, effectiveInfo(mount)] as const)
           const logins = (await mounted()).filter(({ path }) => path.startsWith('auth/'))
           return {
+            mountType: '',
             data: {
               auth: Object.fromEntries(logins.map(({ path, type }) => [path.slice('auth/'.length), { type, description: '' }])),
               secret: Object.fromEntries([...engines, ['sys/', systemInfo] as const]),
@@ -33,7 +34,7 @@ export const INTERNAL_ROUTES = [
         async run({ params }, { mounts }) {
           const asked = `${params.path}/`
           const mount = (await mounts.list()).find(({ row }) => asked.startsWith(row.path))
-          if (mount) return { data: { ...mountInfo(mount), path: mount.row.path } }
+          if (mount) return { mountType: '', data: { ...effectiveInfo(mount), path: mount.row.path } }
           const why = `please ensure client's policies grant access to path ${JSON.stringify(asked)}`
           throw new AdminError(403, `preflight capability check returned 403, ${why}`)
         },

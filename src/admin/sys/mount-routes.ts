@@ -4,12 +4,9 @@ import { AdminError } from '../error.ts'
 import { durationSeconds, type Fields } from '../fields.ts'
 import { routeFor } from '../route.ts'
 import { isReserved, mountable, withSlash } from './mount-paths.ts'
-import { mountInfo, type System, systemInfo } from './system.ts'
+import { mountInfo, type System, systemInfo, USUAL_LEASE } from './system.ts'
 
 const route = routeFor<System>()
-
-/** What a lease lasts in Vault where nobody says; credentials of KMIP have none. */
-const USUAL_LEASE = 2_764_800
 
 const SETTINGS = {
   description: { type: 'string', description: 'For people.' },

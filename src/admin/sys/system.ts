@@ -72,6 +72,16 @@ export function mountInfo({ row }: Mount): Readonly<Record<string, unknown>> {
   }
 }
 
+/** What a lease lasts in Vault where nobody says; credentials of KMIP have none. */
+export const USUAL_LEASE = 2_764_800
+
+/** The same with the leases that count where the engine says none, as consoles are told. */
+export const effectiveInfo = (mount: Mount): Readonly<Record<string, unknown>> => {
+  const { config } = mount.row
+  const leases = { default_lease_ttl: config.default_lease_ttl || USUAL_LEASE, max_lease_ttl: config.max_lease_ttl || USUAL_LEASE }
+  return { ...mountInfo(mount), config: { ...config, ...leases } }
+}
+
 /** What is mounted beside the engines and cannot be changed. */
 export const systemInfo: Readonly<Record<string, unknown>> = {
   ...fixed('system'),
