@@ -5,23 +5,31 @@ import type { Mounts } from '../scopes/mounts.ts'
 import type { Scopes } from '../scopes/scopes.ts'
 import type { KeyProvider } from '../seal/provider.ts'
 import type { Records } from '../seal/records.ts'
+import type { ParcelVerdict } from '../store/remote-writer.ts'
+import type { UnitsMessage } from '../store/sqlite-message.ts'
 import type { VaultEvent } from '../vault/session.ts'
-import { isVaultStoreThere, type Notice, type OpenedStore, openStore } from './opened-store.ts'
+import { isVaultStoreThere, type Notice, type OpenAs, type OpenedStore, openStore } from './opened-store.ts'
 
 /** What a server keeps, opened. */
 export interface Data {
   readonly records: Records
   readonly mounts: Mounts
+  /** Where this process writes for others. */
+  readonly forward?: ((units: UnitsMessage) => Promise<ParcelVerdict>) | undefined
   close(): Promise<void>
 }
 
+/** What a store is opened for; a writer: to read, while another process writes. */
+type Purpose = 'server' | 'command' | Exclude<OpenAs, string>
+
 /**
  * Open the data of a configuration.
- * @param as `server`: with a writer of its own, once for each database; `command`: for a moment, also beside a server
+ * @param as `server`: with a writer of its own, once for each database; `command`: for a moment, also beside a server; a writer: one process of
+ * several of a server
  * @param given instead of those of the configuration; the caller closes them
  * @throws StoreError, SealError
  */
-export async function openData(config: Config, as: 'server' | 'command', given?: readonly KeyProvider[], notice?: Notice): Promise<Data> {
+export async function openData(config: Config, as: Purpose, given?: readonly KeyProvider[], notice?: Notice): Promise<Data> {
   const { openRecords } = await import('../seal/sealed-records.ts')
   const { openMounts } = await import('../scopes/mounts.ts')
   const providers = given ?? (await providersOf(config))
@@ -30,11 +38,11 @@ export async function openData(config: Config, as: 'server' | 'command', given?:
   let done = false
   try {
     opened = await openStore(config, as, notice)
-    const { close } = opened
+    const { close, forward } = opened
     records = await openRecords({ store: opened.store, providers })
     const mounts = await openMounts({ records, now: Date.now })
     done = true
-    return { records, mounts, close: () => records!.close().finally(close) }
+    return { records, mounts, forward, close: () => records!.close().finally(close) }
   } finally {
     if (!given) closeAll(providers)
     if (!done) {

@@ -1,15 +1,19 @@
 import type { Config } from '../config/schema.ts'
 import type { VaultStore } from '../config/vault-schema.ts'
+import type { ParcelVerdict } from '../store/remote-writer.ts'
 import type { Slots } from '../store/slots.ts'
-import type { Store } from '../store/store.ts'
+import type { UnitsMessage } from '../store/sqlite-message.ts'
+import type { Writer } from '../store/sqlite-writer-thread.ts'
+import { type Store, StoreError } from '../store/store.ts'
 import type { StoredRecord } from '../store/stored-record.ts'
 import type { VaultClient } from '../vault/client.ts'
 
 /**
  * What a store is opened for. `server`: with a writer of its own, for long; `command`: for a moment, also beside a server; `reader`: the
- * same, and nothing is written; `alone`: nobody else uses it until it is closed; `new`: there must be none, and it is none before `finish`.
+ * same, and nothing is written; `alone`: nobody else uses it until it is closed; `new`: there must be none, and it is none before `finish`;
+ * a writer: a process of a server's, for which another one writes.
  */
-export type OpenAs = 'server' | 'command' | 'reader' | 'alone' | 'new'
+export type OpenAs = 'server' | 'command' | 'reader' | 'alone' | 'new' | Writer
 
 /** Everything in a store, oldest first. */
 export interface Contents {
@@ -22,6 +26,8 @@ export interface Contents {
 
 export interface OpenedStore {
   readonly store: Store
+  /** Where it is one that this process can write for others. */
+  readonly forward?: (units: UnitsMessage) => Promise<ParcelVerdict>
   /** @param as `moment`: all as it is at this moment; `current`: each record as it is when it is read */
   contents(as: 'moment' | 'current'): Promise<Contents>
   /** Wrap data keys anew; where there are none, absent. */
@@ -40,12 +46,13 @@ export type Notice = (message: string, cause?: unknown) => void
 /** Open the store of a configuration, below the seal. @throws StoreError, VaultError */
 export async function openStore({ store, dataDir }: Pick<Config, 'store' | 'dataDir'>, as: OpenAs, notice?: Notice): Promise<OpenedStore> {
   if (store.kind === 'memory') return openMemory()
-  return store.kind === 'sqlite' ? openFile(store.path, as) : openVault(store, dataDir, as, notice)
+  if (store.kind === 'sqlite') return openFile(store.path, as)
+  if (typeof as !== 'string') throw new StoreError('unavailable', 'a store in Vault is that of one process')
+  return openVault(store, dataDir, as, notice)
 }
 
 async function openMemory(): Promise<OpenedStore> {
   const { MemoryStore } = await import('../store/memory.ts')
-  const { StoreError } = await import('../store/store.ts')
   const store = new MemoryStore()
   return {
     store,
@@ -60,7 +67,10 @@ async function openFile(path: string, as: OpenAs): Promise<OpenedStore> {
   const { SqliteContents } = await import('../store/sqlite-contents.ts')
   const { lockUse } = await import('../store/sqlite-use-lock.ts')
   const partial = as === 'new' ? await newFile(path) : undefined
-  const store = await openSqlite({ path: partial?.path ?? path, directWriter: as !== 'server' })
+  const store = await openSqlite({
+    path: partial?.path ?? path,
+    ...(typeof as === 'string' ? { directWriter: as !== 'server' } : { writer: as }),
+  })
   let lock: { close(): void } | undefined
   try {
     lock = partial ? { close: () => undefined } : lockUse(path, as === 'alone' ? 'alone' : 'shared')
@@ -70,6 +80,7 @@ async function openFile(path: string, as: OpenAs): Promise<OpenedStore> {
   let isWhole = false
   return {
     store,
+    ...(as === 'server' && { forward: (units: UnitsMessage) => store.forward(units) }),
     contents: async how => SqliteContents.open(partial?.path ?? path, how),
     async finish() {
       isWhole = true

@@ -1,13 +1,21 @@
+<<<<<<< HEAD
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+=======
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+>>>>>>> f015322 (server, store, cli: workers answer clients in processes of their own, and the primary process writes for them)
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../config/schema.ts'
 import type { Address } from '../config/value-types.ts'
 import type { Settings } from '../ops/context.ts'
 import { type Addresses, Daemon } from '../server/daemon.ts'
-import { createLog } from '../server/log.ts'
+import { createLog, type Logger } from '../server/log.ts'
+import { isWorker } from '../server/worker-link.ts'
+import type { Workers } from '../server/workers.ts'
 import { type Data, makeKeyFiles, openData, storeFields } from './data.ts'
 import type { Io } from './io.ts'
+import { UsageError } from './usage-error.ts'
 import { version } from './version.ts'
 
 export interface ServeOptions {
@@ -28,14 +36,18 @@ export interface ServeOptions {
 export const LISTENERS_NAME = 'listeners.json'
 
 /** Run a server until it is told to stop. @throws whatever keeps it from starting */
-export async function serve({ config, io, reload, kmip, settings, prepare, ready }: ServeOptions): Promise<void> {
+export async function serve(options: ServeOptions): Promise<void> {
+  const { config, io, reload, kmip, settings, prepare, ready } = options
   const { level, format } = config.log
   const log = createLog({ level, ...(format !== 'auto' && { pretty: format === 'pretty' }) })
+  const count = processesOf(config)
+  if (isWorker()) return (await import('./serve-clients.ts')).serveClients(options, count, log)
   await makeKeyFiles(config)
   const data = await openData(config, 'server')
   try {
     await storeFields(config, data.mounts)
     await prepare?.(data)
+<<<<<<< HEAD
     const server = await Daemon.start({
       config,
       data,
@@ -45,7 +57,17 @@ export async function serve({ config, io, reload, kmip, settings, prepare, ready
       ...(kmip && { kmip }),
       ...(settings && { settings }),
     })
+=======
+    const workers = count > 1 ? await startWorkers(count, data, log) : undefined
+    let server: Daemon | undefined
+>>>>>>> f015322 (server, store, cli: workers answer clients in processes of their own, and the primary process writes for them)
     try {
+      server = await Daemon.start({
+        ...{ config, data, log, version: version() },
+        ...(kmip && { kmip }),
+        ...(settings && { settings }),
+        ...(workers && { part: { does: 'rest', workers } }),
+      })
       const stopped = io.untilStopped(() => {
         // A configuration that is wrong now must not end a server that runs by a right one.
         refresh().then(undefined, (err: unknown) => log.error({ err }, 'not reloaded; the server goes on as it was'))
@@ -57,13 +79,15 @@ export async function serve({ config, io, reload, kmip, settings, prepare, ready
       log.info('stopping')
     } finally {
       rmSync(join(config.dataDir, LISTENERS_NAME), { force: true })
-      await server.stop()
+      await workers?.stop(config.kmip.drain)
+      await server?.stop()
     }
 
     async function refresh(): Promise<void> {
       const next = await reload()
       await storeFields(next, data.mounts)
-      await server.reload()
+      await server?.reload()
+      workers?.reload()
       log.level = next.log.level
       const later = needRestart(config, next)
       log.info(later.length > 0 ? { later } : {}, later.length > 0 ? 'reloaded; some changes need a restart' : 'reloaded')
@@ -73,15 +97,46 @@ export async function serve({ config, io, reload, kmip, settings, prepare, ready
   }
 }
 
+<<<<<<< HEAD
 /** Where the build puts the console: beside this file's folder. */
 function builtConsole(): { readonly console?: string } {
   const console = fileURLToPath(new URL('../console', import.meta.url))
   return import.meta.url.endsWith('.js') && existsSync(join(console, 'index.html')) ? { console } : {}
+=======
+/** How many processes answer clients. @throws UsageError: more than one, where that cannot be */
+function processesOf({ workers, store, notifications }: Config): number {
+  const wanted = workers === 'auto' ? availableParallelism() : workers
+  if (wanted === 1) return 1
+  const obstacle =
+    store.kind !== 'sqlite'
+      ? 'the store sqlite'
+      : notifications.length > 0
+        ? 'no notifications, which one process alone can send'
+        : undefined
+  if (obstacle === undefined) return wanted
+  if (workers === 'auto') return 1
+  throw new UsageError(`workers: ${workers} needs ${obstacle}: write workers: 1`)
+}
+
+async function startWorkers(count: number, { mounts, forward }: Data, log: Logger): Promise<Workers> {
+  const { Workers } = await import('../server/workers.ts')
+  if (forward === undefined) throw new UsageError('the store is not one that other processes can write to')
+  // Made once, before several processes would each make one.
+  for (const { scopes } of await mounts.list()) {
+    await scopes.resume()
+    await scopes.serverCertificate()
+  }
+  return Workers.start({ count, log, forward })
+>>>>>>> f015322 (server, store, cli: workers answer clients in processes of their own, and the primary process writes for them)
 }
 
 /** Sections that differ and are read at the start only. */
 function needRestart(before: Config, after: Config): string[] {
+<<<<<<< HEAD
   const sections = ['dataDir', 'kmip', 'store', 'seal', 'audit', 'metrics', 'admin', 'notifications', 'accounts'] as const
+=======
+  const sections = ['dataDir', 'workers', 'kmip', 'store', 'seal', 'audit', 'metrics', 'notifications', 'accounts'] as const
+>>>>>>> f015322 (server, store, cli: workers answer clients in processes of their own, and the primary process writes for them)
   return sections.filter(section => atStart(before, section) !== atStart(after, section))
 }
 

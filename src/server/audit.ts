@@ -12,6 +12,8 @@ export interface AuditOptions {
   readonly file?: string
   /** Wait for the disk after each write. */
   readonly fsync?: boolean
+  /** Bytes that the system writes in one piece, where other processes write to the same place; absent: any number. */
+  readonly wholeBytes?: number
   /** Links what is written. */
   readonly chain?: AuditChain
 }
@@ -31,24 +33,28 @@ export interface Audit {
  * @throws AuditError
  */
 export function openAudit(options: AuditOptions): Audit {
-  const { file, fsync = false, chain } = options
+  const { file, fsync = false, chain, wholeBytes } = options
   let fd = file === undefined ? 1 : open(file)
   let isTorn = false
+  const writePiece = (lines: string): void => {
+    const { text, written } = chain?.link(lines) ?? { text: lines, written: () => undefined }
+    // A write that ended in the middle of a line must not spoil the next one.
+    const bytes = Buffer.from(isTorn ? `\n${text}` : text)
+    const progress = { bytes: 0 }
+    try {
+      writeAll(fd, bytes, progress)
+      isTorn = false
+      written()
+      if (fsync) fsyncSync(fd)
+    } catch (cause) {
+      if (progress.bytes > 0 && progress.bytes < bytes.length) isTorn = true
+      throw new AuditError('the audit log cannot be written', { cause })
+    }
+  }
   return {
     write(lines) {
-      const { text, written } = chain?.link(lines) ?? { text: lines, written: () => undefined }
-      // A write that ended in the middle of a line must not spoil the next one.
-      const bytes = Buffer.from(isTorn ? `\n${text}` : text)
-      const progress = { bytes: 0 }
-      try {
-        writeAll(fd, bytes, progress)
-        isTorn = false
-        written()
-        if (fsync) fsyncSync(fd)
-      } catch (cause) {
-        if (progress.bytes > 0 && progress.bytes < bytes.length) isTorn = true
-        throw new AuditError('the audit log cannot be written', { cause })
-      }
+      if (wholeBytes === undefined) writePiece(lines)
+      else for (const piece of piecesOf(lines, wholeBytes - LINK_BYTES)) writePiece(piece)
     },
     reopen() {
       if (file === undefined) return
@@ -70,6 +76,24 @@ function open(file: string): number {
   } catch (cause) {
     throw new AuditError('the audit log cannot be opened', { cause })
   }
+}
+
+/** What the link of a chain adds to the last line of a piece, at most. */
+const LINK_BYTES = 160
+
+/** Whole lines in pieces of so many bytes at most; a longer line is a piece of its own. */
+function piecesOf(lines: string, most: number): string[] {
+  const pieces: string[] = []
+  let piece = ''
+  for (const line of lines.split(/(?<=\n)/)) {
+    if (piece !== '' && Buffer.byteLength(piece) + Buffer.byteLength(line) > most) {
+      pieces.push(piece)
+      piece = ''
+    }
+    piece += line
+  }
+  if (piece !== '') pieces.push(piece)
+  return pieces
 }
 
 const RETRY_MS = 5

@@ -25,6 +25,7 @@ export class ClientUses {
         name,
         help,
         labelNames,
+        aggregator: 'max',
         registers,
         collect() {
           this.reset()

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Sockets } from '../admin/kmip/engine.ts'
 import type { Config } from '../config/schema.ts'
 import type { Address } from '../config/value-types.ts'
 import type { Account } from '../ops/authentication.ts'
@@ -19,11 +20,12 @@ import { KmipSockets } from './kmip-sockets.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import type { ServerCredential } from './listener.ts'
 import type { Logger } from './log.ts'
-import { Metrics } from './metrics.ts'
+import { Metrics, summed } from './metrics.ts'
 import { Notifier } from './notifier.ts'
 import { RecentActivity } from './overview.ts'
 import { timed } from './timed-records.ts'
 import { Turn } from './turn.ts'
+import type { Workers } from './workers.ts'
 
 export interface DaemonOptions {
   readonly config: Config
@@ -36,9 +38,19 @@ export interface DaemonOptions {
   readonly kmip?: readonly Address[]
   /** Of the operations, beyond what the configuration says. */
   readonly settings?: Partial<Settings>
+<<<<<<< HEAD
   /** Directory of the built console; absent: there is none. */
   readonly console?: string
+=======
+  /** Absent: this process is all of the server. */
+  readonly part?: Part
+>>>>>>> f015322 (server, store, cli: workers answer clients in processes of their own, and the primary process writes for them)
 }
+
+/** What one process of several does: answer clients, as one of `count`, or all else. */
+export type Part =
+  | { readonly does: 'clients'; readonly count: number; readonly ticketKeys: Buffer }
+  | { readonly does: 'rest'; readonly workers: Workers }
 
 /** As they are bound: `host:port`. `kmip` is the first of the listeners, empty while no engine listens. */
 export interface Addresses {
@@ -50,6 +62,8 @@ export interface Addresses {
 }
 
 const RENEWAL_MS = 60_000
+/** So many bytes POSIX promises to write to a pipe in one piece on Linux. */
+const PIPE_BUF = 4_096
 
 /** A server that answers: engine, listeners, audit log and metrics, made of one configuration. It keeps the clock and the timers. */
 export class Daemon {
@@ -74,7 +88,7 @@ export class Daemon {
     const { file, fsync } = options.config.audit
     this.#options = options
     this.#chain = chain
-    this.#audit = openAudit({ fsync, chain, ...(file !== '-' && { file }) })
+    this.#audit = openAudit({ fsync, chain, ...(file === '-' ? options.part && { wholeBytes: PIPE_BUF } : { file }) })
     this.metrics = new Metrics({ version: options.version })
   }
 
@@ -95,12 +109,21 @@ export class Daemon {
   }
 
   get addresses(): Addresses {
+    const { part } = this.#options
     return {
       kmip: '',
-      ...this.#sockets?.addresses,
+      ...(part?.does === 'rest' ? part.workers.addresses : this.#sockets?.addresses),
       ...(this.#http && { metrics: this.#http.address }),
       ...(this.#admin && { admin: this.#admin.url }),
     }
+  }
+
+  /** What listens for KMIP clients, in this process or in others. */
+  get sockets(): Sockets {
+    const { part } = this.#options
+    const sockets = part?.does === 'rest' ? part.workers : this.#sockets
+    if (sockets === undefined) throw new Error('the server is not started')
+    return sockets
   }
 
   /** Open the audit log anew, after it was rotated, and show the certificate that the settings name. */
@@ -161,14 +184,24 @@ export class Daemon {
       replace: (holder, wish) => data.mounts.planReplacement(holder, wish),
       ...(this.#notifier && { onChange: this.#notifier.changed }),
     })
-    const shared = { limits: limitsOf(config), engine: this.#engine, turn, audit: this.#audit, metrics, log, now: Date.now }
+    const { part } = this.#options
     const { drain: drainMs, https } = config.kmip
-    this.#sockets = new KmipSockets({ ...data, shared, kmip, https, turned: this.#notifier, drainMs })
-    await this.#sockets.start()
-    this.#notifier?.start()
+    if (part?.does !== 'rest') {
+      const limits = limitsOf(config, part?.count ?? 1)
+      const shared = { limits, engine: this.#engine, turn, audit: this.#audit, metrics, log, now: Date.now }
+      const { ticketKeys } = part ?? {}
+      this.#sockets = new KmipSockets({ ...data, shared, ticketKeys, kmip, https, turned: this.#notifier, drainMs })
+      await this.#sockets.start()
+      this.#notifier?.start()
+    }
     const { listen } = config.metrics
+<<<<<<< HEAD
     if (listen) this.#http = await MetricsServer.listen({ ...listen, registry: metrics.registry, unready: () => this.#unready() })
     await this.#openAdmin(this.#sockets)
+=======
+    if (listen && part?.does !== 'clients')
+      this.#http = await MetricsServer.listen({ ...listen, metrics: () => this.#allMetrics(), unready: () => this.#unreadyOfAll() })
+>>>>>>> f015322 (server, store, cli: workers answer clients in processes of their own, and the primary process writes for them)
     this.#timer = setInterval(() => {
       this.#renewing = this.#renew().then(undefined, (err: unknown) =>
         log.error({ err }, 'the certificate of the listener cannot be renewed; it is tried again in a minute'),
@@ -210,7 +243,21 @@ export class Daemon {
     this.#anchored = head.hash
   }
 
-  #unready(): string | undefined {
+  /** In the format of Prometheus; of all processes of the server. */
+  async #allMetrics(): Promise<string> {
+    const { part } = this.#options
+    const { registry } = this.metrics
+    if (part?.does !== 'rest') return registry.metrics()
+    return summed([await registry.getMetricsAsJSON(), ...(await part.workers.metrics())])
+  }
+
+  async #unreadyOfAll(): Promise<string | undefined> {
+    const { part } = this.#options
+    return this.unready() ?? (part?.does === 'rest' ? await part.workers.unready() : undefined)
+  }
+
+  /** Why this process cannot answer now; nothing if it can. */
+  unready(): string | undefined {
     if (this.#stopping) return 'the server is stopping'
     if (this.#sockets?.listeners.some(({ outbox }) => outbox.blocked)) return 'the audit log cannot be written'
     try {
@@ -251,12 +298,12 @@ const accountOf = ({ name, password, device, administrator }: Config['accounts']
   }),
 })
 
-const limitsOf = ({ kmip }: Config): Limits => ({
+const limitsOf = ({ kmip }: Config, processes: number): Limits => ({
   ...LIMITS,
   handshakeMs: kmip.handshake,
   partialMs: kmip.partial,
   idleMs: kmip.idle,
-  connections: kmip.maxConnections,
+  connections: Math.ceil(kmip.maxConnections / processes),
   connectionsPerIdentity: kmip.maxConnectionsPerIdentity,
   messageBytes: kmip.maxMessage,
 })

@@ -1,14 +1,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Registry } from 'prom-client'
+import { Registry } from 'prom-client'
 
 export interface HttpOptions {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
-  readonly registry: Registry
+  /** In the format of Prometheus. */
+  readonly metrics: () => Promise<string>
   /** Why the server cannot answer clients now; nothing if it can. */
-  readonly unready: () => string | undefined
+  readonly unready: () => Promise<string | undefined>
 }
 
 /** The metrics listener: `/metrics` for Prometheus, `/healthz` (the process lives) and `/readyz` (it answers KMIP clients). */
@@ -50,14 +51,14 @@ export class MetricsServer {
 
 const TEXT = 'text/plain; charset=utf-8'
 
-async function answer(request: IncomingMessage, response: ServerResponse, { registry, unready }: HttpOptions): Promise<void> {
+async function answer(request: IncomingMessage, response: ServerResponse, { metrics, unready }: HttpOptions): Promise<void> {
   const path = request.url?.split('?', 1)[0]
   if (request.method !== 'GET' && request.method !== 'HEAD') send(405, TEXT, 'use GET\n')
   else if (path === '/healthz') send(200, TEXT, 'ok\n')
   else if (path === '/readyz') {
-    const reason = unready()
+    const reason = await unready()
     send(reason === undefined ? 200 : 503, TEXT, `${reason ?? 'ok'}\n`)
-  } else if (path === '/metrics') send(200, registry.contentType, await registry.metrics())
+  } else if (path === '/metrics') send(200, Registry.PROMETHEUS_CONTENT_TYPE, await metrics())
   else send(404, TEXT, 'here are /metrics, /healthz and /readyz\n')
 
   function send(status: number, type: string, text: string): void {

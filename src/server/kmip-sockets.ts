@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { AddressError, type Sockets } from '../admin/kmip/engine.ts'
 import { type Address, formatAddress } from '../config/value-types.ts'
 import { listenAddress } from '../scopes/configuration.ts'
@@ -15,6 +16,8 @@ export interface KmipSocketsOptions {
   /** Where the engine at `kmip/` listens instead of where its configuration says at the start; what is configured later comes to it. */
   readonly kmip?: readonly Address[] | undefined
   readonly https?: Address | undefined
+  /** Where several processes share the listeners: the secret of which each listener's keys of TLS session tickets are made. */
+  readonly ticketKeys?: Buffer | undefined
   /** Only for clients of the engine at `kmip/`. */
   readonly turned?: ListenerOptions['turned']
   readonly drainMs: number
@@ -152,13 +155,14 @@ export class KmipSockets implements Sockets {
   }
 
   async #listen(wanted: Wanted, { row, scopes }: Mount): Promise<Open> {
-    const { shared, records, turned } = this.#options
+    const { shared, records, turned, ticketKeys } = this.#options
     const open: { wanted: Wanted; listener?: Listener } = { wanted }
     try {
       const listener = await Listener.listen({
         ...shared,
         ...wanted.address,
         credential: wanted.credential,
+        ...(ticketKeys && { ticketKeys: ticketKeysOf(ticketKeys, row.id, wanted.key) }),
         identities: identitiesOf({ records, scopes }, shared.turn, () => open.wanted.admits),
         ...(row.path === FIRST_PATH && { turned }),
         ...(wanted.isHttps && { open: httpSessions() }),
@@ -209,6 +213,12 @@ export class KmipSockets implements Sockets {
     return [...kmip.map((address, i) => [`instead ${i}`, address] as const), ...(isAsAtStart ? [] : written)]
   }
 }
+
+/** 48 bytes for one listener: a session of one is none of another, which may let in others. */
+const ticketKeysOf = (secret: Buffer, mount: string, key: string): Buffer =>
+  createHmac('sha384', secret)
+    .update(JSON.stringify([mount, key]))
+    .digest()
 
 async function legacyCredential({ scopes }: Mount): Promise<ServerCredential> {
   const { certificate, key } = await scopes.serverCertificate()

@@ -43,6 +43,8 @@ export interface ListenerOptions {
   readonly log: Logger
   /** Milliseconds since 1970. */
   readonly now: () => number
+  /** 48 bytes, shared with listeners in other processes, so that a client resumes its session whichever of them it meets; absent: new ones. */
+  readonly ticketKeys?: Buffer
   /** Absent: the roles on a connection never change. */
   readonly turned?: Turned | undefined
   /** What is spoken; unless told TTLV messages one after another. */
@@ -67,7 +69,7 @@ export class Listener {
   readonly #handshaking = new Map<string, Socket>()
   readonly #timers: NodeJS.Timeout[] = []
   // One set for the life of the listener, so that a renewed certificate does not end the sessions that clients resume.
-  readonly #ticketKeys = randomBytes(48)
+  readonly #ticketKeys: Buffer
   #nextId = 1
   #seenVersion: number
   #stopping = false
@@ -75,6 +77,7 @@ export class Listener {
   private constructor(options: ListenerOptions) {
     const { limits, metrics, now } = options
     this.#options = options
+    this.#ticketKeys = options.ticketKeys ?? randomBytes(48)
     this.outbox = new Outbox(options)
     this.#context = { ...options, outbox: this.outbox, lane: new WriteLane(options.turn), nowMs: now() }
     this.#seenVersion = options.identities.version()

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from 'prom-client'
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from 'prom-client'
 import { ClientUses } from './client-uses.ts'
 import { bucketOf, LATENCY_BUCKETS, Latencies } from './latencies.ts'
 
@@ -97,9 +97,10 @@ export class Metrics {
       name: 'kmipd_certificate_end_timestamp_seconds',
       help: 'When a certificate of the server ends',
       labelNames: ['certificate'],
+      aggregator: 'min',
       registers,
     })
-    new Gauge({ name: 'kmipd_build_info', help: 'What runs', labelNames: ['version', 'node'], registers }).set(
+    new Gauge({ name: 'kmipd_build_info', help: 'What runs', labelNames: ['version', 'node'], aggregator: 'first', registers }).set(
       { version: build.version, node: process.versions.node },
       1,
     )
@@ -148,3 +149,7 @@ export class Metrics {
     this.#certificates.set({ certificate }, end.getTime() / 1000)
   }
 }
+
+/** The metrics of several processes as one, in the format of Prometheus. @param processes what each one's registry gives as JSON */
+export const summed = (processes: readonly (readonly object[])[]): Promise<string> =>
+  AggregatorRegistry.aggregate(processes.map(metrics => [...metrics])).metrics()

@@ -25,6 +25,9 @@ export interface UnitsMessage {
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
+/** Values of `heads` for each change. */
+export const FIELDS_PER_CHANGE = 5
+
 export type ToWriter = UnitsMessage | 'close'
 
 /** Verdicts for the oldest units that have none yet; a number: so many were all stored. */
@@ -64,8 +67,8 @@ export function unpackUnits({ heads, bytes }: UnitsMessage): Unit[] {
     return Buffer.from(bytes.buffer, bytes.byteOffset + at - length, length)
   }
   const change = (): PackedChange => {
-    const [partition, id, expect, body, terms] = heads.slice(used, used + 5) as [string, string, number, number, number]
-    used += 5
+    const [partition, id, expect, body, terms] = heads.slice(used, used + FIELDS_PER_CHANGE) as [string, string, number, number, number]
+    used += FIELDS_PER_CHANGE
     return body < 0 ? { partition, id, expect, terms: next(terms) } : { partition, id, expect, body: next(body), terms: next(terms) }
   }
   const units: Unit[] = []

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
-import { type FromWriter, packUnits, type ToWriter } from './sqlite-message.ts'
+import { FIELDS_PER_CHANGE, type FromWriter, packUnits, type ToWriter, type UnitsMessage } from './sqlite-message.ts'
+import type { Verdict } from './sqlite-units.ts'
 import { type Change, StoreError } from './store.ts'
 
 /** Where the commits of a store go. */
@@ -11,9 +12,12 @@ export interface Writer {
 }
 
 interface Waiting {
-  readonly changes: readonly Change[]
   readonly resolve: () => void
   readonly reject: (error: StoreError) => void
+}
+
+interface Collected extends Waiting {
+  readonly changes: readonly Change[]
 }
 
 /** So many units are sent at once, for the writer to begin while this thread prepares more; fewer cost more messages than that gains. */
@@ -26,7 +30,7 @@ export class WriterThread implements Writer {
   readonly #worker: Worker
   readonly #ended: Promise<void>
   /** Not sent yet. */
-  #collected: Waiting[] = []
+  #collected: Collected[] = []
   /** Sent, oldest first. */
   #sent: Waiting[] = []
   #isClosing = false
@@ -57,6 +61,32 @@ export class WriterThread implements Writer {
       this.#collected.push({ changes, resolve, reject })
       if (this.#collected.length >= MAX_COLLECTED) this.#send()
     })
+  }
+
+  /**
+   * Units that another process packed, behind those that were committed here before.
+   * @returns a verdict for each of them, or their count where all were stored; it is never rejected
+   */
+  async forward({ heads, bytes }: UnitsMessage): Promise<readonly Verdict[] | number> {
+    this.#send()
+    const verdicts: Promise<Verdict>[] = []
+    for (let at = 0; at < heads.length; at += 1 + Number(heads[at]) * FIELDS_PER_CHANGE)
+      verdicts.push(
+        new Promise(resolve => {
+          const reject = ({ code, message }: StoreError): void => resolve({ code, message })
+          if (this.#failure) reject(this.#failure)
+          else if (this.#isClosing) reject(new StoreError('closed', 'the store is closed'))
+          else this.#sent.push({ resolve: () => resolve(undefined), reject })
+        }),
+      )
+    if (!this.#failure && !this.#isClosing) {
+      // A buffer of its own, which can be moved to the thread.
+      const own = new Uint8Array(bytes)
+      this.#worker.ref()
+      this.#worker.postMessage({ heads, bytes: own } satisfies ToWriter, [own.buffer])
+    }
+    const all = await Promise.all(verdicts)
+    return all.some(verdict => verdict) ? all : all.length
   }
 
   async close(): Promise<void> {

@@ -3,10 +3,10 @@ import { dirname } from 'node:path'
 import type { Statement } from 'better-sqlite3'
 import { type Connection, connectReader, connectWriter, guarded } from './sqlite-connection.ts'
 import { lockServer } from './sqlite-lock.ts'
-import { packChange } from './sqlite-message.ts'
+import { packChange, type UnitsMessage } from './sqlite-message.ts'
 import { SqliteReads } from './sqlite-reads.ts'
-import { MIGRATIONS, migrate } from './sqlite-schema.ts'
-import { UnitWriter } from './sqlite-units.ts'
+import { MIGRATIONS, migrate, schemaVersion } from './sqlite-schema.ts'
+import { UnitWriter, type Verdict } from './sqlite-units.ts'
 import { type Writer, WriterThread } from './sqlite-writer-thread.ts'
 import { type Change, type Found, type Page, type Sealed, type Store, StoreError } from './store.ts'
 
@@ -18,13 +18,16 @@ export interface SqliteOptions {
    * store is a server's: it has a writer thread of its own, and no second one may be open on the file.
    */
   readonly directWriter?: boolean
+  /** Write through this, and only read here: a server in another process has the file open and brought its schema up to date. */
+  readonly writer?: Writer
 }
 
 /**
  * Open the store in a SQLite file, and bring its schema up to date.
  * @throws StoreError `unavailable`: in use by another server, written by a newer kmipd, not accessible; `damaged`: not our database
  */
-export async function openSqlite({ path: given, directWriter = false }: SqliteOptions): Promise<Store> {
+export async function openSqlite({ path: given, directWriter = false, writer }: SqliteOptions): Promise<SqliteStore> {
+  if (writer) return guarded(() => openReading(realpathSync(given), writer))
   return guarded(() => {
     const path = createFile(given)
     const lock = directWriter ? undefined : lockServer(path)
@@ -44,6 +47,18 @@ export async function openSqlite({ path: given, directWriter = false }: SqliteOp
       throw e
     }
   })
+}
+
+function openReading(path: string, writer: Writer): SqliteStore {
+  const reader = connectReader(path)
+  try {
+    if (schemaVersion(reader) !== MIGRATIONS.length)
+      throw new StoreError('unavailable', 'the store has another schema than this process knows: restart kmipd')
+    return new SqliteStore(reader, writer, undefined)
+  } catch (e) {
+    reader.close()
+    throw e
+  }
 }
 
 /**
@@ -84,7 +99,8 @@ class DirectWriter implements Writer {
   }
 }
 
-class SqliteStore implements Store {
+/** See `Store`. */
+export class SqliteStore implements Store {
   readonly #db: Connection
   readonly #reads: SqliteReads
   readonly #writer: Writer
@@ -118,6 +134,12 @@ class SqliteStore implements Store {
   async commit(changes: readonly Change[]): Promise<void> {
     this.#checkOpen()
     await this.#writer.commit(changes)
+  }
+
+  /** Units that another process packed for this one to write. @returns a verdict for each, or their count where all were stored */
+  async forward(units: UnitsMessage): Promise<readonly Verdict[] | number> {
+    if (!(this.#writer instanceof WriterThread)) throw new StoreError('unavailable', 'this process does not write for others')
+    return this.#writer.forward(units)
   }
 
   version(): number {

@@ -91,7 +91,12 @@ t.test('the log', async t => {
 t.test('metrics and health', async t => {
   const metrics = new Metrics({ version: '1.2.3' })
   let unready: string | undefined
-  const server = await MetricsServer.listen({ host: '127.0.0.1', port: 0, registry: metrics.registry, unready: () => unready })
+  const server = await MetricsServer.listen({
+    host: '127.0.0.1',
+    port: 0,
+    metrics: () => metrics.registry.metrics(),
+    unready: async () => unready,
+  })
   t.teardown(() => server.close())
   const get = (path: string, method = 'GET') => fetch(`http://${server.address}${path}`, { method })
 

@@ -30,7 +30,7 @@ const UNAVAILABLE = { name: 'StoreError', code: 'unavailable' }
 
 const compiled = compile(t.testdir(), ['src/store', 'test/store'])
 const { openSqlite: openServer }: { openSqlite: typeof openSqlite } = await import(compiled('src/store/sqlite.ts').href)
-const startProcess = (mode: 'load' | 'once', path: string): ChildProcess =>
+const startProcess = (mode: 'load' | 'shared' | 'once', path: string): ChildProcess =>
   spawn(process.execPath, [fileURLToPath(compiled('test/store/writing-process.ts')), mode, path], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, NODE_OPTIONS: '' },
@@ -227,12 +227,15 @@ t.test('a second server on the same file is refused, until the first is gone', a
 })
 
 // The lines that a process printed before it was killed are promises.
-t.test('a server that is killed under load loses nothing and leaves nothing half-done', async t => {
+t.test('a server that is killed under load loses nothing and leaves nothing half-done', t => killOften(t, 'load', 50))
+t.test('nor does one that writes for other processes', t => killOften(t, 'shared', 10))
+
+async function killOften(t: Test, mode: 'load' | 'shared', kills: number): Promise<void> {
   const path = file(t)
   let counted = new Map<string, number>()
   let newest = 0
-  for (let kill = 0; kill < 50; kill++) {
-    const acknowledged = await killAfter(path, 1 + Math.floor(Math.random() * 150))
+  for (let kill = 0; kill < kills; kill++) {
+    const acknowledged = await killAfter(path, mode, 1 + Math.floor(Math.random() * 150))
     const store = await openSqlite({ path, directWriter: true })
     const counts = new Map<string, number>()
     const expected = new Set<string>()
@@ -250,11 +253,11 @@ t.test('a server that is killed under load loses nothing and leaves nothing half
     counted = counts
     await store.close()
   }
-})
+}
 
 /** Start a process that writes, kill it after so many acknowledgements. @returns the last acknowledged unit of each lane */
-async function killAfter(path: string, lines: number): Promise<Map<string, number>> {
-  const child = startProcess('load', path)
+async function killAfter(path: string, mode: 'load' | 'shared', lines: number): Promise<Map<string, number>> {
+  const child = startProcess(mode, path)
   const closed = once(child, 'close')
   const last = new Map(Array.from({ length: 8 }, (_, lane) => [`${lane}`, 0]))
   let seen = 0

@@ -1,0 +1,187 @@
+import cluster, { type Worker } from 'node:cluster'
+import { randomBytes } from 'node:crypto'
+import { AddressError, type Sockets } from '../admin/kmip/engine.ts'
+import type { ParcelVerdict } from '../store/remote-writer.ts'
+import type { UnitsMessage } from '../store/sqlite-message.ts'
+import type { Addresses } from './daemon.ts'
+import type { Logger } from './log.ts'
+import { WORKER_VARIABLE } from './worker-link.ts'
+import type { Answers, FromWorker, MetricValues, ToWorker } from './worker-messages.ts'
+
+export interface WorkersOptions {
+  readonly count: number
+  readonly log: Logger
+  /** Stores units that a worker packed; never rejects. */
+  readonly forward: (units: UnitsMessage) => Promise<ParcelVerdict>
+}
+
+/** A worker could not be started. */
+export class WorkerError extends Error {
+  override readonly name = 'WorkerError'
+  readonly code = 'worker_failed'
+}
+
+const TICKET_KEY_BYTES = 48
+const ASK_MS = 2_000
+const APPLY_MS = 10_000
+/** A worker that dies is replaced so much later, and one that lived for less than a second after a longer time. */
+const RESTART_MS = 100
+const SHORT_LIFE_MS = 1_000
+/** Beyond the time that it has to answer what is in flight. */
+const STOP_MS = 5_000
+
+interface Member {
+  readonly worker: Worker
+  readonly startedMs: number
+  readonly asked: Map<number, (value: Answers[keyof Answers] | undefined) => void>
+  isReady: boolean
+}
+
+/**
+ * The processes that answer clients, as the primary process sees them: they share its listeners (node:cluster), and it writes for all of
+ * them. One that dies is replaced.
+ */
+export class Workers implements Sockets {
+  readonly #options: WorkersOptions
+  readonly #members = new Set<Member>()
+  readonly #ticketKeys = randomBytes(TICKET_KEY_BYTES)
+  #addresses: Addresses | undefined
+  #isStopping = false
+  #question = 0
+
+  private constructor(options: WorkersOptions) {
+    this.#options = options
+    cluster.setupPrimary({ serialization: 'advanced' })
+  }
+
+  /** Start them, and return once all accept. @throws WorkerError */
+  static async start(options: WorkersOptions): Promise<Workers> {
+    const workers = new Workers(options)
+    try {
+      await Promise.all(Array.from({ length: options.count }, () => workers.#spawn()))
+      return workers
+    } catch (error) {
+      await workers.stop(0)
+      throw error
+    }
+  }
+
+  get addresses(): Addresses {
+    if (this.#addresses === undefined) throw new WorkerError('no worker accepts connections')
+    return this.#addresses
+  }
+
+  reload(): void {
+    for (const member of this.#members) tell(member, { kind: 'reload' })
+  }
+
+  /** Have them answer what is in flight, and wait for their end. */
+  async stop(drainMs: number): Promise<void> {
+    this.#isStopping = true
+    const ended = [...this.#members].map(member => {
+      tell(member, { kind: 'stop' })
+      const { worker } = member
+      return new Promise<void>(resolve => {
+        const late = setTimeout(() => worker.process.kill('SIGKILL'), drainMs + STOP_MS)
+        worker.once('exit', () => {
+          clearTimeout(late)
+          resolve()
+        })
+      })
+    })
+    await Promise.all(ended)
+  }
+
+  /** The metrics of each of them that answers. */
+  async metrics(): Promise<(readonly MetricValues[])[]> {
+    const all = await Promise.all([...this.#members].map(member => this.#ask(member, 'metrics')))
+    return all.flatMap(one => (Array.isArray(one) ? [one] : []))
+  }
+
+  async apply(mountId: string): Promise<void> {
+    const all = await Promise.all([...this.#members].map(member => this.#ask(member, 'apply', mountId)))
+    const reason = all.find(one => typeof one === 'string')
+    if (reason === NO_ANSWER) throw new WorkerError('a worker did not answer; it looks again in a minute')
+    if (typeof reason === 'string') throw new AddressError(reason)
+  }
+
+  /** Why clients cannot be answered now; nothing if they can: by all. */
+  async unready(): Promise<string | undefined> {
+    const ready = [...this.#members].filter(({ isReady }) => isReady)
+    if (ready.length < this.#options.count) return 'a worker is starting'
+    const reasons = await Promise.all(
+      ready.map(member => this.#ask(member, 'unready').then(value => (value === NO_ANSWER ? 'a worker does not answer' : value))),
+    )
+    return reasons.find(reason => typeof reason === 'string')
+  }
+
+  #spawn(): Promise<void> {
+    const worker = cluster.fork({ [WORKER_VARIABLE]: '1' })
+    const member: Member = { worker, startedMs: Date.now(), asked: new Map(), isReady: false }
+    this.#members.add(member)
+    return new Promise((resolve, reject) => {
+      worker.on('message', (message: FromWorker) => {
+        if (message.kind === 'ready') {
+          this.#addresses ??= message.addresses
+          member.isReady = true
+          resolve()
+        } else this.#take(member, message)
+      })
+      worker.once('exit', (code, signal) => {
+        this.#members.delete(member)
+        for (const answer of member.asked.values()) answer(NO_ANSWER)
+        reject(new WorkerError('a worker could not be started; what it wrote before says why'))
+        if (member.isReady) this.#replace(member, signal ?? code)
+      })
+    })
+  }
+
+  #replace({ worker, startedMs }: Member, how: string | number): void {
+    if (this.#isStopping) return
+    const { log } = this.#options
+    log.error({ worker: worker.id, pid: worker.process.pid, how }, 'a worker has ended; it is replaced')
+    setTimeout(
+      () => {
+        if (this.#isStopping) return
+        this.#spawn().catch((err: unknown) => {
+          if (this.#isStopping) return
+          log.error({ err }, 'a worker could not be replaced; it is tried again')
+          this.#replace({ worker, startedMs: Date.now(), asked: new Map(), isReady: false }, 'failed to start')
+        })
+      },
+      Date.now() - startedMs < SHORT_LIFE_MS ? SHORT_LIFE_MS : RESTART_MS,
+    )
+  }
+
+  #take(member: Member, message: FromWorker): void {
+    if (message.kind === 'here') tell(member, { kind: 'start', ticketKeys: this.#ticketKeys })
+    else if (message.kind === 'answer') {
+      member.asked.get(message.id)?.(message.value)
+      member.asked.delete(message.id)
+    } else if (message.kind === 'units') {
+      const { parcel, units } = message
+      void this.#options.forward(units).then(verdicts => tell(member, { kind: 'verdict', parcel, verdicts }))
+    }
+  }
+
+  #ask(member: Member, what: keyof Answers, mount?: string): Promise<Answers[keyof Answers] | typeof NO_ANSWER> {
+    const id = this.#question++
+    return new Promise(resolve => {
+      const late = setTimeout(() => answer(NO_ANSWER), what === 'apply' ? APPLY_MS : ASK_MS)
+      const answer = (value: Answers[keyof Answers] | undefined): void => {
+        clearTimeout(late)
+        member.asked.delete(id)
+        resolve(value)
+      }
+      member.asked.set(id, answer)
+      tell(member, { kind: 'ask', id, what, ...(mount !== undefined && { mount }) })
+    })
+  }
+}
+
+const NO_ANSWER = 'no answer'
+
+/** A worker that is gone is told nothing; it is replaced. */
+function tell({ worker }: Member, message: ToWorker): void {
+  if (worker.isConnected()) worker.send(message, undefined, () => undefined)
+}

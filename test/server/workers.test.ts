@@ -1,0 +1,141 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import t from 'tap'
+import { KmipClient } from '../../src/client/client.ts'
+import { requestMessage } from '../../src/client/message.ts'
+import { ENUM } from '../../src/ttlv/enumerations.ts'
+import { child, enumeration, type Item, integer, structure, text } from '../../src/ttlv/item.ts'
+import { TAG } from '../../src/ttlv/tags.ts'
+
+// A server of several processes, from outside: as it is built, since each process would take long to start from source.
+
+const ENV = { ...process.env, NODE_OPTIONS: '' }
+const WAIT_MS = 60_000
+
+async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
+  for (const from = Date.now(); Date.now() - from < WAIT_MS; ) {
+    const found = await look()
+    if (found !== undefined) return found
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+  throw new Error(`${what} did not come`)
+}
+
+/** Another command beside the server. */
+function kmipd(argv: readonly string[]): { code: number | null; err: string } {
+  const { status, stderr } = spawnSync(process.execPath, ['dist/cli/main.js', ...argv], { encoding: 'utf8', env: ENV })
+  return { code: status, err: stderr }
+}
+
+interface Server {
+  readonly process: ChildProcess
+  readonly port: number
+  readonly metrics: string
+  /** Lines of its log. */
+  readonly logged: string[]
+}
+
+async function start(dir: string): Promise<Server> {
+  const child = spawn(process.execPath, ['dist/cli/main.js', 'dev', '--data-dir', dir, '--kmip-address', '127.0.0.1:0'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: ENV,
+  })
+  const logged: string[] = []
+  createInterface(child.stderr!).on('line', line => logged.push(line))
+  const file = join(dir, 'listeners.json')
+  await until('the listeners', () => {
+    if (child.exitCode !== null) throw new Error(logged.join('\n'))
+    return existsSync(file) || undefined
+  })
+  const { kmip, metrics } = JSON.parse(readFileSync(file, 'utf8')) as { kmip: string; metrics: string }
+  return { process: child, port: Number(kmip.split(':').at(-1)), metrics, logged }
+}
+
+const connect = (dir: string, port: number, name = 'default'): Promise<KmipClient> => {
+  const pem = (file: string): string => readFileSync(join(dir, 'clients', name, file), 'utf8')
+  return KmipClient.connect({ host: '127.0.0.1', port, ca: pem('ca.pem'), cert: pem('cert.pem'), key: pem('key.pem') })
+}
+
+const batchItem = (answer: Item): Item => child(answer, TAG.BatchItem)!
+const statusOf = (answer: Item): unknown => child(batchItem(answer), TAG.ResultStatus)?.value
+const idOf = (answer: Item): string => String(child(child(batchItem(answer), TAG.ResponsePayload)!, TAG.UniqueIdentifier)?.value ?? 'none')
+const { Success } = ENUM.ResultStatus
+
+const attribute = (name: string, value: Item): Item => structure(TAG.Attribute, [text(TAG.AttributeName, name), value])
+const CREATE = requestMessage([
+  {
+    operation: 'Create',
+    payload: [
+      enumeration(TAG.ObjectType, ENUM.ObjectType.SymmetricKey),
+      structure(TAG.TemplateAttribute, [
+        attribute('Cryptographic Algorithm', enumeration(TAG.AttributeValue, ENUM.CryptographicAlgorithm.AES)),
+        attribute('Cryptographic Length', integer(TAG.AttributeValue, 256)),
+      ]),
+    ],
+  },
+])
+const on = (operation: 'Get' | 'Destroy', id: string): Item => requestMessage([{ operation, payload: [text(TAG.UniqueIdentifier, id)] }])
+
+t.test('a server of two workers', async t => {
+  const dir = t.testdir({ 'kmipd.yaml': 'workers: 2\n' })
+  const server = await start(dir)
+  t.teardown(() => server.process.kill('SIGKILL'))
+  const clients = await Promise.all(Array.from({ length: 4 }, () => connect(dir, server.port)))
+  const [one, two] = clients as [KmipClient, KmipClient]
+  t.teardown(() => {
+    for (const client of clients) client.close()
+  })
+
+  const ids = await Promise.all(clients.map(async client => idOf(await client.request(CREATE))))
+  for (const client of clients)
+    for (const id of ids) t.equal(statusOf(await client.request(on('Get', id))), Success, 'what one worker stored, each serves')
+  t.equal(statusOf(await one.request(on('Destroy', ids[0]!))), Success)
+  for (const client of clients) t.not(statusOf(await client.request(on('Get', ids[0]!))), Success, 'and what one destroyed, none serves')
+
+  const text = async (path: string): Promise<string> => (await fetch(`http://${server.metrics}${path}`)).text()
+  t.equal(await text('/readyz'), 'ok\n')
+  const metrics = await text('/metrics')
+  t.match(metrics, 'kmipd_requests_total{operation="Create",status="Success"} 4', 'summed')
+  t.match(metrics, 'kmipd_connections 4')
+  t.match(metrics, 'kmipd_build_info{')
+  const lines = readFileSync(join(dir, 'audit.log'), 'utf8').trimEnd().split('\n')
+  const records = lines.map(line => JSON.parse(line) as { operation: string; chain?: string })
+  t.equal(records.filter(({ operation }) => operation === 'Create').length, 4, 'audit lines of all, each whole')
+  t.equal(new Set(records.flatMap(({ chain }) => (chain ? [chain.split('.')[0]] : []))).size, 2, 'of two processes')
+
+  const other = kmipd(['credential', 'generate', 'default', 'all', '--data-dir', dir, '--out', join(dir, 'clients', 'other')])
+  t.equal(other.code, 0, other.err)
+  const revoked = await Promise.all(Array.from({ length: 4 }, () => connect(dir, server.port, 'other')))
+  for (const client of revoked) t.equal(statusOf(await client.request(on('Get', ids[1]!))), Success)
+  const certificate = join(dir, 'clients', 'other', 'cert.pem')
+  t.equal(kmipd(['credential', 'revoke', 'default', 'all', '--certificate', certificate, '--data-dir', dir]).code, 0)
+  for (const client of revoked) await t.rejects(client.request(on('Get', ids[1]!)), 'revoked in every process at once')
+
+  process.kill(server.process.pid!, 'SIGHUP')
+  await until('the reload', () => server.logged.some(line => line.includes('reloaded')) || undefined)
+  t.equal(statusOf(await two.request(on('Get', ids[1]!))), Success)
+
+  const { pid } = server.process
+  const [worker] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')
+  process.kill(Number(worker), 'SIGKILL')
+  await until('the log of it', () => server.logged.find(line => line.includes('a worker has ended; it is replaced')))
+  await until('another worker', async () => ((await text('/readyz')) === 'ok\n' ? true : undefined))
+  const again = await connect(dir, server.port)
+  t.equal(statusOf(await again.request(on('Get', ids[1]!))), Success)
+  again.close()
+
+  server.process.kill('SIGTERM')
+  t.same(await once(server.process, 'exit'), [0, null])
+  t.notOk(existsSync(join(dir, 'listeners.json')))
+})
+
+t.test('what cannot be done by several processes is refused', async t => {
+  const dir = t.testdir({})
+  writeFileSync(join(dir, 'kmipd.yaml'), 'workers: 2\nstore: { kind: memory }\n')
+  const { code, err } = kmipd(['server', '--data-dir', dir])
+  t.equal(code, 2)
+  t.match(err, /workers: 2 needs the store sqlite/)
+})
