@@ -1,9 +1,5 @@
-<<<<<<< HEAD
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-=======
-import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
->>>>>>> f015322 (server, store, cli: workers answer clients in processes of their own, and the primary process writes for them)
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../config/schema.ts'
@@ -47,23 +43,11 @@ export async function serve(options: ServeOptions): Promise<void> {
   try {
     await storeFields(config, data.mounts)
     await prepare?.(data)
-<<<<<<< HEAD
-    const server = await Daemon.start({
-      config,
-      data,
-      log,
-      version: version(),
-      ...builtConsole(),
-      ...(kmip && { kmip }),
-      ...(settings && { settings }),
-    })
-=======
     const workers = count > 1 ? await startWorkers(count, data, log) : undefined
     let server: Daemon | undefined
->>>>>>> f015322 (server, store, cli: workers answer clients in processes of their own, and the primary process writes for them)
     try {
       server = await Daemon.start({
-        ...{ config, data, log, version: version() },
+        ...{ config, data, log, version: version(), ...builtConsole() },
         ...(kmip && { kmip }),
         ...(settings && { settings }),
         ...(workers && { part: { does: 'rest', workers } }),
@@ -97,12 +81,12 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
 }
 
-<<<<<<< HEAD
 /** Where the build puts the console: beside this file's folder. */
 function builtConsole(): { readonly console?: string } {
   const console = fileURLToPath(new URL('../console', import.meta.url))
   return import.meta.url.endsWith('.js') && existsSync(join(console, 'index.html')) ? { console } : {}
-=======
+}
+
 /** How many processes answer clients. @throws UsageError: more than one, where that cannot be */
 function processesOf({ workers, store, notifications }: Config): number {
   const wanted = workers === 'auto' ? availableParallelism() : workers
@@ -127,16 +111,11 @@ async function startWorkers(count: number, { mounts, forward }: Data, log: Logge
     await scopes.serverCertificate()
   }
   return Workers.start({ count, log, forward })
->>>>>>> f015322 (server, store, cli: workers answer clients in processes of their own, and the primary process writes for them)
 }
 
 /** Sections that differ and are read at the start only. */
 function needRestart(before: Config, after: Config): string[] {
-<<<<<<< HEAD
-  const sections = ['dataDir', 'kmip', 'store', 'seal', 'audit', 'metrics', 'admin', 'notifications', 'accounts'] as const
-=======
-  const sections = ['dataDir', 'workers', 'kmip', 'store', 'seal', 'audit', 'metrics', 'notifications', 'accounts'] as const
->>>>>>> f015322 (server, store, cli: workers answer clients in processes of their own, and the primary process writes for them)
+  const sections = ['dataDir', 'workers', 'kmip', 'store', 'seal', 'audit', 'metrics', 'admin', 'notifications', 'accounts'] as const
   return sections.filter(section => atStart(before, section) !== atStart(after, section))
 }
 

@@ -38,13 +38,10 @@ export interface DaemonOptions {
   readonly kmip?: readonly Address[]
   /** Of the operations, beyond what the configuration says. */
   readonly settings?: Partial<Settings>
-<<<<<<< HEAD
   /** Directory of the built console; absent: there is none. */
   readonly console?: string
-=======
   /** Absent: this process is all of the server. */
   readonly part?: Part
->>>>>>> f015322 (server, store, cli: workers answer clients in processes of their own, and the primary process writes for them)
 }
 
 /** What one process of several does: answer clients, as one of `count`, or all else. */
@@ -195,13 +192,9 @@ export class Daemon {
       this.#notifier?.start()
     }
     const { listen } = config.metrics
-<<<<<<< HEAD
-    if (listen) this.#http = await MetricsServer.listen({ ...listen, registry: metrics.registry, unready: () => this.#unready() })
-    await this.#openAdmin(this.#sockets)
-=======
     if (listen && part?.does !== 'clients')
       this.#http = await MetricsServer.listen({ ...listen, metrics: () => this.#allMetrics(), unready: () => this.#unreadyOfAll() })
->>>>>>> f015322 (server, store, cli: workers answer clients in processes of their own, and the primary process writes for them)
+    if (part?.does !== 'clients') await this.#openAdmin(this.sockets)
     this.#timer = setInterval(() => {
       this.#renewing = this.#renew().then(undefined, (err: unknown) =>
         log.error({ err }, 'the certificate of the listener cannot be renewed; it is tried again in a minute'),
@@ -212,11 +205,11 @@ export class Daemon {
     }, RENEWAL_MS).unref()
   }
 
-  async #openAdmin(sockets: KmipSockets): Promise<void> {
+  async #openAdmin(sockets: Sockets): Promise<void> {
     const { config, data, log, version } = this.#options
     const { listen: address, tls } = config.admin
     if (!address) return
-    const unready = () => this.#unready()
+    const unready = () => this.unready()
     this.#activity = new RecentActivity({
       ...{ metrics: this.metrics, version, now: Date.now, unready },
       store: () => ({ healthy: unready() === undefined, description: config.store.kind }),
