@@ -1,6 +1,6 @@
 import { type Command, type Io, printJson, printLines } from './io.ts'
-import { withScopes } from './open.ts'
-import { jsonOption, type PlaceArguments, placeOptions } from './options.ts'
+import { type AdministrationArguments, withScopes } from './open.ts'
+import { administrationOptions, jsonOption } from './options.ts'
 
 /** kmipd ca: the certificate authority. */
 export const caCommand = (io: Io): Command => ({
@@ -13,10 +13,10 @@ export const caCommand = (io: Io): Command => ({
 const read = (io: Io): Command => ({
   command: 'read',
   describe: 'Print the CA chain in PEM: intermediate, then root',
-  builder: y => jsonOption(placeOptions(y)).example('$0 ca read > ca.pem', ''),
-  handler: ({ json, ...place }: PlaceArguments & { readonly json?: boolean }) =>
+  builder: y => jsonOption(administrationOptions(y)).example('$0 ca read > ca.pem', ''),
+  handler: (place: AdministrationArguments) =>
     withScopes(place, io, async scopes => {
       const chain = await scopes.caChain()
-      json ? printJson(io, { ca_pem: chain.join('\n') }) : printLines(io, chain)
+      place.json ? printJson(io, { ca_pem: chain.join('\n') }) : printLines(io, chain)
     }),
 })

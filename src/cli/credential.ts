@@ -3,11 +3,11 @@ import { resolve } from 'node:path'
 import type { Argv } from 'yargs'
 import type { CredentialAnswer } from '../scopes/credentials.ts'
 import { type Command, type Io, printJson, printLines } from './io.ts'
-import { withScopes } from './open.ts'
-import { jsonOption, type PlaceArguments, placeOptions } from './options.ts'
+import { type AdministrationArguments, withScopes } from './open.ts'
+import { administrationOptions, jsonOption } from './options.ts'
 import { UsageError } from './usage-error.ts'
 
-interface CredentialArguments extends PlaceArguments {
+interface CredentialArguments extends AdministrationArguments {
   readonly scope: string
   readonly role: string
   readonly serial?: string
@@ -15,7 +15,6 @@ interface CredentialArguments extends PlaceArguments {
   readonly csr: string
   readonly format: 'pem' | 'pem_bundle' | 'der'
   readonly out?: string
-  readonly json?: boolean
 }
 
 /** kmipd credential: client certificates. */
@@ -56,8 +55,8 @@ const list = (io: Io): Command => ({
   command: 'list <scope> <role>',
   describe: 'List the serial numbers of the certificates of a role, and when they end',
   builder: y => jsonOption(roleOptions(y)).example('$0 credential list finance accounting', ''),
-  handler: ({ scope, role, json, ...place }: CredentialArguments) =>
-    withScopes(place, io, async scopes => {
+  handler: ({ scope, role, ...place }: CredentialArguments) =>
+    withScopes(place, io, async (scopes, { json }) => {
       const found = (await scopes.listCredentials(scope, role)).map(({ serial_number, createdMs, notAfterMs }) => ({
         serial_number,
         created: new Date(createdMs).toISOString(),
@@ -115,7 +114,7 @@ const revoke = (io: Io): Command => ({
 const SERIAL = { type: 'string', describe: 'serial number, in decimal' } as const
 
 const roleOptions = <T>(y: Argv<T>) =>
-  placeOptions(y)
+  administrationOptions(y)
     .positional('scope', { type: 'string', demandOption: true, describe: 'name of the scope' })
     .positional('role', { type: 'string', demandOption: true, describe: 'name of the role' })
 

@@ -14,6 +14,8 @@ export interface Io {
   readonly env: { readonly [name: string]: string | undefined }
   /** Directory that relative names on the command line stand in. */
   readonly cwd: string
+  /** Whether people read the output. */
+  readonly isTerminal?: boolean
   /** Resolves when the process shall end; `onReload` is called at each wish to read the configuration and files anew. */
   untilStopped(onReload: () => void): Promise<void>
 }

@@ -1,12 +1,11 @@
 import { fieldsOf, tableOf } from './fields.ts'
 import { type Command, type Io, printJson, printLines } from './io.ts'
-import { withScopes } from './open.ts'
-import { jsonOption, type PlaceArguments, placeOptions } from './options.ts'
+import { type AdministrationArguments, withScopes } from './open.ts'
+import { administrationOptions, jsonOption } from './options.ts'
 import { UsageError } from './usage-error.ts'
 
-interface ListenerArguments extends PlaceArguments {
+interface ListenerArguments extends AdministrationArguments {
   readonly fields: readonly string[]
-  readonly json?: boolean
 }
 
 /** kmipd listener: addresses, names and keys of the KMIP listener, by Vault's names, kept in the store. */
@@ -21,7 +20,7 @@ const write = (io: Io): Command => ({
   command: 'write <fields..>',
   describe: 'Write settings of the listener, and keep the others',
   builder: y =>
-    placeOptions(y)
+    administrationOptions(y)
       .positional('fields', {
         type: 'string',
         array: true,
@@ -33,9 +32,9 @@ const write = (io: Io): Command => ({
       .example('$0 listener write tls_ca_key_type=rsa tls_ca_key_bits=4096', 'a new CA; clients of the old one are still let in'),
   async handler({ fields, ...place }: ListenerArguments) {
     const { storedFields } = await import('../config/stored-fields.ts')
-    await withScopes(place, io, async (scopes, config) => {
+    await withScopes(place, io, async (scopes, { config }) => {
       const written = fieldsOf(fields)
-      const fixed = Object.keys(storedFields(config)).filter(field => Object.hasOwn(written, field))
+      const fixed = Object.keys(config ? storedFields(config) : {}).filter(field => Object.hasOwn(written, field))
       if (fixed.length > 0) throw new UsageError(`the configuration file sets ${fixed.join(', ')}; change that there`)
       await scopes.writeConfiguration(written)
       io.stdout.write('the listener is configured\n')
@@ -46,13 +45,13 @@ const write = (io: Io): Command => ({
 const read = (io: Io): Command => ({
   command: 'read',
   describe: 'Show the settings of the listener',
-  builder: y => jsonOption(placeOptions(y)).example('$0 listener read', ''),
-  async handler({ json, ...place }: ListenerArguments) {
+  builder: y => jsonOption(administrationOptions(y)).example('$0 listener read', ''),
+  async handler(place: ListenerArguments) {
     const { storedFields } = await import('../config/stored-fields.ts')
-    await withScopes(place, io, async (scopes, config) => {
+    await withScopes(place, io, async (scopes, { config, json }) => {
       const stored = await scopes.configuration()
       const listen_addrs = stored.listen_addrs.length === 0 ? ['127.0.0.1:5696'] : stored.listen_addrs
-      const answer = { ...stored, listen_addrs, ...storedFields(config) }
+      const answer = { ...stored, listen_addrs, ...(config && storedFields(config)) }
       json ? printJson(io, answer) : printLines(io, tableOf(answer))
     })
   },

@@ -17,6 +17,7 @@ import { initCommand } from './init.ts'
 import type { Command, Io } from './io.ts'
 import { kesCommand } from './kes.ts'
 import { listenerCommand } from './listener.ts'
+import { policyCommand } from './policy.ts'
 import { processIo } from './process-io.ts'
 import { restoreCommand } from './restore.ts'
 import { roleCommand } from './role.ts'
@@ -41,6 +42,7 @@ export const COMMANDS: readonly ((io: Io) => Command)[] = [
   sealCommand,
   auditCommand,
   tokenCommand,
+  policyCommand,
   listenerCommand,
   caCommand,
   scopeCommand,
@@ -65,6 +67,7 @@ export function commandLine(io: Io): Argv {
     .strict()
     .wrap(100)
     .locale('en')
+    .completion('completion', 'Print a completion script for bash or zsh, to be sourced')
     .help()
     .alias('help', 'h')
     .version(version())

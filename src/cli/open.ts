@@ -1,8 +1,9 @@
 import type { Config } from '../config/schema.ts'
-import type { Scopes } from '../scopes/scopes.ts'
+import { addressOf, type RemoteArguments, withAdminClient } from './admin-client.ts'
 import type { Data } from './data.ts'
 import type { Io } from './io.ts'
 import type { PlaceArguments } from './options.ts'
+import type { Administration } from './remote-scopes.ts'
 import { storedConfig } from './stored-config.ts'
 
 /**
@@ -20,6 +21,35 @@ export async function withData<T>(place: PlaceArguments, io: Io, use: (data: Dat
   }
 }
 
-/** The same with its administration alone. */
-export const withScopes = <T>(place: PlaceArguments, io: Io, use: (scopes: Scopes, config: Config) => Promise<T>): Promise<T> =>
-  withData(place, io, async ({ mounts }, config) => use(await mounts.scopesAt('kmip/'), config))
+export interface AdministrationArguments extends PlaceArguments, RemoteArguments {
+  readonly json?: boolean
+}
+
+/** How a command goes on with an administration. */
+export interface Administering {
+  /** Absent where the administration is that of a server on the network, which knows its own. */
+  readonly config?: Config
+  /** Print JSON: asked for, or the output of a server on the network goes to a program. */
+  readonly json: boolean
+}
+
+/**
+ * The same with the administration of an engine alone: that of a server on the network where one is named, by `--address` or, unless the
+ * data are, in the environment.
+ */
+export async function withScopes<T>(
+  argv: AdministrationArguments,
+  io: Io,
+  use: (scopes: Administration, how: Administering) => Promise<T>,
+): Promise<T> {
+  const { json, mount = 'kmip' } = argv
+  const isHere = argv.config !== undefined || argv.dataDir !== undefined
+  if (!isHere && addressOf(argv, io) !== undefined)
+    return withAdminClient(argv, io, async client => {
+      const { remoteScopes } = await import('./remote-scopes.ts')
+      return use(remoteScopes(client, mount), { json: json ?? io.isTerminal !== true })
+    })
+  return withData(argv, io, async ({ mounts }, config) =>
+    use(await mounts.scopesAt(`${mount.replace(/^\/+|\/+$/g, '')}/`), { config, json: json === true }),
+  )
+}

@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs'
+import { remoteOptions } from './admin-client.ts'
 
 /** Where the configuration and the data of a command are. */
 export interface PlaceArguments {
@@ -17,5 +18,8 @@ export const placeOptions = <T>(y: Argv<T>) =>
       describe: 'data directory; its kmipd.yaml counts, if there is one',
     })
     .conflicts('config', 'data-dir')
+
+/** The same, or a server on the network. */
+export const administrationOptions = <T>(y: Argv<T>) => remoteOptions(placeOptions(y)).conflicts('address', ['config', 'data-dir'])
 
 export const jsonOption = <T>(y: Argv<T>) => y.option('json', { type: 'boolean', describe: 'print JSON' })

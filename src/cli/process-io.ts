@@ -8,6 +8,7 @@ export function processIo(): Io {
     stdin: process.stdin,
     env: process.env,
     cwd: process.cwd(),
+    isTerminal: process.stdout.isTTY === true,
     untilStopped: onReload =>
       new Promise(resolve => {
         process.on('SIGHUP', onReload)

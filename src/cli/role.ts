@@ -1,13 +1,12 @@
 import { fieldsOf, tableOf } from './fields.ts'
 import { type Command, type Io, printJson, printLines } from './io.ts'
-import { withScopes } from './open.ts'
-import { jsonOption, type PlaceArguments, placeOptions } from './options.ts'
+import { type AdministrationArguments, withScopes } from './open.ts'
+import { administrationOptions, jsonOption } from './options.ts'
 
-interface RoleArguments extends PlaceArguments {
+interface RoleArguments extends AdministrationArguments {
   readonly scope: string
   readonly role: string
   readonly fields: readonly string[]
-  readonly json?: boolean
 }
 
 /** kmipd role: what the clients of a scope may do. */
@@ -23,7 +22,7 @@ const write = (io: Io): Command => ({
   aliases: ['create', 'update'],
   describe: 'Make a role, or change fields of one; its clients notice at once',
   builder: y =>
-    placeOptions(y)
+    administrationOptions(y)
       .positional('scope', { type: 'string', demandOption: true, describe: 'name of its scope' })
       .positional('role', { type: 'string', demandOption: true, describe: 'its name' })
       .positional('fields', {
@@ -47,11 +46,11 @@ const list = (io: Io): Command => ({
   command: 'list <scope>',
   describe: 'List the roles of a scope',
   builder: y =>
-    jsonOption(placeOptions(y))
+    jsonOption(administrationOptions(y))
       .positional('scope', { type: 'string', demandOption: true, describe: 'name of the scope' })
       .example('$0 role list finance', ''),
-  handler: ({ scope, json, ...place }: RoleArguments) =>
-    withScopes(place, io, async scopes => {
+  handler: ({ scope, ...place }: RoleArguments) =>
+    withScopes(place, io, async (scopes, { json }) => {
       const names = await scopes.listRoles(scope)
       json ? printJson(io, names) : printLines(io, names)
     }),
@@ -61,8 +60,8 @@ const read = (io: Io): Command => ({
   command: 'read <scope> <role>',
   describe: 'Show what a role allows',
   builder: y => jsonOption(roleOptions(y)).example('$0 role read finance accounting', ''),
-  handler: ({ scope, role, json, ...place }: RoleArguments) =>
-    withScopes(place, io, async scopes => {
+  handler: ({ scope, role, ...place }: RoleArguments) =>
+    withScopes(place, io, async (scopes, { json }) => {
       const answer = await scopes.readRole(scope, role)
       json ? printJson(io, answer) : printLines(io, tableOf({ ...answer }))
     }),
@@ -80,6 +79,6 @@ const remove = (io: Io): Command => ({
 })
 
 const roleOptions = <T>(y: import('yargs').Argv<T>) =>
-  placeOptions(y)
+  administrationOptions(y)
     .positional('scope', { type: 'string', demandOption: true, describe: 'name of its scope' })
     .positional('role', { type: 'string', demandOption: true, describe: 'its name' })

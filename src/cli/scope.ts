@@ -1,12 +1,11 @@
 import { tableOf } from './fields.ts'
 import { type Command, type Io, printJson, printLines } from './io.ts'
-import { withScopes } from './open.ts'
-import { jsonOption, type PlaceArguments, placeOptions } from './options.ts'
+import { type AdministrationArguments, withScopes } from './open.ts'
+import { administrationOptions, jsonOption } from './options.ts'
 
-interface ScopeArguments extends PlaceArguments {
+interface ScopeArguments extends AdministrationArguments {
   readonly scope: string
   readonly force?: boolean
-  readonly json?: boolean
 }
 
 /** kmipd scope: partitions of managed objects. */
@@ -21,7 +20,7 @@ const create = (io: Io): Command => ({
   command: 'create <scope>',
   describe: 'Create a scope',
   builder: y =>
-    placeOptions(y)
+    administrationOptions(y)
       .positional('scope', { type: 'string', demandOption: true, describe: 'its name' })
       .option('force', { type: 'boolean', describe: 'let it be deleted with its objects later' })
       .example('$0 scope create finance', ''),
@@ -35,9 +34,9 @@ const create = (io: Io): Command => ({
 const list = (io: Io): Command => ({
   command: 'list',
   describe: 'List the scopes',
-  builder: y => jsonOption(placeOptions(y)).example('$0 scope list', ''),
-  handler: ({ json, ...place }: ScopeArguments) =>
-    withScopes(place, io, async scopes => {
+  builder: y => jsonOption(administrationOptions(y)).example('$0 scope list', ''),
+  handler: (place: ScopeArguments) =>
+    withScopes(place, io, async (scopes, { json }) => {
       const names = await scopes.listScopes()
       json ? printJson(io, names) : printLines(io, names)
     }),
@@ -47,11 +46,11 @@ const read = (io: Io): Command => ({
   command: 'read <scope>',
   describe: 'Show a scope: its id, and how many roles and credentials it has',
   builder: y =>
-    jsonOption(placeOptions(y))
+    jsonOption(administrationOptions(y))
       .positional('scope', { type: 'string', demandOption: true, describe: 'its name' })
       .example('$0 scope read finance', ''),
-  handler: ({ scope, json, ...place }: ScopeArguments) =>
-    withScopes(place, io, async scopes => {
+  handler: ({ scope, ...place }: ScopeArguments) =>
+    withScopes(place, io, async (scopes, { json }) => {
       const { createdMs, partition: _partition, ...rest } = await scopes.readScope(scope)
       const answer = { ...rest, created: new Date(createdMs).toISOString() }
       json ? printJson(io, answer) : printLines(io, tableOf(answer))
@@ -62,7 +61,7 @@ const remove = (io: Io): Command => ({
   command: 'delete <scope>',
   describe: 'Delete a scope with its roles and credentials; its clients are cut off',
   builder: y =>
-    placeOptions(y)
+    administrationOptions(y)
       .positional('scope', { type: 'string', demandOption: true, describe: 'its name' })
       .option('force', { type: 'boolean', describe: 'also when it has managed objects, which are lost then' })
       .example('$0 scope delete finance', 'if it has no objects')
