@@ -5,7 +5,8 @@ import { authMounts, identitySystemRoutes } from './auth/mounts.ts'
 import type { Sockets } from './kmip/engine.ts'
 import { KMIP_ROUTES } from './kmip/routes.ts'
 import { LIVE_ROUTES, type Live } from './live.ts'
-import { bound, type Mounted, type Route } from './route.ts'
+import { HISTORY_ROUTES, OBJECT_ROUTES, type ObjectServices } from './objects/object-routes.ts'
+import { bound, type Mounted } from './route.ts'
 import { INTERNAL_ROUTES } from './sys/internal-routes.ts'
 import { MOUNT_ROUTES } from './sys/mount-routes.ts'
 import { STATUS_ROUTES } from './sys/status-routes.ts'
@@ -25,8 +26,8 @@ export interface ApiParts {
   unready(): string | undefined
   /** The process behind the door. */
   readonly live?: Live
-  /** More rows of each engine. */
-  engineRoutes?(mount: Mount): readonly Route[]
+  /** What administrators look at objects with. */
+  readonly objects?: ObjectServices
 }
 
 /** A UUID that says whose data this is and nothing else. */
@@ -35,11 +36,17 @@ function clusterIdOf(seed: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), `5${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join('-')
 }
 
-const process = (live: Live): Mounted => ({ path: 'sys/kmipd/', type: 'system', routes: bound(LIVE_ROUTES, live) })
+/** What Vault has not. */
+const beyond = ({ live, objects }: ApiParts): Mounted => ({
+  path: 'sys/kmipd/',
+  type: 'system',
+  routes: [...(live ? bound(LIVE_ROUTES, live) : []), ...(objects ? bound(HISTORY_ROUTES, objects) : [])],
+})
 
 /** Everything that is mounted, for the door: it asks for each request. */
 export function apiMounts(parts: ApiParts): () => Promise<readonly Mounted[]> {
-  const { mounts, sockets, identities, version, now, newId, unready } = parts
+  const { mounts, sockets, identities, version, now, newId, unready, objects } = parts
+  const beyondVault = beyond(parts)
   const system: System = {
     ...{ mounts, sockets, version, now, newId, unready, mounted },
     remounts: new Remounts(),
@@ -54,14 +61,14 @@ export function apiMounts(parts: ApiParts): () => Promise<readonly Mounted[]> {
   function engineOf(mount: Mount): Mounted {
     const known = engines.get(mount.scopes)
     if (known?.path === mount.row.path) return known
-    const routes = [...(parts.engineRoutes?.(mount) ?? []), ...bound(KMIP_ROUTES, { mount, sockets })]
+    const routes = [...(objects ? bound(OBJECT_ROUTES, { ...objects, mount }) : []), ...bound(KMIP_ROUTES, { mount, sockets })]
     const made = { path: mount.row.path, type: 'kmip', routes }
     engines.set(mount.scopes, made)
     return made
   }
   async function mounted(): Promise<readonly Mounted[]> {
     const [found, logins] = [await mounts.list(), await authMounts(identities)]
-    return [sys, ...(parts.live ? [process(parts.live)] : []), ...logins, ...found.map(engineOf)]
+    return [sys, beyondVault, ...logins, ...found.map(engineOf)]
   }
   return mounted
 }

@@ -52,6 +52,8 @@ async function ask(client: AdminClient, operation: string, argv: TokenArguments,
   if (argv.accessor !== undefined) return client.write(`auth/token/${operation}-accessor`, { accessor: argv.accessor, ...more })
   const token = await tokenFrom(argv.token, io)
   if (token !== undefined) return client.write(`auth/token/${operation}`, { token, ...more })
+  // The policy that all tokens have lets them read what is known of themselves, as Vault's does.
+  if (operation === 'lookup') return (await client.read('auth/token/lookup-self')) ?? {}
   return client.write(`auth/token/${operation}-self`, more)
 }
 

@@ -27,6 +27,7 @@ import { removeAdministration, removeRole, removeScope, resumeRemovals } from '.
 import { ScopeError } from './error.ts'
 import { NamedListeners } from './listeners.ts'
 import { checkedSigner, NamedAuthorities } from './named-authorities.ts'
+import { countObjects } from './object-count.ts'
 import { NO_GRANTS } from './permissions.ts'
 import { type Plan, Registry } from './registry.ts'
 import { type Holder, planReplacement, type Replacement, type Wish } from './replacement.ts'
@@ -182,6 +183,11 @@ export class Scopes {
   async readScope(name: string): Promise<ScopeAnswer> {
     await this.#registry.refresh()
     return this.#scopeAnswer(this.#scope(name))
+  }
+
+  /** How many objects a scope has, up to 100,000. @throws ScopeError `not-found` */
+  async countObjects(name: string): Promise<number> {
+    return countObjects(this.#registry.records, await this.objectsOf(name))
   }
 
   /** Partition of a scope's objects. @throws ScopeError `not-found` */

@@ -7,6 +7,7 @@ import { consoleDoor } from '../admin/console-door.ts'
 import { createDoor } from '../admin/door.ts'
 import type { Sockets } from '../admin/kmip/engine.ts'
 import type { Live } from '../admin/live.ts'
+import type { ObjectServices } from '../admin/objects/object-routes.ts'
 import type { Config } from '../config/schema.ts'
 import type { Address } from '../config/value-types.ts'
 import { type HttpCredential, HttpListener } from '../http/listener.ts'
@@ -22,6 +23,7 @@ export interface AdminDoorOptions {
   readonly data: { readonly records: Records; readonly mounts: Mounts }
   readonly sockets: Sockets
   readonly live: Live
+  readonly objects: ObjectServices
   readonly audit: Audit
   readonly log: Logger
   /** Of kmipd. */
@@ -35,14 +37,17 @@ export interface AdminDoorOptions {
 const BODY_BYTES = 4 << 20
 /** Some keys take a while to make. */
 const TIMEOUT_MS = 90_000
+const TIDY_MS = 600_000
 
 /** The administrators' door: Vault's HTTP API and the console, on a port of their own. */
 export class AdminDoor {
   readonly #listener: HttpListener
   readonly #options: AdminDoorOptions
+  readonly #tidying: NodeJS.Timeout
   #shown: HttpCredential | undefined
 
-  private constructor(listener: HttpListener, options: AdminDoorOptions, shown: HttpCredential | undefined) {
+  private constructor(listener: HttpListener, options: AdminDoorOptions, shown: HttpCredential | undefined, tidying: NodeJS.Timeout) {
+    this.#tidying = tidying
     this.#listener = listener
     this.#options = options
     this.#shown = shown
@@ -50,10 +55,10 @@ export class AdminDoor {
 
   /** @throws the system's error if the address is taken or not ours, or a file of `tls` cannot be read, and OpenSSL's if they do not fit */
   static async listen(options: AdminDoorOptions): Promise<AdminDoor> {
-    const { address, data, sockets, live, audit, log, version, unready } = options
+    const { address, data, sockets, live, objects, audit, log, version, unready } = options
     const identities = await Identities.open({ records: data.records, now: Date.now })
     const handler = createDoor({
-      mounts: apiMounts({ mounts: data.mounts, sockets, identities, live, version, unready, now: Date.now, newId: randomUUID }),
+      mounts: apiMounts({ mounts: data.mounts, sockets, identities, live, objects, version, unready, now: Date.now, newId: randomUUID }),
       guard: createGuard(identities),
       trail: adminTrail({ audit, hash: text => identities.store.hash(text), now: Date.now }),
       newId: randomUUID,
@@ -70,7 +75,12 @@ export class AdminDoor {
       onError: err => log.error({ err }, "the administrators' door failed"),
       onRefused: (cause, client) => log.info({ cause, address: client }, "a TLS handshake at the administrators' door failed"),
     })
-    return new AdminDoor(listener, options, credential)
+    const tidying = setInterval(() => {
+      identities.tokens
+        .tidy()
+        .then(undefined, (err: unknown) => log.error({ err }, 'tokens that ended cannot be removed; they are good for nothing'))
+    }, TIDY_MS).unref()
+    return new AdminDoor(listener, options, credential, tidying)
   }
 
   /** `host:port` as it is bound. */
@@ -91,6 +101,7 @@ export class AdminDoor {
   }
 
   stop(deadlineMs: number): Promise<void> {
+    clearInterval(this.#tidying)
     return this.#listener.stop(deadlineMs)
   }
 }

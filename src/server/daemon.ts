@@ -22,6 +22,7 @@ import type { ServerCredential } from './listener.ts'
 import type { Logger } from './log.ts'
 import { Metrics, summed } from './metrics.ts'
 import { Notifier } from './notifier.ts'
+import { objectServices } from './object-services.ts'
 import { RecentActivity } from './overview.ts'
 import { timed } from './timed-records.ts'
 import { Turn } from './turn.ts'
@@ -194,7 +195,7 @@ export class Daemon {
     const { listen } = config.metrics
     if (listen && part?.does !== 'clients')
       this.#http = await MetricsServer.listen({ ...listen, metrics: () => this.#allMetrics(), unready: () => this.#unreadyOfAll() })
-    if (part?.does !== 'clients') await this.#openAdmin(this.sockets)
+    if (part?.does !== 'clients') await this.#openAdmin(this.sockets, this.#engine)
     this.#timer = setInterval(() => {
       this.#renewing = this.#renew().then(undefined, (err: unknown) =>
         log.error({ err }, 'the certificate of the listener cannot be renewed; it is tried again in a minute'),
@@ -205,7 +206,7 @@ export class Daemon {
     }, RENEWAL_MS).unref()
   }
 
-  async #openAdmin(sockets: Sockets): Promise<void> {
+  async #openAdmin(sockets: Sockets, engine: Engine): Promise<void> {
     const { config, data, log, version } = this.#options
     const { listen: address, tls } = config.admin
     if (!address) return
@@ -218,7 +219,18 @@ export class Daemon {
       kes: () => undefined,
     })
     this.#activity.start()
-    const parts = { data, sockets, live: this.#activity, audit: this.#audit, log, version, unready, console: this.#options.console }
+    const objects = objectServices({ records: data.records, engine, audit: this.#audit, file: config.audit.file })
+    const parts = {
+      data,
+      sockets,
+      objects,
+      live: this.#activity,
+      audit: this.#audit,
+      log,
+      version,
+      unready,
+      console: this.#options.console,
+    }
     this.#admin = await AdminDoor.listen({ address, tls, ...parts })
   }
 

@@ -45,7 +45,7 @@ async function objectLab() {
   }
   const door = doorLab(() => [
     { path: 'kmip/', type: 'kmip', routes: bound(OBJECT_ROUTES, { ...services, mount }) },
-    { path: 'sys/', type: 'system', routes: bound(HISTORY_ROUTES, services) },
+    { path: 'sys/kmipd/', type: 'system', routes: bound(HISTORY_ROUTES, services) },
   ])
   const perform = async (operation: Operation) => {
     const peer = { scope: await mount.scopes.objectsOf('finance'), scopeName: 'finance', role: 'app', serial: '1', may: () => true }

@@ -168,8 +168,11 @@ export class Tokens {
       id,
       isOver: row.createdMs + row.ttlSeconds * 1000 < this.#now(),
     }))
-    const dead: { readonly kind: 'token' | 'wrapped'; readonly id: string }[] = ends.filter(({ isOver }) => isOver)
+    const secretIds = await this.#store.list('secret-id')
+    const dead: { readonly kind: 'token' | 'wrapped' | 'secret-id'; readonly id: string }[] = ends.filter(({ isOver }) => isOver)
     for (const token of tokens) if (!(await this.#isGood(token))) dead.push({ kind: 'token', id: token.id })
+    for (const { id, row } of secretIds)
+      if (row.expiresMs !== undefined && row.expiresMs <= this.#now()) dead.push({ kind: 'secret-id', id })
     for (const { kind, id } of dead)
       await this.#store.change(async () => {
         // It was dead and stays so; only its revision may be another one by now.

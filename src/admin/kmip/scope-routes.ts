@@ -32,12 +32,14 @@ export const SCOPE_ROUTES = [
           force: { type: 'boolean', description: 'Whether it may be deleted with its objects.' },
           roles: { type: 'integer', description: 'How many roles it has.' },
           credentials: { type: 'integer', description: 'How many credentials it has.' },
+          objects: { type: 'integer', description: 'How many managed objects it has; 100000 stands for that many and more.' },
         },
         async run({ params }, { mount }) {
           const scope = await orNothing(mount.scopes.readScope(params.scope))
           if (!scope) return undefined
           const { createdMs, partition: _partition, ...data } = scope
-          return { data: { ...data, created: new Date(createdMs).toISOString() } }
+          const objects = await mount.scopes.countObjects(params.scope)
+          return { data: { ...data, objects, created: new Date(createdMs).toISOString() } }
         },
       },
       write: {

@@ -31,8 +31,6 @@ export interface ObjectList {
 const PAGE = 500
 /** Objects that one list opens at most, so that a list of few among many does not hold up the clients. */
 const MOST_OPENED = 10_000
-/** Objects that are counted at most. */
-const MOST_COUNTED = 100_000
 
 /** A partition's objects, by their records. */
 export class Inventory {
@@ -74,16 +72,6 @@ export class Inventory {
       if (found.length === limit) return { found, next: id }
     }
     return { found }
-  }
-
-  /** How many there are; `isMore` when they are more than were counted. */
-  async count(): Promise<{ readonly objects: number; readonly isMore: boolean }> {
-    let objects = 0
-    for await (const _ of this.#ids()) {
-      if (objects === MOST_COUNTED) return { objects, isMore: true }
-      objects++
-    }
-    return { objects, isMore: false }
   }
 
   async #open(id: string): Promise<ManagedObject | undefined> {

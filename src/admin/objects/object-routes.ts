@@ -234,10 +234,10 @@ export const OBJECT_ROUTES = [
   }),
 ]
 
-/** Within `sys/`: search of the audit log. */
+/** Within `sys/kmipd/`: search of the audit log. */
 export const HISTORY_ROUTES = [
   routeFor<Pick<ObjectServices, 'history'>>()({
-    path: 'kmipd/audit',
+    path: 'audit',
     summary: 'Search the audit log, newest first. Vault has no such thing.',
     fields: {
       scope: { type: 'string', description: 'Name of the scope.' },
