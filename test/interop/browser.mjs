@@ -18,6 +18,7 @@ export async function openBrowser() {
 export async function openPage(browser, origin, { colorScheme = 'light', width = 1280, height = 900 } = {}) {
   const context = await browser.newContext({ colorScheme, viewport: { width, height }, reducedMotion: 'reduce' })
   const page = await context.newPage()
+  page.setDefaultTimeout(10_000)
   const trouble = []
   page.on('pageerror', error => trouble.push(`error: ${error.message}`))
   page.on('console', message => {

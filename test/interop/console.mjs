@@ -100,7 +100,6 @@ async function downloaded(page, act) {
 }
 
 const { page, context, trouble } = await openPage(browser, origin)
-page.setDefaultTimeout(10_000)
 let folder
 let serial
 
@@ -277,14 +276,14 @@ await check('another engine is enabled, chosen and disabled', async () => {
   await page.getByRole('button', { name: 'New engine' }).click()
   await dialog(page).getByLabel('Path').fill('kmip-branch')
   await dialog(page).getByRole('button', { name: 'Enable engine' }).click()
-  await page.getByLabel('Engine').selectOption('kmip-branch')
+  await page.getByLabel('Engine', { exact: true }).selectOption('kmip-branch')
   await page.getByRole('link', { name: 'Scopes' }).click()
   await visible(page.getByText('No scopes yet'))
   await goto(page, 'settings', 'Settings')
   await page.getByRole('button', { name: 'Disable kmip-branch/' }).click()
   await dialog(page).getByLabel('to go on').fill('kmip-branch/')
   await dialog(page).getByRole('button', { name: 'Disable and delete everything' }).click()
-  await page.getByLabel('Engine').waitFor({ state: 'detached' })
+  await page.getByLabel('Engine', { exact: true }).waitFor({ state: 'detached' })
 })
 
 await check('a scope with objects goes by force alone, and that must be typed', async () => {
@@ -331,8 +330,12 @@ await check('what a policy forbids is told in a sentence, and one stays signed i
 })
 
 await check('a token that is revoked or ends brings one back to the sign-in with a sentence', async () => {
-  for (const end of [auth => api('POST', 'auth/token/revoke', { token: auth.client_token }), () => sleep(4000)]) {
-    const { auth } = await api('POST', 'auth/token/create', { policies: ['root'], ttl: '4s' })
+  const ends = [
+    ['10m', auth => api('POST', 'auth/token/revoke', { token: auth.client_token })],
+    ['12s', () => sleep(12_000)],
+  ]
+  for (const [ttl, end] of ends) {
+    const { auth } = await api('POST', 'auth/token/create', { policies: ['root'], ttl })
     const other = await openPage(browser, origin)
     await signIn(other.page, auth.client_token)
     await visible(other.page.getByRole('heading', { name: 'Overview' }))
@@ -368,7 +371,7 @@ const DIALOGS = [
 async function sound(place, name) {
   await shoot(place.page, shots, name)
   assert.deepEqual(await violations(place.context, place.page), [])
-  assert.equal(await overflow(place.page), 0, 'it is wider than the window')
+  assert.ok((await overflow(place.page)) <= 0, 'it is wider than the window')
 }
 
 for (const colorScheme of ['light', 'dark'])
@@ -379,9 +382,9 @@ for (const colorScheme of ['light', 'dark'])
       await place.page.goto(`${origin}/ui/`)
       await visible(place.page.getByLabel('Token'))
       await sound(place, `sign-in-${suffix}`)
-      await signIn(place.page)
-      await visible(place.page.getByRole('heading', { name: 'Overview' }))
     })
+    await signIn(place.page)
+    await visible(place.page.getByRole('heading', { name: 'Overview' }))
     for (const [at, heading, name] of SCREENS)
       await check(`${heading} is sound, ${suffix}`, async () => {
         await goto(place.page, at, heading)

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import type { Configuration } from '../answers.ts'
 import { ApiError, path } from '../api.ts'
 import { Choice, Empty, Form, Text, Trouble } from '../controls.tsx'
@@ -77,6 +77,8 @@ function Fields({ at, written, onSaved }: FieldsProps): JSX.Element {
   const before = textsOf(written)
   const [texts, setTexts] = useState(before)
   const [isSaved, setSaved] = useState(false)
+  // What was written comes back as the server reads it: 10d as 240h.
+  useEffect(() => setTexts(textsOf(written)), [written])
   const { isBusy, trouble, run } = useAction()
   const put = (change: Partial<Texts>): void => setTexts({ ...texts, ...change })
   const change = Object.fromEntries(Object.entries(texts).filter(([field, text]) => text !== before[field as keyof Texts]))

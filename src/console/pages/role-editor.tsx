@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import type { RoleInfo } from '../answers.ts'
 import { path } from '../api.ts'
 import { Buttons, Choice, Dialog, Form, Text, Trouble } from '../controls.tsx'
@@ -98,6 +98,11 @@ export function RoleEditor({ scope, name, role, onSaved }: EditorProps): JSX.Ele
   const [flags, setFlags] = useState<Flags>(before)
   const [tls, setTls] = useState(() => tlsOf(role))
   const [isSaved, setSaved] = useState(false)
+  // What was written comes back as the server reads it: 2d as 48h.
+  useEffect(() => {
+    setFlags(flagsOf(role))
+    setTls(tlsOf(role))
+  }, [role])
   const { isBusy, trouble, run } = useAction()
   const change = { ...changeOf(before, flags), ...tlsChange(tlsOf(role), tls) }
   const isChanged = Object.keys(change).length > 0
