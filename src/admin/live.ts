@@ -91,16 +91,16 @@ const route = routeFor<Live>()
 
 const PAGE = 50
 
-/** More rows of `sys/`: what the console shows of the process. Vault has none of it. */
+/** Rows for `sys/kmipd/`: what the console shows of the process. Vault has none of it. */
 export const LIVE_ROUTES = [
   route({
-    path: 'kmipd/overview',
+    path: 'overview',
     summary: 'What the server does now and did in the last minutes.',
     description: 'Counts, latencies, health of store and seal, and the certificates that end first; the console shows them.',
     actions: { read: { run: async (_, live) => ({ data: { ...(await live.overview()) } }) } },
   }),
   route({
-    path: 'kmipd/kes',
+    path: 'kes',
     summary: 'The KES door: where its keys are, and its policies.',
     actions: {
       read: {
@@ -116,7 +116,7 @@ export const LIVE_ROUTES = [
     },
   }),
   route({
-    path: 'kmipd/kes/key',
+    path: 'kes/key',
     summary: 'The keys of the KES door, by their names; never what they are.',
     fields: {
       prefix: { type: 'string', default: '', description: 'How the names begin.' },

@@ -69,16 +69,16 @@ export function Layout(): JSX.Element {
         </nav>
         <div class="who">
           {mounts.length > 1 && (
-            <label>
-              Engine{' '}
-              <select value={mount} onChange={event => choose(event.currentTarget.value)}>
+            <div class="engine">
+              <label for="engine">Engine</label>
+              <select id="engine" value={mount} onChange={event => choose(event.currentTarget.value)}>
                 {mounts.map(name => (
                   <option key={name} value={name}>
                     {name}
                   </option>
                 ))}
               </select>
-            </label>
+            </div>
           )}
           <Holder />
           <button type="button" onClick={() => signOut()}>

@@ -30,7 +30,7 @@ function labOf(names?: readonly string[]) {
     overview: async () => Promise.reject(new Error('not asked here')),
     kes: () => (names ? { store: storeOf(names), policies } : undefined),
   }
-  return doorLab(() => [{ path: 'sys/', type: 'system', routes: bound(LIVE_ROUTES, live) }])
+  return doorLab(() => [{ path: 'sys/kmipd/', type: 'system', routes: bound(LIVE_ROUTES, live) }])
 }
 
 t.test('without a KES door there is nothing', async t => {

@@ -388,7 +388,7 @@ for (const colorScheme of ['light', 'dark'])
     for (const [at, heading, name] of SCREENS)
       await check(`${heading} is sound, ${suffix}`, async () => {
         await goto(place.page, at, heading)
-        await place.page.getByText('Loading …').waitFor({ state: 'detached' })
+        await place.page.locator('.loading').first().waitFor({ state: 'detached' })
         await sound(place, `${name}-${suffix}`)
       })
     await check(`an object is sound, ${suffix}`, async () => {

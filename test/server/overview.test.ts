@@ -47,7 +47,7 @@ t.test('the overview tells what was counted, and what lately', async t => {
   activity.sample()
   nowMs += 5000
   activity.sample()
-  const lab = doorLab(() => [{ path: 'sys/', type: 'system', routes: bound(LIVE_ROUTES, activity) }])
+  const lab = doorLab(() => [{ path: 'sys/kmipd/', type: 'system', routes: bound(LIVE_ROUTES, activity) }])
   const { status, body } = await lab.ask('GET', '/v1/sys/kmipd/overview')
   t.equal(status, 200)
   t.match(body.data, {
