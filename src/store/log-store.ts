@@ -123,7 +123,8 @@ export class LogStore implements Store {
   }
 
   problem(): string | undefined {
-    return this.#failure?.message ?? this.#patience.problem
+    const { problem } = this.#patience
+    return this.#failure?.message ?? (problem === undefined ? undefined : `the store in Vault is not reachable: ${problem}`)
   }
 
   settle(): Promise<void> | undefined {
