@@ -3,6 +3,8 @@ import { resolve } from 'node:path'
 import type { Argv } from 'yargs'
 
 interface Output {
+  /** Whether a person reads it. */
+  readonly isTTY?: boolean
   write(text: string | Uint8Array): unknown
 }
 
@@ -12,6 +14,8 @@ export interface Io {
   readonly stderr: Output
   readonly stdin: AsyncIterable<Buffer | string>
   readonly env: { readonly [name: string]: string | undefined }
+  /** Ask the person at the terminal for a password, which is not shown; without a terminal, a line of standard input. */
+  readonly askPassword?: (prompt: string) => Promise<string>
   /** Directory that relative names on the command line stand in. */
   readonly cwd: string
   /** Whether people read the output. */

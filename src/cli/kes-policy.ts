@@ -1,4 +1,6 @@
 import type { Command, Io } from './io.ts'
+import { kesFormerPolicyCommands } from './kes-former.ts'
+import { kesPolicyCommands } from './kes-policy-read.ts'
 
 interface TestArguments {
   readonly config: string
@@ -6,11 +8,12 @@ interface TestArguments {
   readonly path: string
 }
 
-/** kmipd kes policy: what the policies of a configuration file allow. */
+/** kmipd kes policy: policies of a server, and what those of a configuration file allow. */
 export const kesPolicyCommand = (io: Io): Command => ({
   command: 'policy',
-  describe: 'Check what policies allow, before anybody asks',
-  builder: y => y.command([test(io)]).demandCommand(1, 'say what to do with policies'),
+  describe: 'List and show policies, and check what they allow before anybody asks',
+  builder: y =>
+    y.command([...kesPolicyCommands(io), test(io), ...kesFormerPolicyCommands()]).demandCommand(1, 'say what to do with policies'),
   handler() {},
 })
 

@@ -16,6 +16,7 @@ import { importCommand } from './import.ts'
 import { initCommand } from './init.ts'
 import type { Command, Io } from './io.ts'
 import { kesCommand } from './kes.ts'
+import { KesCommandError } from './kes-error.ts'
 import { listenerCommand } from './listener.ts'
 import { policyCommand } from './policy.ts'
 import { processIo } from './process-io.ts'
@@ -85,15 +86,31 @@ export function commandLine(io: Io): Argv {
  * @returns the exit code: 0 done, 1 failed, 2 wrong usage
  */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
+  // Scripts that call KES's commands know its ways: help goes to stderr with status 2, and all that fails has status 1.
+  const isKes = argv[0] === 'kes'
+  let helped = false
   try {
     await commandLine(io).parseAsync([...argv], (_error: unknown, _argv: unknown, output: string) => {
-      if (output !== '') io.stdout.write(`${output}\n`)
+      if (output === '') return
+      helped = true
+      ;(isKes ? io.stderr : io.stdout).write(`${output}\n`)
     })
-    return 0
+    return isKes && helped ? 2 : 0
   } catch (error) {
-    io.stderr.write(`kmipd: ${explain(error, io)}\n`)
-    return error instanceof UsageError ? 2 : 1
+    // A group without a command shows its help.
+    if (isKes && error instanceof UsageError && error.message.startsWith('say ')) return main([...argv, '--help'], io)
+    io.stderr.write(isKes ? `Error: ${explainKes(error, argv, io)}\n` : `kmipd: ${explain(error, io)}\n`)
+    return error instanceof UsageError && !isKes ? 2 : 1
   }
+}
+
+/** The same, in the form of KES's own command. */
+function explainKes(error: unknown, argv: readonly string[], io: Io): string {
+  if (!(error instanceof UsageError)) return error instanceof KesCommandError ? error.message : explain(error, io)
+  const [, unknown] = /^Unknown command: (.+)$/.exec(error.message) ?? []
+  const group = argv.filter(word => /^[a-z]+$/.test(word) && word !== unknown).slice(0, 2)
+  const see = `See 'kmipd ${group.join(' ')} --help'`
+  return unknown === undefined ? `${error.message.replace(/[^?]$/, '$&.')} ${see}` : `"${unknown}" is not a ${group.at(-1)} command. ${see}`
 }
 
 /** Errors that say what to do are shown as they are; a fault of the program shows where it is. */

@@ -1,3 +1,5 @@
+import { createInterface } from 'node:readline/promises'
+import { Writable } from 'node:stream'
 import type { Io } from './io.ts'
 
 /** The process itself. SIGTERM and SIGINT stop, SIGHUP reloads. */
@@ -7,6 +9,7 @@ export function processIo(): Io {
     stderr: process.stderr,
     stdin: process.stdin,
     env: process.env,
+    askPassword,
     cwd: process.cwd(),
     isTerminal: process.stdout.isTTY === true,
     untilStopped: onReload =>
@@ -20,5 +23,18 @@ export function processIo(): Io {
         }
         for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
       }),
+  }
+}
+
+async function askPassword(prompt: string): Promise<string> {
+  process.stderr.write(prompt)
+  // What is typed goes to an output that shows nothing.
+  const output = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const lines = createInterface({ input: process.stdin, output, terminal: process.stdin.isTTY === true })
+  try {
+    return await lines.question('')
+  } finally {
+    lines.close()
+    process.stderr.write('\n')
   }
 }
