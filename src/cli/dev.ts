@@ -12,6 +12,7 @@ interface DevArguments {
   readonly kmipAddress?: string
   readonly kmipHttpsAddress?: string
   readonly metricsAddress?: string
+  readonly kesAddress?: string
   readonly adminAddress?: string
   readonly ephemeral?: boolean
   readonly conformance?: boolean
@@ -30,6 +31,11 @@ export const devCommand = (io: Io): Command => ({
         type: 'string',
         requiresArg: true,
         describe: 'host:port or off; KMIP over HTTPS, in JSON and XML too',
+      })
+      .option('kes-address', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'host:port of a door for clients of KES, such as MinIO; prints an API key',
       })
       .option('metrics-address', { type: 'string', requiresArg: true, describe: 'host:port or off' })
       .option('admin-address', { type: 'string', requiresArg: true, describe: "host:port or off; Vault's API and the console" })
@@ -63,6 +69,8 @@ async function run(argv: DevArguments, dir: string, io: Io): Promise<void> {
   const { dataDir } = config
   const kmip = argv.kmipAddress === undefined ? undefined : await addressArgument('kmip-address', argv.kmipAddress)
   const { serve } = await import('./serve.ts')
+  const { devKes, kesGuide } = await import('./dev-kes.ts')
+  const door = argv.kesAddress === undefined ? undefined : await devKes(argv.kesAddress, dataDir, io)
   const { keptRootToken } = await import('./root-token.ts')
   const { makeClients } = await import('./default-client.ts')
   const { guide, writeClientConfigs } = await import('./client-guide.ts')
@@ -73,13 +81,14 @@ async function run(argv: DevArguments, dir: string, io: Io): Promise<void> {
     io,
     reload: read,
     ...(kmip && { kmip: [kmip] }),
+    ...(door && { kes: door.source }),
     ...(argv.conformance === true && { settings: CONFORMANCE }),
     async prepare(data) {
       const { scopes } = (await data.mounts.at('kmip/')) ?? (await data.mounts.enable('kmip/', {}))
       await makeClients(scopes, dataDir, argv.conformance ? ['default', 'b', 'c'] : ['default'])
       tokenFile = await keptRootToken(data, dataDir)
     },
-    async ready({ kmip, https, metrics, admin }) {
+    async ready({ kmip, https, metrics, admin, kes }) {
       const client = join(dataDir, 'clients', 'default')
       writeClientConfigs(client, kmip)
       io.stdout.write(
@@ -95,6 +104,7 @@ async function run(argv: DevArguments, dir: string, io: Io): Promise<void> {
           isConformance: argv.conformance === true,
         }),
       )
+      if (kes !== undefined && door) io.stdout.write(kesGuide(kes, door.file))
     },
   })
 }

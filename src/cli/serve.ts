@@ -6,11 +6,13 @@ import type { Config } from '../config/schema.ts'
 import type { Address } from '../config/value-types.ts'
 import type { Settings } from '../ops/context.ts'
 import { type Addresses, Daemon } from '../server/daemon.ts'
+import type { KesSource } from '../server/kes-in-daemon.ts'
 import { createLog, type Logger } from '../server/log.ts'
 import { isWorker } from '../server/worker-link.ts'
 import type { Workers } from '../server/workers.ts'
 import { type Data, makeKeyFiles, openData, storeFields } from './data.ts'
 import type { Io } from './io.ts'
+import { loadKesConfig } from './kes-config.ts'
 import { UsageError } from './usage-error.ts'
 import { version } from './version.ts'
 
@@ -23,6 +25,8 @@ export interface ServeOptions {
   readonly kmip?: readonly Address[]
   /** More settings of the operations than a configuration has. */
   readonly settings?: Partial<Settings>
+  /** The KES door, instead of that of the configuration. */
+  readonly kes?: KesSource
   /** What to do between opening the data and listening. */
   prepare?(data: Data): Promise<void>
   /** What to do once all listeners accept. */
@@ -33,7 +37,7 @@ export const LISTENERS_NAME = 'listeners.json'
 
 /** Run a server until it is told to stop. @throws whatever keeps it from starting */
 export async function serve(options: ServeOptions): Promise<void> {
-  const { config, io, reload, kmip, settings, prepare, ready } = options
+  const { config, io, reload, kmip, settings, kes, prepare, ready } = options
   const { level, format } = config.log
   const log = createLog({ level, ...(format !== 'auto' && { pretty: format === 'pretty' }) })
   const count = processesOf(config)
@@ -44,10 +48,12 @@ export async function serve(options: ServeOptions): Promise<void> {
     await storeFields(config, data.mounts)
     await prepare?.(data)
     const workers = count > 1 ? await startWorkers(count, data, log) : undefined
+    const source = kes ?? kesOf(config, io)
     let server: Daemon | undefined
     try {
       server = await Daemon.start({
         ...{ config, data, log, version: version(), ...builtConsole() },
+        ...(source && { kes: source }),
         ...(kmip && { kmip }),
         ...(settings && { settings }),
         ...(workers && { part: { does: 'rest', workers } }),
@@ -80,6 +86,9 @@ export async function serve(options: ServeOptions): Promise<void> {
     await data.close()
   }
 }
+
+/** By the file that the configuration names. */
+const kesOf = ({ kes }: Config, io: Io): KesSource | undefined => kes && { read: () => loadKesConfig(kes.config, io) }
 
 /** Where the build puts the console: beside this file's folder. */
 function builtConsole(): { readonly console?: string } {
@@ -115,7 +124,7 @@ async function startWorkers(count: number, { mounts, forward }: Data, log: Logge
 
 /** Sections that differ and are read at the start only. */
 function needRestart(before: Config, after: Config): string[] {
-  const sections = ['dataDir', 'workers', 'kmip', 'store', 'seal', 'audit', 'metrics', 'admin', 'notifications', 'accounts'] as const
+  const sections = ['dataDir', 'workers', 'kmip', 'store', 'seal', 'audit', 'metrics', 'admin', 'kes', 'notifications', 'accounts'] as const
   return sections.filter(section => atStart(before, section) !== atStart(after, section))
 }
 

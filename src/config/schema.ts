@@ -236,6 +236,12 @@ const account = z.strictObject({
  * from it. Once read, durations are milliseconds and addresses `{ host, port }`. Settings without a value here (`optional`, documented with
  * their `usual` one) are also kept in the store, where `kmipd listener write` puts them; what the file says goes before that.
  */
+const kes = z.strictObject({
+  config: file.describe(
+    "KES's own configuration file, of any release since v0.5; what it names relative stands in the working directory. Its keystore may also be `native`: keys as KMIP objects of a scope.",
+  ),
+})
+
 export const Config = z.strictObject({
   dataDir: z
     .string()
@@ -269,6 +275,7 @@ export const Config = z.strictObject({
   log: log.prefault({}).describe('The log of the server.'),
   metrics: metrics.prefault({}).describe('Metrics and health.'),
   admin: admin.prefault({}).describe("The administrators' door: Vault's API and the console."),
+  kes: kes.optional().describe('The door for clients of KES. Absent: there is none.'),
   notifications: z
     .array(notification)
     .prefault([])

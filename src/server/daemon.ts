@@ -16,6 +16,8 @@ import { AuditChain } from './audit-chain.ts'
 import { endingsOf } from './endings.ts'
 import { MetricsServer } from './http.ts'
 import { identitiesOf } from './identities-of.ts'
+import type { KesServer } from './kes-door.ts'
+import { type KesSource, openKesDoor } from './kes-in-daemon.ts'
 import { KmipSockets } from './kmip-sockets.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import type { ServerCredential } from './listener.ts'
@@ -43,6 +45,8 @@ export interface DaemonOptions {
   readonly console?: string
   /** Absent: this process is all of the server. */
   readonly part?: Part
+  /** Absent: there is no door for clients of KES. */
+  readonly kes?: KesSource
 }
 
 /** What one process of several does: answer clients, as one of `count`, or all else. */
@@ -57,6 +61,7 @@ export interface Addresses {
   readonly metrics?: string
   /** With its scheme: `http://127.0.0.1:8200`. */
   readonly admin?: string
+  readonly kes?: string
 }
 
 const RENEWAL_MS = 60_000
@@ -75,6 +80,7 @@ export class Daemon {
   #http: MetricsServer | undefined
   #activity: RecentActivity | undefined
   #admin: AdminDoor | undefined
+  #kes: KesServer | undefined
   #shown: ServerCredential | undefined
   #engine: Engine | undefined
   #notifier: Notifier | undefined
@@ -113,6 +119,7 @@ export class Daemon {
       ...(part?.does === 'rest' ? part.workers.addresses : this.#sockets?.addresses),
       ...(this.#http && { metrics: this.#http.address }),
       ...(this.#admin && { admin: this.#admin.url }),
+      ...(this.#kes && { kes: this.#kes.address }),
     }
   }
 
@@ -129,6 +136,7 @@ export class Daemon {
     this.#audit.reopen()
     await this.#anchor()
     await this.#renew()
+    await this.#kes?.reload()
   }
 
   /** Take no new connection, answer what is in flight within the time that the configuration gives, and close all but the data. */
@@ -136,7 +144,7 @@ export class Daemon {
     this.#stopping = true
     clearInterval(this.#timer)
     this.#activity?.stop()
-    await Promise.all([this.#admin?.stop(this.#options.config.kmip.drain), this.#sockets?.stop()])
+    await Promise.all([this.#admin?.stop(this.#options.config.kmip.drain), this.#sockets?.stop(), this.#kes?.stop()])
     await this.#engine?.finish()
     await this.#notifier?.stop()
     await this.#http?.close()
@@ -195,7 +203,10 @@ export class Daemon {
     const { listen } = config.metrics
     if (listen && part?.does !== 'clients')
       this.#http = await MetricsServer.listen({ ...listen, metrics: () => this.#allMetrics(), unready: () => this.#unreadyOfAll() })
-    if (part?.does !== 'clients') await this.#openAdmin(this.sockets, this.#engine)
+    if (part?.does !== 'clients') {
+      await this.#openKes(this.#engine)
+      await this.#openAdmin(this.sockets, this.#engine)
+    }
     this.#timer = setInterval(() => {
       this.#renewing = this.#renew().then(undefined, (err: unknown) =>
         log.error({ err }, 'the certificate of the listener cannot be renewed; it is tried again in a minute'),
@@ -204,6 +215,19 @@ export class Daemon {
         log.error({ err }, 'how far the audit log has come cannot be stored; it is tried again in a minute'),
       )
     }, RENEWAL_MS).unref()
+  }
+
+  async #openKes(engine: Engine): Promise<void> {
+    const { data, log, version, kes: source } = this.#options
+    if (!source) return
+    const mount = await data.mounts.at(FIRST_PATH)
+    if (!mount) throw new Error(`the KES door needs the engine at ${FIRST_PATH}`)
+    this.#kes = await openKesDoor({
+      ...{ source, engine, audit: this.#audit, log, version },
+      data: { records: data.records, scopes: mount.scopes },
+      credential: () => this.#shown!,
+      newId: identifierSource(Date.now, randomBytes),
+    })
   }
 
   async #openAdmin(sockets: Sockets, engine: Engine): Promise<void> {
@@ -216,7 +240,7 @@ export class Daemon {
       store: () => ({ healthy: unready() === undefined, description: config.store.kind }),
       seal: () => ({ healthy: true, description: config.seal.map(({ kind }) => kind).join(', ') }),
       certificates: () => endingsOf(data.mounts),
-      kes: () => undefined,
+      kes: () => this.#kes?.live,
     })
     this.#activity.start()
     const objects = objectServices({ records: data.records, engine, audit: this.#audit, file: config.audit.file })

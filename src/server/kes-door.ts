@@ -31,6 +31,13 @@ export interface KesServerOptions {
   readonly version: string
 }
 
+interface LivePolicy {
+  readonly name: string
+  readonly allow: readonly string[]
+  readonly deny: readonly string[]
+  readonly identities: readonly string[]
+}
+
 const RENEWAL_MS = 900_000
 const STOP_MS = 1000
 
@@ -75,6 +82,19 @@ export class KesServer {
   /** Of the key store, for people. */
   get keyStore(): string {
     return this.#keys.store.description
+  }
+
+  /** For administrators. */
+  get live(): { readonly store: KeyStore; readonly policies: readonly LivePolicy[] } {
+    const patterns = (rules: readonly { readonly pattern: string }[]): string[] => rules.map(({ pattern }) => pattern)
+    return {
+      store: this.#keys.store,
+      policies: this.#settings.policies.map(({ name, allow, deny, identities }) => ({
+        ...{ name, identities },
+        allow: patterns(allow),
+        deny: patterns(deny),
+      })),
+    }
   }
 
   get settings(): KesSettings {
