@@ -17,6 +17,7 @@ Only the ratios say something about kmipd; the rest says more about the machine.
   --objects LIST        stored objects to compare; default 1000,100000
   --seconds N           for each line and server; default 3
   --rounds N            turns that these seconds are divided into; default 3
+  --kes                 the door for clients of KES instead, beside a bare HTTP server of Node's
   --store sqlite|memory default sqlite
   --dir DIR             where the data is kept while it runs; default the system's folder for temporary files
   --json FILE           write the results there too
@@ -43,6 +44,7 @@ export function readOptions(args) {
     options: {
       quick: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
+      kes: { type: 'boolean', default: false },
       only: text,
       connections: { type: 'string', default: '1,8,64' },
       objects: text,
@@ -66,6 +68,7 @@ export function readOptions(args) {
   if (values.store !== 'sqlite' && values.store !== 'memory') throw new Error(`--store ${values.store}: sqlite or memory was expected`)
   const single = (name, usual) => (values[name] === undefined ? usual : numbers(name, values[name])[0])
   return {
+    kes: values.kes,
     only: new Set(only),
     operations: OPERATIONS.filter(operation => only.includes(operation)),
     connections: numbers('connections', values.connections),

@@ -2,6 +2,7 @@
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
+import { benchKes } from './kes.mjs'
 import { readOptions } from './options.mjs'
 import { Report } from './report.mjs'
 import { Setup } from './setup.mjs'
@@ -22,7 +23,8 @@ try {
   process.stderr.write(`bench: ${error.message}\n`)
   process.exit(2)
 }
-if (options !== undefined) {
+if (options?.kes) await benchKes(options)
+else if (options !== undefined) {
   const dir = mkdtempSync(join(options.dir, 'kmipd-bench-'))
   const setup = new Setup({ ...options, dir })
   try {
