@@ -55,5 +55,5 @@ export const overflow = page => page.evaluate(() => document.documentElement.scr
 
 export async function shoot(page, folder, name) {
   mkdirSync(folder, { recursive: true })
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true })
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true, timeout: 60_000 })
 }

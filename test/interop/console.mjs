@@ -180,6 +180,7 @@ await check('filters find it and do not find it', async () => {
   await goto(page, 'scopes/finance/objects', 'Objects')
   await page.getByLabel('State').selectOption('Active')
   await visible(page.getByRole('link', { name: HOSTILE }))
+  await page.getByLabel('State').focus()
   await page.getByLabel('State').selectOption('Destroyed')
   await visible(page.getByText('No object is like that'))
   assert.equal(await page.locator('select:focus').count(), 1, 'the focus stays on the filter')

@@ -27,7 +27,7 @@ const TITLES = { scope: 'Scope', role: 'Role', operation: 'Operation', id: 'Obje
 export function AuditPage({ query }: { readonly query: Readonly<Record<string, string>> }): JSX.Element {
   const [texts, setTexts] = useState(() => Object.fromEntries(FILTERS.map(name => [name, query[name] ?? ''])))
   const audit = useAnswer(`audit ${JSON.stringify(query)}`, ({ api }) =>
-    api.read<{ readonly entries: readonly AuditEntry[] }>('sys/kmipd/audit', { ...query, limit: '200' }),
+    api.read<{ readonly entries: readonly AuditEntry[] }>('sys/kmipd/audit', { ...query, limit: '100' }),
   )
   return (
     <Page title="Audit">
