@@ -97,6 +97,12 @@ export function Table({ label, heads, children }: TableProps): JSX.Element {
   )
 }
 
+/** Go to an address, or, when one is there already, look again. */
+export function search(href: string, again: () => void): void {
+  if (location.hash === href) again()
+  else location.hash = href
+}
+
 /** The time now, anew every so often while it is shown. */
 export function useNow(everyMs = 10_000): number {
   const [now, setNow] = useState(Date.now)

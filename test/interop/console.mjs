@@ -30,7 +30,17 @@ async function check(name, act) {
 }
 
 async function startServer() {
-  const args = ['dev', '--data-dir', data, '--kmip-address', '127.0.0.1:0', '--admin-address', '127.0.0.1:0']
+  const args = [
+    'dev',
+    '--data-dir',
+    data,
+    '--kmip-address',
+    '127.0.0.1:0',
+    '--admin-address',
+    '127.0.0.1:0',
+    '--kes-address',
+    '127.0.0.1:0',
+  ]
   const server = spawn(process.execPath, [KMIPD, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   let said = ''
   server.stdout.on('data', chunk => {
@@ -41,11 +51,11 @@ async function startServer() {
     if (server.exitCode !== null) throw new Error(`the server does not start:\n${said}`)
     await sleep(100)
   }
-  const { kmip, admin } = JSON.parse(readFileSync(file, 'utf8'))
-  return { server, kmip, origin: admin, token: readFileSync(join(data, 'root-token'), 'utf8').trim() }
+  const { kmip, admin, kes } = JSON.parse(readFileSync(file, 'utf8'))
+  return { server, kmip, kes, origin: admin, token: readFileSync(join(data, 'root-token'), 'utf8').trim() }
 }
 
-const { server, kmip, origin, token } = await startServer()
+const { server, kmip, kes, origin, token } = await startServer()
 const browser = await openBrowser()
 
 /** The API as root, for what is easier made so. */
@@ -195,6 +205,15 @@ await check('the overview and the audit log know of it', async () => {
   await page.getByLabel('Scope').fill('finance')
   await page.keyboard.press('Enter')
   await visible(page.getByRole('region', { name: 'Audit' }).getByText('Create').first())
+})
+
+await check('a key of the KES door appears', async () => {
+  await goto(page, 'kes', 'KES')
+  await visible(page.getByText('No keys yet'))
+  const env = { ...process.env, KES_SERVER: `https://${kes}`, KES_API_KEY: readFileSync(join(data, 'kes-api-key'), 'utf8').trim() }
+  execFileSync(process.execPath, [KMIPD, 'kes', 'key', 'create', 'minio-bucket', '--insecure'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  await page.getByRole('button', { name: 'Search' }).click()
+  await visible(page.getByRole('region', { name: 'Keys' }).getByText('minio-bucket'))
 })
 
 await check('a role is changed: what is sent is merged, and counts at once', async () => {

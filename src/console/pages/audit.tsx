@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { Empty, Form, Text } from '../controls.tsx'
 import { dateTime } from '../format.ts'
-import { Page, Shown, Table } from '../page.tsx'
+import { Page, Shown, search, Table } from '../page.tsx'
 import { hrefOf } from '../router.ts'
 import { useAnswer } from '../use-answer.ts'
 
@@ -31,13 +31,7 @@ export function AuditPage({ query }: { readonly query: Readonly<Record<string, s
   )
   return (
     <Page title="Audit">
-      <Form
-        class="filters"
-        label="Filters"
-        onSubmit={() => {
-          location.hash = hrefOf('audit', {}, texts)
-        }}
-      >
+      <Form class="filters" label="Filters" onSubmit={() => search(hrefOf('audit', {}, texts), audit.reload)}>
         {FILTERS.map(name => (
           <Text
             key={name}

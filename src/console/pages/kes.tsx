@@ -69,7 +69,11 @@ function Keys({ store }: { readonly store: string }): JSX.Element {
     <section>
       <h2>Keys</h2>
       <p class="muted">{store}</p>
-      <Form class="filters" label="Filter" onSubmit={() => setPage({ prefix: typed, after: '' })}>
+      <Form
+        class="filters"
+        label="Filter"
+        onSubmit={() => (typed === page.prefix && page.after === '' ? keys.reload() : setPage({ prefix: typed, after: '' }))}
+      >
         <Text label="Name begins with" type="search" value={typed} onValue={setTyped} />
         <button type="submit">Search</button>
       </Form>

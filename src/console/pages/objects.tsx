@@ -4,7 +4,7 @@ import type { ObjectInfo } from '../answers.ts'
 import { path } from '../api.ts'
 import { Choice, Empty, Form, Text } from '../controls.tsx'
 import { STATES } from '../object-history.ts'
-import { Page, Shown, Table, When } from '../page.tsx'
+import { Page, Shown, search, Table, When } from '../page.tsx'
 import { hrefOf } from '../router.ts'
 import { useSession } from '../session.ts'
 import { useAnswer } from '../use-answer.ts'
@@ -47,7 +47,7 @@ export function ObjectsPage({ scope, query }: ObjectsPageProps): JSX.Element {
     api.list<ObjectInfo>(at, { ...filters, after: query.after, limit: String(LIMIT) }),
   )
   const go = (change: Readonly<Record<string, string>>): void => {
-    location.hash = hrefOf('objects', { scope }, { ...filters, ...change })
+    search(hrefOf('objects', { scope }, { ...filters, ...change }), objects.reload)
   }
   const isFiltered = Object.values(filters).some(value => value !== '')
   return (
