@@ -25,7 +25,7 @@ import type { Logger } from './log.ts'
 import { Metrics, summed } from './metrics.ts'
 import { Notifier } from './notifier.ts'
 import { objectServices } from './object-services.ts'
-import { RecentActivity } from './overview.ts'
+import { RecentActivity, SEAL_TITLES, STORE_TITLES } from './overview.ts'
 import { timed } from './timed-records.ts'
 import { Turn } from './turn.ts'
 import type { Workers } from './workers.ts'
@@ -237,8 +237,8 @@ export class Daemon {
     const unready = () => this.unready()
     this.#activity = new RecentActivity({
       ...{ metrics: this.metrics, version, now: Date.now, unready },
-      store: () => ({ healthy: unready() === undefined, description: config.store.kind }),
-      seal: () => ({ healthy: true, description: config.seal.map(({ kind }) => kind).join(', ') }),
+      store: () => ({ healthy: unready() === undefined, description: STORE_TITLES[config.store.kind] }),
+      seal: () => ({ healthy: true, description: config.seal.map(({ kind }) => SEAL_TITLES[kind]).join(', ') }),
       certificates: () => endingsOf(data.mounts),
       kes: () => this.#kes?.live,
     })

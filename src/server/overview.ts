@@ -1,6 +1,18 @@
 import type { Ending, KesDoor, Live, OperationUse, Overview, Part, Sample } from '../admin/live.ts'
+import type { Config } from '../config/schema.ts'
 import { type Metrics, REFUSALS } from './metrics.ts'
 import { quantile } from './quantile.ts'
+
+export const STORE_TITLES: Readonly<Record<Config['store']['kind'], string>> = {
+  sqlite: 'SQLite',
+  memory: 'in memory, nothing is kept',
+  vault: 'Vault or OpenBao',
+}
+export const SEAL_TITLES: Readonly<Record<Config['seal'][number]['kind'], string>> = {
+  local: 'key file',
+  passphrase: 'passphrase',
+  vault: 'transit key of Vault',
+}
 
 export interface OverviewOptions {
   readonly metrics: Metrics
