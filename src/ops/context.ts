@@ -74,6 +74,8 @@ export interface Environment {
   /** Run something soon, but not now. */
   defer(work: () => Promise<void>): void
   readonly operations: readonly Operation[]
+  /** Why a client may not have another object, if it may not. */
+  quota?(peer: Peer): Promise<KmipError | undefined>
 }
 
 /** What the items of one batch share: the ID Placeholder and the identifiers of earlier answers. Spec: KMIP 1.4 section 4 */

@@ -54,6 +54,8 @@ export interface EngineOptions {
   soon?(work: () => Promise<void>): void
   /** For Re-Provision; without it that is not supported. */
   readonly replace?: Replace
+  /** Why a client may not have another object, if it may not. */
+  quota?(peer: Peer): Promise<KmipError | undefined>
   /** Is told of each change to objects once it is stored, at once and in the order of the commits. It must not throw. */
   onChange?(change: Change): void
 }
@@ -83,6 +85,7 @@ export function createEngine(options: EngineOptions): Engine {
     policies: new Policies(records),
     applications: new Applications(),
     defer: options.defer ?? (work => void setTimeout(() => void work(), ASYNCHRONOUS_DELAY_MS)),
+    ...(options.quota && { quota: (peer: Peer) => options.quota?.(peer) ?? Promise.resolve(undefined) }),
     ...(options.replace
       ? { replace: options.replace, operations: OPERATIONS }
       : { operations: OPERATIONS.filter(one => one !== reProvision) }),
@@ -113,10 +116,10 @@ export function createEngine(options: EngineOptions): Engine {
         return { bytes: encode(message), close: false, entries }
       }
     },
-    async answerItem(message, peer) {
+    async answerItem(message, peer, refused) {
       const started = performance.now()
       try {
-        return await reply(message, peer, environment, runner, started)
+        return await reply(message, peer, environment, runner, started, undefined, refused)
       } catch (cause) {
         return failure(cause, environment, started)
       }

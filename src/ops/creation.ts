@@ -83,6 +83,8 @@ interface Making {
  * @throws KmipError what is wrong with the attributes
  */
 export async function makeObject(context: Context, making: Making): Promise<ManagedObject> {
+  const over = context.peer.limits?.maxObjects === undefined ? undefined : await context.environment.quota?.(context.peer)
+  if (over) throw over
   const attributes = new AttributeSet()
   const requested = await withDefaults(making.type, making.requested, context, true)
   setInitial(

@@ -11,6 +11,14 @@ export interface Peer {
   readonly serial: string
   /** Whether the role allows an operation, by its KMIP XML name such as `CreateKeyPair`. */
   may(operation: string): boolean
+  /** What it may use; absent: nothing is limited. */
+  readonly limits?: PeerLimits
+}
+
+export interface PeerLimits {
+  readonly rates: readonly { readonly key: string; readonly of: string; readonly perSecond: number; readonly burst: number }[]
+  /** Objects that the scope may have. */
+  readonly maxObjects?: number
 }
 
 /** What the audit log says of one batch item; never a value of key material, of an attribute or of a credential. */
@@ -63,7 +71,7 @@ export interface Engine {
    */
   recall(request: Buffer, peer: Peer): Answer | undefined
   /** The same for a message that came in another encoding and is decoded already. Sizes inside it count TTLV all the same. */
-  answerItem(message: Item, peer: Peer): Promise<Reply>
+  answerItem(message: Item, peer: Peer, refused?: KmipError): Promise<Reply>
   /** Store what may be stored after its answer has left. */
   finish(): Promise<void>
   /**

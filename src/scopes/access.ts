@@ -2,6 +2,7 @@ import { fingerprint } from '../pki/authority.ts'
 import { type Certificate, parseCertificate } from '../pki/certificate.ts'
 import { PkiError } from '../pki/error.ts'
 import { type Imported, importedOf, placeOf } from './imported.ts'
+import { type ClientLimits, limitsOf } from './limits.ts'
 import type { Registry } from './registry.ts'
 import { PLACE, type RoleRow, type ScopeRow } from './rows.ts'
 
@@ -37,6 +38,7 @@ export interface Client {
   readonly serial: string
   /** Whether the role allows an operation, by its KMIP XML name such as `CreateKeyPair`. */
   may(operation: string): boolean
+  readonly limits?: ClientLimits
 }
 
 /** A certificate that somebody else has parsed. */
@@ -142,12 +144,15 @@ function clientOf(registry: Registry, identity: Identity, nowMs: number): Client
   if (nowMs > held.notAfterMs)
     return { refused: 'expired', reason: `certificate ${serial} ended at ${new Date(held.notAfterMs).toISOString()}` }
   const { scope, role } = held
+  const partition = registry.objectsOf(scope.id)
+  const limits = limitsOf(partition, scope, role)
   return {
-    scope: registry.objectsOf(scope.id),
+    scope: partition,
     scopeName: scope.name,
     role: role.name,
     serial,
     may: operation => allowed.has(operation),
+    ...(limits && { limits }),
   }
 }
 

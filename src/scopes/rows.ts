@@ -89,6 +89,15 @@ export interface MountConfig {
   readonly listing_visibility: string
 }
 
+/** What the clients of a scope or of a role may use; what is absent is not limited. */
+export interface LimitValues {
+  readonly requestsPerSecond?: number
+  /** Requests that may come at once after a pause; that of a second, unless told. */
+  readonly burst?: number
+  /** Objects that a scope may have; not for roles. */
+  readonly maxObjects?: number
+}
+
 export interface ScopeRow {
   readonly kind: 'scope'
   /** Five base62 characters: OU of the certificates and partition of the objects; the row stays when the scope goes, so no id returns. */
@@ -99,6 +108,7 @@ export interface ScopeRow {
   readonly force: boolean
   /** `deleting`: nobody may use it any more, and what it held is being removed. */
   readonly state: 'live' | 'deleting' | 'deleted'
+  readonly limits?: LimitValues
 }
 
 export interface RoleRow {
@@ -116,6 +126,7 @@ export interface RoleRow {
   readonly ttlSeconds: number
   /** Name of the CA that signs its certificates; absent: that of the configuration. */
   readonly ca?: string
+  readonly limits?: LimitValues
 }
 
 /** A client certificate that is good; revoking one deletes its row. */

@@ -25,6 +25,7 @@ import {
 } from './credentials.ts'
 import { removeAdministration, removeRole, removeScope, resumeRemovals } from './deletion.ts'
 import { ScopeError } from './error.ts'
+import { mergeLimits } from './limits.ts'
 import { NamedListeners } from './listeners.ts'
 import { checkedSigner, NamedAuthorities } from './named-authorities.ts'
 import { countObjects } from './object-count.ts'
@@ -32,7 +33,7 @@ import { NO_GRANTS } from './permissions.ts'
 import { type Plan, Registry } from './registry.ts'
 import { type Holder, planReplacement, type Replacement, type Wish } from './replacement.ts'
 import { mergeRole, type RoleAnswer, readRole } from './roles.ts'
-import { PLACE, type RoleRow, type ScopeRow } from './rows.ts'
+import { type LimitValues, PLACE, type RoleRow, type ScopeRow } from './rows.ts'
 import { nameOf } from './values.ts'
 
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
@@ -183,6 +184,22 @@ export class Scopes {
   async readScope(name: string): Promise<ScopeAnswer> {
     await this.#registry.refresh()
     return this.#scopeAnswer(this.#scope(name))
+  }
+
+  /** What the clients of a scope may use, or those of one of its roles. @throws ScopeError `not-found` */
+  async readLimits(scope: string, role?: string): Promise<LimitValues> {
+    await this.#registry.refresh()
+    return (role === undefined ? this.#scope(scope) : this.#role(scope, role)).limits ?? {}
+  }
+
+  /** Write some limits and keep the others; 0 takes one away. Clients notice at once. @throws ScopeError `not-found`, `invalid` */
+  async writeLimits(scope: string, role: string | undefined, changes: LimitValues): Promise<void> {
+    await this.#registry.change(() => {
+      const { limits: stored, ...row } = role === undefined ? this.#scope(scope) : this.#role(scope, role)
+      const limits = mergeLimits(stored, changes)
+      const place = row.kind === 'scope' ? PLACE.scope(row.id) : PLACE.role(row.scope, row.id)
+      return { updates: [{ place, row: { ...row, ...(limits && { limits }) } }], result: undefined }
+    })
   }
 
   /** How many objects a scope has, up to 100,000. @throws ScopeError `not-found` */

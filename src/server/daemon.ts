@@ -13,6 +13,7 @@ import { AdminDoor } from './admin-door.ts'
 import { type Audit, openAudit } from './audit.ts'
 import { auditKey, writeAnchor } from './audit-anchors.ts'
 import { AuditChain } from './audit-chain.ts'
+import { ClientLimiter } from './client-limits.ts'
 import { endingsOf } from './endings.ts'
 import { MetricsServer } from './http.ts'
 import { identitiesOf } from './identities-of.ts'
@@ -171,6 +172,9 @@ export class Daemon {
         },
         ...{ leaseTime, audit: this.#audit, metrics, log, now: Date.now },
       })
+    const { part } = this.#options
+    const processes = part?.does === 'clients' ? part.count : 1
+    const limiter = new ClientLimiter({ records: data.records, metrics, now: () => performance.now(), processes })
     this.#engine = createEngine({
       records: timed(data.records, turn, seconds => metrics.commit(seconds)),
       settings: {
@@ -187,14 +191,14 @@ export class Daemon {
       now: () => BigInt(Math.floor(Date.now() / 1000)),
       randomBytes,
       newId: identifierSource(Date.now, randomBytes),
+      quota: peer => limiter.quota(peer),
       replace: (holder, wish) => data.mounts.planReplacement(holder, wish),
       ...(this.#notifier && { onChange: this.#notifier.changed }),
     })
-    const { part } = this.#options
     const { drain: drainMs, https } = config.kmip
     if (part?.does !== 'rest') {
       const limits = limitsOf(config, part?.count ?? 1)
-      const shared = { limits, engine: this.#engine, turn, audit: this.#audit, metrics, log, now: Date.now }
+      const shared = { limits, engine: limiter.over(this.#engine), turn, audit: this.#audit, metrics, log, now: Date.now }
       const { ticketKeys } = part ?? {}
       this.#sockets = new KmipSockets({ ...data, shared, ticketKeys, kmip, https, turned: this.#notifier, drainMs })
       await this.#sockets.start()

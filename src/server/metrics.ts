@@ -17,6 +17,8 @@ export const REFUSALS = [
   'not_kmip',
   'http',
   'audit',
+  'rate_limit',
+  'quota',
 ] as const
 export type Refusal = (typeof REFUSALS)[number]
 

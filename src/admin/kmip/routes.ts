@@ -3,6 +3,7 @@ import { CA_ROUTES } from './ca-routes.ts'
 import { CONFIG_ROUTES } from './config-routes.ts'
 import { CREDENTIAL_ROUTES } from './credential-routes.ts'
 import type { Engine } from './engine.ts'
+import { LIMIT_ROUTES } from './limit-routes.ts'
 import { LISTENER_ROUTES } from './listener-routes.ts'
 import { ROLE_ROUTES } from './role-routes.ts'
 import { SCOPE_ROUTES } from './scope-routes.ts'
@@ -13,6 +14,7 @@ export const KMIP_ROUTES: readonly Route<Engine>[] = [
   ...CA_ROUTES,
   ...LISTENER_ROUTES,
   ...CREDENTIAL_ROUTES,
+  ...LIMIT_ROUTES,
   ...ROLE_ROUTES,
   ...SCOPE_ROUTES,
 ]
