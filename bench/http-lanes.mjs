@@ -8,6 +8,8 @@ const END_STREAM = 1
 const ACK = 1
 const END_HEADERS = 4
 const WINDOW = 1 << 20
+/** `:status`, the first field of an answer, as entries of HPACK's static table. Spec: RFC 7541 appendix A */
+const STATUS = { 136: 200, 140: 400, 141: 404, 142: 500 }
 
 /**
  * @param {'h2' | 'http/1.1'} version
@@ -64,6 +66,7 @@ class Http1Lane extends Lane {
 class Http2Lane extends Lane {
   #stream = -1
   #body = ''
+  #status = 0
   #received = 0
   constructor(socket) {
     super(socket)
@@ -92,7 +95,8 @@ class Http2Lane extends Lane {
       else if (type === PING && (flags & ACK) === 0) this.socket.write(frame(PING, ACK, 0, payload))
       else if (type === RST_STREAM || type === GOAWAY) this.fail?.(new Error(`the server gave up: ${payload.toString('hex')}`))
       else if (type === DATA) this.#take(payload)
-      if ((type === DATA || type === HEADERS) && (flags & END_STREAM) !== 0) this.done({ status: 200, body: this.#body })
+      else if (type === HEADERS) this.#status = STATUS[payload[payload[0] >> 5 === 1 ? 1 : 0]] ?? 0
+      if ((type === DATA || type === HEADERS) && (flags & END_STREAM) !== 0) this.done({ status: this.#status, body: this.#body })
     }
   }
   #take(payload) {

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 export const OPERATIONS = ['get', 'create', 'fresh', 'locate', 'encrypt', 'register', 'mixed']
+export const KES_OPERATIONS = ['generate', 'decrypt', 'encrypt', 'create', 'status']
 const PARTS = [...OPERATIONS, 'handshakes', 'objects', 'tail', 'memory']
 
 const HELP = `npm run bench -- [options]
@@ -17,7 +18,8 @@ Only the ratios say something about kmipd; the rest says more about the machine.
   --objects LIST        stored objects to compare; default 1000,100000
   --seconds N           for each line and server; default 3
   --rounds N            turns that these seconds are divided into; default 3
-  --kes                 the door for clients of KES instead, beside a bare HTTP server of Node's
+  --kes                 the door for clients of KES instead, beside a bare HTTP server of Node's; --only takes of
+                        ${KES_OPERATIONS.join(', ')}
   --store sqlite|memory default sqlite
   --dir DIR             where the data is kept while it runs; default the system's folder for temporary files
   --json FILE           write the results there too
@@ -61,14 +63,15 @@ export function readOptions(args) {
     process.stdout.write(HELP)
     return undefined
   }
-  const { quick } = values
-  const only = values.only?.split(',') ?? PARTS
-  const unknown = only.find(part => !PARTS.includes(part))
-  if (unknown !== undefined) throw new Error(`--only ${unknown}: it is none of ${PARTS.join(', ')}`)
+  const { quick, kes } = values
+  const parts = kes ? KES_OPERATIONS : PARTS
+  const only = values.only?.split(',') ?? parts
+  const unknown = only.find(part => !parts.includes(part))
+  if (unknown !== undefined) throw new Error(`--only ${unknown}: it is none of ${parts.join(', ')}`)
   if (values.store !== 'sqlite' && values.store !== 'memory') throw new Error(`--store ${values.store}: sqlite or memory was expected`)
   const single = (name, usual) => (values[name] === undefined ? usual : numbers(name, values[name])[0])
   return {
-    kes: values.kes,
+    kes,
     only: new Set(only),
     operations: OPERATIONS.filter(operation => only.includes(operation)),
     connections: numbers('connections', values.connections),

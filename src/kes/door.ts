@@ -56,10 +56,15 @@ export function createKesDoor(options: KesDoorOptions): KesDoor {
     routes: routes.list,
     fault: (error, { request, identity, ip, name }) => log('ERROR', textOf(error), { method: request.method, path: name, identity, ip }),
   }
-  const matches = new WeakMap<RequestHead, Match>()
+  const matches = new Map<string, Match>()
   const match = (head: RequestHead): Match => {
-    const found = matches.get(head) ?? matchOf(head, routes, oldTexts)
-    matches.set(head, found)
+    const asked = `${head.method} ${head.target}`
+    let found = matches.get(asked)
+    if (found === undefined) {
+      found = matchOf(head, routes, oldTexts)
+      if (matches.size >= MATCHES_KEPT) matches.clear()
+      matches.set(asked, found)
+    }
     return found
   }
 
@@ -103,6 +108,8 @@ export function createKesDoor(options: KesDoorOptions): KesDoor {
   }
 }
 
+/** Clients ask for the same few paths again and again. */
+const MATCHES_KEPT = 2000
 const REFUSED = { bodyBytes: 0, timeoutMs: 10_000 }
 const COUNTED = /^\/v1\/(?:key|policy|identity)\//
 
