@@ -1,12 +1,14 @@
 // Replays exchanges that were recorded from a real KES, one by one, against `kmipd kes server`, and compares status, the headers that matter
 // and the body. Times, versions and random bytes are left out; identities are ours in the place of the recorded ones.
-// node test/interop/kes-replay.mjs FOLDER-OF-RECORDINGS
+// Then ciphertexts of all releases are decrypted, and configuration files of tutorials are read as they are printed.
+// node test/interop/kes-replay.mjs FOLDER-OF-RECORDINGS FOLDER-OF-TUTORIALS
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { connect as connectPlain } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
+import { readKesConfig } from '../../dist/kes/config.js'
 import { identityOfKey } from '../../dist/kes/identity.js'
 import { certificatePem } from '../../dist/pki/certificate.js'
 import { authorityConstraints, extendedKeyUsage, keyUsage, subjectAlternativeNames } from '../../dist/pki/extensions.js'
@@ -14,7 +16,7 @@ import { issueCertificate } from '../../dist/pki/issue.js'
 import { generateKey, privateKeyPem, spkiOf } from '../../dist/pki/keys.js'
 import { encodeName } from '../../dist/pki/name.js'
 
-const recordings = process.argv[2]
+const [, , recordings, tutorials] = process.argv
 const dir = mkdtempSync(join(tmpdir(), 'kmipd-kes-'))
 const HEADERS = ['content-type', 'content-length', 'accept', 'location', 'x-content-type-options', 'connection']
 
@@ -112,6 +114,7 @@ const replaced = new Map()
 
 try {
   await withServer('main', {}, async port => {
+    await decryptAll(port)
     for (const number of ['01', '02', '03', '04', '05', '06', '07', '08', '09']) await replay(number, port)
     await replay('14', port, title => {
       if (title === 'ready') renameSync(join(dir, 'main-keys'), join(dir, 'gone'))
@@ -125,11 +128,58 @@ try {
   }
   await withServer('open', { api }, port => replay('10', port))
   await withServer('verified', { auth: true }, port => replay('18', port))
+  for (const file of readdirSync(tutorials).sort()) readTutorial(file)
 } finally {
   rmSync(dir, { recursive: true })
 }
 process.stdout.write(`${excepted} of them by exception\n${passed} passed, ${failed} failed\n`)
 process.exitCode = failed > 0 ? 1 : 0
+
+function check(name, isRight, what = '') {
+  if (isRight) passed++
+  else failed++
+  process.stdout.write(`${name.padEnd(82)} ${isRight ? 'ok' : `FAILED ${what}`}\n`)
+}
+
+/** Ciphertexts of every form, made by KES and accepted by it, all with one key. */
+async function decryptAll(port) {
+  const { key_hex, vectors } = JSON.parse(readFileSync(join(recordings, 'vectors.json'), 'utf8'))
+  const put = (path, body) =>
+    exchange(port, 'admin', `PUT /v1/key/${path} HTTP/1.1\r\nHost: kes\r\nContent-Length: ${body.length}\r\n\r\n${body}`, '')
+  for (const cipher of ['AES256', 'ChaCha20'])
+    await put(`import/vectors-${cipher}`, JSON.stringify({ key: Buffer.from(key_hex, 'hex').toString('base64'), cipher }))
+  for (const { made_by, format, type, context, plaintext, ciphertext_base64 } of vectors) {
+    const body = JSON.stringify({ ciphertext: ciphertext_base64, context: Buffer.from(context).toString('base64') })
+    const answer = await put(`decrypt/vectors-${type}`, body)
+    check(
+      `${format} ${type} '${context}' (${made_by})`,
+      answer.status === 200 && answer.body === `{"plaintext":"${Buffer.from(plaintext).toString('base64')}"}\n`,
+      show(answer),
+    )
+  }
+  for (const type of ['AES256', 'ChaCha20']) await remove(`vectors-${type}`, port)
+}
+
+/** The configuration in a tutorial, with something in the place of what the reader has to fill in. */
+function readTutorial(file) {
+  const lines = readFileSync(join(tutorials, file), 'utf8').split('\n')
+  const start = lines.findIndex(line => /^\s*address: 0\.0\.0\.0:7373/.test(line))
+  if (start < 0) return
+  const margin = lines[start].search(/\S/)
+  const rest = lines.slice(start)
+  const end = rest.findIndex(line => (line.trim() !== '' && line.search(/\S/) < margin) || /^\s*(Please|Start|\d+\. )/.test(line))
+  const text = rest
+    .slice(0, end)
+    .map(line => line.slice(margin))
+    .join('\n')
+    .replace(/: +""/g, ': "filled-in"')
+  try {
+    const { keystore } = readKesConfig(text, {}, { root: 'disabled', auth: 'off' })
+    check(`the configuration in ${file}: ${keystore.kind}`, keystore.endpoint.startsWith('https://'))
+  } catch (error) {
+    check(`the configuration in ${file}`, false, error.message)
+  }
+}
 
 async function replay(number, port, before = () => undefined) {
   const file = readdirSync(recordings).find(name => name.startsWith(number))
