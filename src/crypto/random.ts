@@ -30,6 +30,23 @@ export function publicRandom(length: number): Buffer {
   return Buffer.from(pool.subarray(used - length, used))
 }
 
+const secrets = Buffer.alloc(POOL_BYTES)
+let given = POOL_BYTES
+
+/** New key material, drawn in pieces like the bytes above; nothing of it stays here once it is given out. */
+function secretRandom(length: number): Buffer {
+  if (length > POOL_BYTES / 8) return randomBytes(length)
+  if (given + length > POOL_BYTES) {
+    randomFillSync(secrets)
+    given = 0
+  }
+  const piece = secrets.subarray(given, given + length)
+  given += length
+  const own = Buffer.from(piece)
+  piece.fill(0)
+  return own
+}
+
 /**
  * Bytes of material that a symmetric key of this Cryptographic Length has: 24 for DES3 of 168 or 192 bits.
  * @param lengthBits Cryptographic Length
@@ -51,7 +68,7 @@ export function symmetricKeyBytes(algorithm: string, lengthBits: number): number
 export function generateSymmetricKey(algorithm: string, lengthBits: number): Buffer {
   const length = symmetricKeyBytes(algorithm, lengthBits)
   for (;;) {
-    const key = randomBytes(length)
+    const key = secretRandom(length)
     if (!SYMMETRIC_KEYS[algorithm]?.parity) return key
     withOddParity(key)
     if (!degenerate(key)) return key

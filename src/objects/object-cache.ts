@@ -1,3 +1,4 @@
+import { RecentMap } from '../seal/recent-map.ts'
 import type { Records } from '../seal/records.ts'
 import { ManagedObject } from './managed-object.ts'
 
@@ -13,13 +14,12 @@ interface Entry {
  */
 export class ObjectCache {
   readonly #records: Records
-  readonly #capacity: number
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries: RecentMap<Entry>
 
-  /** @param capacity objects kept at most; the oldest go first */
+  /** @param capacity objects kept at most; those used longest ago go first */
   constructor(records: Records, capacity = 10_000) {
     this.#records = records
-    this.#capacity = capacity
+    this.#entries = new RecentMap(capacity)
   }
 
   /** The object as it is stored now, or nothing. */
@@ -38,7 +38,7 @@ export class ObjectCache {
     const record = await this.#records.get(scope, id)
     if (!record) return undefined
     const object = ManagedObject.fromBody(id, record.body, record.revision)
-    this.#put(key, { object, checked: version })
+    this.#entries.set(key, { object, checked: version })
     return object
   }
 
@@ -49,7 +49,7 @@ export class ObjectCache {
 
   /** Take over an object that was just stored; its revision is checked at the next read. */
   keep(scope: string, object: ManagedObject): void {
-    this.#put(`${scope}/${object.id}`, { object, checked: Number.NaN })
+    this.#entries.set(`${scope}/${object.id}`, { object, checked: Number.NaN })
   }
 
   /** Put another form of an object in its place, to be served as long as the object is at that revision; a newer one that is held stays. */
@@ -61,11 +61,5 @@ export class ObjectCache {
 
   forget(scope: string, id: string): void {
     this.#entries.delete(`${scope}/${id}`)
-  }
-
-  #put(key: string, entry: Entry): void {
-    this.#entries.delete(key)
-    this.#entries.set(key, entry)
-    if (this.#entries.size > this.#capacity) this.#entries.delete(this.#entries.keys().next().value!)
   }
 }

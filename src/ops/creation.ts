@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { setInitial } from '../objects/attribute-rules.ts'
 import { AttributeSet, keyOf } from '../objects/attribute-set.ts'
 import { KmipError } from '../objects/errors.ts'
@@ -118,7 +118,7 @@ export async function finish(context: Context, making: Making, attributes: Attri
   for (const item of digestsOf(making.object)) if (!attributes.has(TAG.Digest)) attributes.add(item)
   await checkConstraints(context, making.type, attributes)
   const id = making.id ?? context.environment.newId()
-  attributes.set(bytes(TAG.ShortUniqueIdentifier, createHash('sha256').update(id).digest()))
+  attributes.set(bytes(TAG.ShortUniqueIdentifier, hash('sha256', id, 'buffer')))
   const object = new ManagedObject(id, making.type, attributes, making.object, 0, context.inner.user)
   object.touch(now)
   context.unit.add(object)
@@ -172,7 +172,7 @@ function digestsOf(object: Item | undefined): Item[] {
   return [
     structure(TAG.Digest, [
       enumeration(TAG.HashingAlgorithm, ENUM.HashingAlgorithm.SHA_256),
-      bytes(TAG.DigestValue, createHash('sha256').update(content).digest()),
+      bytes(TAG.DigestValue, hash('sha256', content, 'buffer')),
       ...(format === undefined ? [] : [enumeration(TAG.KeyFormatType, format)]),
     ]),
   ]
