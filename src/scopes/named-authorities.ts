@@ -152,15 +152,21 @@ function importable(value: unknown): string {
   if (typeof value !== 'string') throw new ScopeError('invalid', 'ca_pem must be text in PEM')
   const found = certificatesIn(value.replaceAll('\r\n', '\n'))
   if (found.length === 0) throw new ScopeError('invalid', 'ca_pem holds no certificate')
-  for (const pem of found)
+  const certificates = found.map(pem => {
     try {
-      const certificate = parseCertificatePem(pem)
-      if (!certificate.authority) throw new ScopeError('invalid', `ca_pem: ${certificate.subject.text} is not a CA`)
+      return parseCertificatePem(pem)
     } catch (cause) {
       if (!(cause instanceof PkiError)) throw cause
       throw new ScopeError('invalid', `ca_pem: ${cause.message}`, { cause })
     }
-  return found.map(pem => certificatePem(parseCertificatePem(pem).der)).join('\n')
+  })
+  for (const { subject, issuer, authority } of certificates) {
+    if (!authority) throw new ScopeError('invalid', `ca_pem: ${subject.text} is not a CA`)
+    // TLS trusts whole chains alone.
+    if (!certificates.some(other => other.subject.der.equals(issuer.der)))
+      throw new ScopeError('invalid', `ca_pem: the certificate of ${issuer.text}, which signed ${subject.text}, must be there too`)
+  }
+  return certificates.map(({ der }) => certificatePem(der)).join('\n')
 }
 
 const PAIRS = ['scope', 'role'] as const

@@ -279,8 +279,6 @@ function secureOptions(credential: ServerCredential, ticketKeys: Buffer) {
     minVersion,
     maxVersion,
     ...(ciphers !== undefined && { ciphers }),
-    // An intermediate CA can be trusted without its root.
-    allowPartialTrustChain: true,
     sessionIdContext: 'kmipd',
     ticketKeys,
     // A renegotiation could bring another client certificate into a connection whose client is known.
