@@ -1,0 +1,309 @@
+// A real MinIO server whose keys come from the KES door, on each key store: encryption by default, SSE-S3, SSE-KMS, multipart, copy and listing;
+// kmipd restarted under it, its key store sealed under it, the transit key rotated under it; root access off.
+// node test/interop/minio.mjs FOLDER-WITH-minio-AND-mc [VAULT-LAB VAULT-BINARY]
+import { execFile, execFileSync, spawn } from 'node:child_process'
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const [tools = '', vaultLab, vaultBinary] = process.argv.slice(2)
+const dir = mkdtempSync(join(tmpdir(), 'kmipd-minio-'))
+const run = promisify(execFile)
+const running = new Set()
+let passed = 0
+let failed = 0
+
+function check(what, isRight, seen = '') {
+  if (isRight) passed++
+  else failed++
+  if (!isRight) console.log(`not as it should be: ${what}${seen === '' ? '' : `: ${seen}`}`)
+}
+
+const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise(resolve => server.once('listening', resolve))
+  const { port } = server.address()
+  await new Promise(resolve => server.close(resolve))
+  return port
+}
+
+/** Until `test` gives something, for so many seconds. */
+async function until(what, seconds, test) {
+  for (const end = Date.now() + seconds * 1000; ; await sleep(200)) {
+    const result = await test()
+    if (result) return result
+    if (Date.now() > end) throw new Error(`${what}: not within ${seconds} s`)
+  }
+}
+
+function start(name, command, args, env = {}) {
+  const log = join(dir, `${name}.log`)
+  const out = openSync(log, 'a')
+  const child = spawn(command, args, { stdio: ['ignore', out, out], env: { ...process.env, ...env } })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  return { child, log, alive: () => running.has(child) }
+}
+
+async function stop({ child }) {
+  if (!running.has(child)) return
+  const ended = new Promise(resolve => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
+  await ended
+  clearTimeout(timer)
+}
+
+/** An API key of KES and the identity that it has. */
+function apiKey() {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  const seed = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32)
+  const spki = publicKey.export({ format: 'der', type: 'spki' })
+  return {
+    key: `kes:v1:${Buffer.concat([Buffer.from([0]), seed]).toString('base64')}`,
+    identity: createHash('sha256').update(spki).digest('hex'),
+  }
+}
+
+const [tlsKey, tlsCert] = [join(dir, 'kes.key'), join(dir, 'kes.crt')]
+execFileSync(
+  'openssl',
+  `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=kes -addext subjectAltName=IP:127.0.0.1,DNS:localhost -keyout ${tlsKey} -out ${tlsCert}`.split(
+    ' ',
+  ),
+  { stdio: 'ignore' },
+)
+const user = apiKey()
+
+/** What MinIO's own guide grants it, and describing and status, which newer releases ask for. */
+const config = (address, keystore) => `
+address: ${address}
+admin: { identity: disabled }
+tls: { key: ${tlsKey}, cert: ${tlsCert} }
+policy:
+  minio:
+    allow: [ /v1/key/create/*, /v1/key/generate/*, /v1/key/decrypt/*, /v1/key/describe/*, /v1/key/list/*, /v1/key/hmac/*, /v1/key/bulk/decrypt/*, /v1/status, /v1/metrics, /v1/log/audit, /v1/log/error ]
+    identities: [ ${user.identity} ]
+cache: { expiry: { any: 5s, unused: 2s, offline: 0s } }
+log: { error: on, audit: on }
+keystore: ${keystore}
+`
+
+const main = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js')
+
+/** @returns starts the door, on the same port each time */
+async function door(name, keystore) {
+  const port = await freePort()
+  const file = join(dir, `${name}.yml`)
+  writeFileSync(file, config(`127.0.0.1:${port}`, keystore))
+  let args = ['kes', 'server', '--config', file]
+  if (keystore === '{ native: {} }') {
+    const home = join(dir, `${name}-data`)
+    mkdirSync(home)
+    writeFileSync(
+      join(home, 'kmipd.yaml'),
+      `dataDir: .\nkmip: { listen: '127.0.0.1:0' }\nmetrics: { listen: 'off' }\nadmin: { listen: 'off' }\nkes: { config: ${file} }\n`,
+    )
+    execFileSync(process.execPath, [main, 'init', '--config', join(home, 'kmipd.yaml')], { stdio: 'ignore' })
+    args = ['server', '--config', join(home, 'kmipd.yaml')]
+  }
+  const begin = async () => {
+    const process_ = start(`kes-${name}`, process.execPath, [main, ...args])
+    await until(`the door on ${name}`, 60, async () => {
+      if (!process_.alive()) throw new Error(`the door on ${name} has ended:\n${readFileSync(process_.log, 'utf8')}`)
+      return run('curl', ['-sk', '-o', '/dev/null', `https://127.0.0.1:${port}/version`]).then(
+        () => true,
+        // Without a certificate the handshake fails, but somebody is there.
+        ({ code }) => code !== 7,
+      )
+    })
+    return process_
+  }
+  return { port, begin }
+}
+
+const kesEnv = port => ({
+  MINIO_KMS_KES_ENDPOINT: `https://127.0.0.1:${port}`,
+  MINIO_KMS_KES_API_KEY: user.key,
+  MINIO_KMS_KES_KEY_NAME: 'minio-default',
+  MINIO_KMS_KES_CAPATH: tlsCert,
+})
+
+async function minio(name, kesPort, env) {
+  const port = await freePort()
+  const data = join(dir, `${name}-objects`)
+  mkdirSync(data, { recursive: true })
+  const args = ['server', data, '--address', `127.0.0.1:${port}`, '--console-address', `127.0.0.1:${await freePort()}`]
+  const process_ = start(`minio-${name}`, join(tools, 'minio'), args, { HOME: dir, MINIO_UPDATE: 'off', ...kesEnv(kesPort), ...env })
+  await until(`MinIO on ${name}`, 90, async () => {
+    if (!process_.alive()) throw new Error(`MinIO on ${name} has ended:\n${readFileSync(process_.log, 'utf8')}`)
+    return (await fetch(`http://127.0.0.1:${port}/minio/health/ready`).catch(() => undefined))?.ok
+  })
+  return { ...process_, url: `http://127.0.0.1:${port}` }
+}
+
+async function mc(...args) {
+  const { stdout } = await run(join(tools, 'mc'), ['--config-dir', join(dir, 'mc'), '--json', ...args], {
+    maxBuffer: 1 << 26,
+    timeout: 60_000,
+  })
+  return stdout
+    .trim()
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => JSON.parse(line))
+}
+const tryMc = (...args) =>
+  mc(...args).then(
+    () => true,
+    () => false,
+  )
+
+const small = randomBytes(1000)
+const large = randomBytes(18 * 2 ** 20)
+writeFileSync(join(dir, 'small'), small)
+writeFileSync(join(dir, 'large'), large)
+
+async function read(object) {
+  const file = join(dir, 'read')
+  rmSync(file, { force: true })
+  await mc('cp', object, file)
+  return readFileSync(file)
+}
+
+/** @param beneath  what happens to the key store while objects are there: it is told when to break and when to mend */
+async function objects(name, keystore, beneath) {
+  const kes = await door(name, keystore)
+  let kmipd = await kes.begin()
+  let server
+  try {
+    server = await minio(name, kes.port, {
+      MINIO_ROOT_USER: 'operator',
+      MINIO_ROOT_PASSWORD: 'operator-secret',
+      MINIO_KMS_AUTO_ENCRYPTION: 'on',
+    })
+    const at = (path = '') => `${name}${path}`
+    await mc('alias', 'set', name, server.url, 'operator', 'operator-secret')
+    await mc('mb', at('/b'), at('/c'))
+    await mc('admin', 'kms', 'key', 'create', name, 'tenant')
+    await mc('cp', join(dir, 'small'), at('/b/auto'))
+    await mc('cp', '--enc-s3', at('/b'), join(dir, 'small'), at('/b/s3'))
+    await mc('cp', '--enc-kms', `${at('/b')}=tenant`, join(dir, 'small'), at('/b/kms'))
+    await mc('cp', join(dir, 'large'), at('/b/large'))
+    await mc('cp', at('/b/kms'), at('/c/copy'))
+    for (const [object, content] of [
+      ['/b/auto', small],
+      ['/b/s3', small],
+      ['/b/kms', small],
+      ['/b/large', large],
+      ['/c/copy', small],
+    ]) {
+      check(`${name}: ${object} comes back`, (await read(at(object))).equals(content))
+      const [stat] = await mc('stat', at(object))
+      check(`${name}: ${object} is encrypted`, /kms|AES256|SSE/i.test(JSON.stringify(stat)), JSON.stringify(stat))
+    }
+    check(`${name}: all are listed`, (await mc('ls', '--recursive', at('/b'))).length === 4)
+    const [status] = await mc('admin', 'kms', 'key', 'status', name, 'tenant')
+    check(
+      `${name}: MinIO says that the key is well`,
+      status.status !== 'error' && !status.encryptionError && !status.decryptionError,
+      JSON.stringify(status),
+    )
+
+    await stop(kmipd)
+    check(`${name}: without kmipd nothing is read`, !(await tryMc('cat', at('/b/s3'))))
+    kmipd = await kes.begin()
+    await until(`${name}: objects after a restart`, 60, () => tryMc('cat', at('/b/s3')))
+    check(`${name}: after a restart of kmipd`, (await read(at('/b/large'))).equals(large))
+
+    if (beneath) {
+      await beneath.break()
+      // What is cached may be served for as long as the configuration says.
+      await sleep(8_000)
+      check(`${name}: with its key store away nothing new is written`, !(await tryMc('cp', join(dir, 'small'), at('/b/away'))))
+      await beneath.mend()
+      await until(`${name}: objects after the key store is back`, 90, () => tryMc('cat', at('/b/kms')))
+      check(`${name}: when it is back`, (await read(at('/b/kms'))).equals(small))
+      await mc('admin', 'kms', 'key', 'create', name, 'after')
+      await mc('cp', '--enc-kms', `${at('/b')}=after`, join(dir, 'small'), at('/b/after'))
+      check(`${name}: a key that was made after that`, (await read(at('/b/after'))).equals(small))
+    }
+    await stop(server)
+
+    const rootless = await minio(name, kes.port, { MINIO_API_ROOT_ACCESS: 'off' })
+    check(`${name}: MinIO starts with root access off, its root credentials made by the key's HMAC`, rootless.alive())
+    await stop(rootless)
+  } finally {
+    if (server) await stop(server)
+    await stop(kmipd)
+  }
+  console.log(`${name}: done`)
+}
+
+async function lab() {
+  const process_ = spawn(process.execPath, [vaultLab, '--bin', vaultBinary], { stdio: ['ignore', 'pipe', 'inherit'] })
+  running.add(process_)
+  process_.once('exit', () => running.delete(process_))
+  const line = await new Promise((resolve, reject) => {
+    let text = ''
+    process_.stdout.on('data', piece => {
+      text += piece
+      if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')))
+    })
+    process_.once('exit', () => reject(new Error('the Vault lab has ended')))
+  })
+  const info = JSON.parse(line)
+  const call = async (method, path, body) => {
+    const answer = await fetch(`${info.addresses[0]}/v1/${path}`, {
+      method,
+      headers: { 'X-Vault-Token': info.root_token },
+      ...(body && { body: JSON.stringify(body) }),
+    })
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
+    return answer
+  }
+  return { info, call }
+}
+
+try {
+  await objects('fs', `{ fs: { path: ${join(dir, 'fs-keys')} } }`, undefined)
+  await objects('native', '{ native: {} }', undefined)
+  if (vaultLab && vaultBinary) {
+    const { info, call } = await lab()
+    const { role_id: id, secret_id: secret } = info.approle.kes
+    const vault = more =>
+      `{ vault: { endpoint: '${info.addresses[0]}', approle: { id: '${id}', secret: '${secret}' }, status: { ping: 1s }, ${more} } }`
+    const sealing = { break: () => call('PUT', 'sys/seal'), mend: () => call('PUT', 'sys/unseal', { key: info.unseal_key }) }
+    await objects('vault-v1', vault('engine: kv1, version: v1'), sealing)
+    await objects('vault-v2', vault('engine: kv, version: v2'), sealing)
+    await call('POST', 'sys/policies/acl/minio-transit', {
+      policy: 'path "transit/encrypt/kmipd" { capabilities = ["update"] }\npath "transit/decrypt/kmipd" { capabilities = ["update"] }',
+    })
+    const role = (await (await call('GET', 'auth/approle/role/kes')).json()).data
+    await call('POST', 'auth/approle/role/kes', { token_policies: [...role.token_policies, 'minio-transit'] })
+    await objects(
+      'vault-transit',
+      vault('engine: kv, version: v2, transit: { engine: transit, key: kmipd }').replace('engine: kv,', 'engine: kv, prefix: rotated,'),
+      {
+        break: async () => {
+          await call('POST', 'transit/keys/kmipd/rotate')
+          await call('PUT', 'sys/seal')
+        },
+        mend: sealing.mend,
+      },
+    )
+  } else console.log('left out, since no Vault was named: the key stores in Vault')
+} catch (error) {
+  failed++
+  console.log(error)
+} finally {
+  await Promise.all([...running].map(child => stop({ child })))
+  rmSync(dir, { recursive: true, force: true })
+}
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed > 0 ? 1 : 0
