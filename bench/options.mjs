@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,7 +21,9 @@ Only the ratios say something about kmipd; the rest says more about the machine.
   --rounds N            turns that these seconds are divided into; default 3
   --kes                 the door for clients of KES instead, beside a bare HTTP server of Node's; --only takes of
                         ${KES_OPERATIONS.join(', ')}
-  --store sqlite|memory default sqlite
+  --store sqlite|memory default sqlite; or vault, with:
+  --vault FILE          JSON with the addresses and root_token of a Vault or OpenBao that has a KV v2 engine at kv/: then get, locate and
+                        create are measured on Vault, strict and with a staleness of a second, on SQLite, and beside bare writes to KV v2
   --dir DIR             where the data is kept while it runs; default the system's folder for temporary files
   --json FILE           write the results there too
   --dist DIR            the build to measure; default dist
@@ -53,6 +56,7 @@ export function readOptions(args) {
       seconds: text,
       rounds: text,
       store: { type: 'string', default: 'sqlite' },
+      vault: text,
       dir: { type: 'string', default: tmpdir() },
       json: text,
       dist: { type: 'string', default: fileURLToPath(new URL('../dist', import.meta.url)) },
@@ -68,7 +72,9 @@ export function readOptions(args) {
   const only = values.only?.split(',') ?? parts
   const unknown = only.find(part => !parts.includes(part))
   if (unknown !== undefined) throw new Error(`--only ${unknown}: it is none of ${parts.join(', ')}`)
-  if (values.store !== 'sqlite' && values.store !== 'memory') throw new Error(`--store ${values.store}: sqlite or memory was expected`)
+  if (!['sqlite', 'memory', 'vault'].includes(values.store))
+    throw new Error(`--store ${values.store}: sqlite, memory or vault was expected`)
+  if ((values.store === 'vault') !== (values.vault !== undefined)) throw new Error('--store vault and --vault FILE go together')
   const single = (name, usual) => (values[name] === undefined ? usual : numbers(name, values[name])[0])
   return {
     kes,
@@ -80,6 +86,7 @@ export function readOptions(args) {
     rounds: single('rounds', quick ? 1 : 3),
     idleConnections: quick ? 200 : 1000,
     store: values.store,
+    vault: values.vault === undefined ? undefined : JSON.parse(readFileSync(values.vault, 'utf8')),
     dir: resolve(values.dir),
     json: values.json,
     dist: resolve(values.dist),

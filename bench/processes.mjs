@@ -61,12 +61,18 @@ export async function startEcho({ dist, client }) {
 
 /**
  * Start `kmipd dev` in a directory.
- * @param {{ dist: string, dir: string, store: 'sqlite' | 'memory', nodeFlags: readonly string[] }} options
+ * @param {{ dist: string, dir: string, store: 'sqlite' | 'memory' | object, nodeFlags: readonly string[] }} options  `store`: also as a
+ *   configuration has it
  */
 export async function startKmipd({ dist, dir, store, nodeFlags }) {
   mkdirSync(dir, { recursive: true })
   // All connections of the client have one certificate.
-  writeFileSync(join(dir, 'kmipd.yaml'), 'kmip: { maxConnectionsPerIdentity: 10000 }\nlog: { level: warn, format: json }\n')
+  const config = {
+    kmip: { maxConnectionsPerIdentity: 10_000 },
+    log: { level: 'warn', format: 'json' },
+    ...(typeof store === 'object' && { store }),
+  }
+  writeFileSync(join(dir, 'kmipd.yaml'), JSON.stringify(config))
   const flags = [...nodeFlags, join(dist, 'cli/main.js'), 'dev', '--data-dir', dir, '--kmip-address', '127.0.0.1:0']
   if (store === 'memory') flags.push('--ephemeral')
   const child = spawn(process.execPath, flags, { cwd: dir, stdio: ['ignore', 'ignore', 'inherit'] })

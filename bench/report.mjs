@@ -56,6 +56,37 @@ export class Report {
     ])
   }
 
+  startVault() {
+    this.#table([
+      'operation',
+      'connections',
+      'strict ops/s',
+      'of SQLite',
+      'p99 ms',
+      '1 s late ops/s',
+      'of SQLite',
+      'SQLite ops/s',
+      'KV v2 writes/s',
+      'of these',
+    ])
+  }
+
+  vault(operation, connections, strict, late, sqlite, raw) {
+    this.#keep('vault', { operation, connections, strict, late, sqlite, raw })
+    this.#row([
+      operation,
+      connections,
+      whole(strict.rate),
+      ratio(strict.ratio),
+      ms(strict.p99Us),
+      whole(late.rate),
+      ratio(late.ratio),
+      whole(sqlite.rate),
+      raw === undefined ? '' : whole(raw),
+      raw === undefined ? '' : ratio(strict.rate / raw),
+    ])
+  }
+
   handshakes(connections, own, echo) {
     this.#keep('handshakes', { connections, kmipd: own, echo })
     this.#table(['new connections, each with one Get', 'per s', 'echo per s', 'of echo'])

@@ -6,6 +6,7 @@ import { benchKes } from './kes.mjs'
 import { readOptions } from './options.mjs'
 import { Report } from './report.mjs'
 import { Setup } from './setup.mjs'
+import { runVault } from './vault.mjs'
 
 const LANES = 8
 const TAILS = [
@@ -28,7 +29,8 @@ else if (options !== undefined) {
   const dir = mkdtempSync(join(options.dir, 'kmipd-bench-'))
   const setup = new Setup({ ...options, dir })
   try {
-    await run(setup, options)
+    if (options.vault) await runVault(setup, options)
+    else await run(setup, options)
   } finally {
     await setup.close()
     keepProfiles(dir, options.dir)

@@ -29,14 +29,20 @@ export class Setup {
   }
 
   /** Another kmipd with `count` objects. `started`: bytes of its memory before they were made */
-  async kmipd(name, count) {
-    const { dist, dir, store, nodeFlags } = this.#options
+  async kmipd(name, count, store = this.#options.store) {
+    const { dist, dir, nodeFlags } = this.#options
     const server = await startKmipd({ dist, dir: join(dir, name), store, nodeFlags })
     this.#closing.push(server.close)
     const started = (await server.usage()).rss
     await this.#load.do('target', { name, port: server.port, ...server.client })
     const firstId = await this.#load.do('populate', { target: name, count })
     return { ...server, name, objects: name, started, firstId }
+  }
+
+  /** The client alone, for servers that are measured beside each other. */
+  async alone() {
+    await this.#load.do('prepare', { dist: this.#options.dist })
+    return new Bench(this.#load, this.#options)
   }
 
   async close() {

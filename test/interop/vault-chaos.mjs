@@ -17,7 +17,7 @@ const NODE = fileURLToPath(new URL('vault-chaos-node.mjs', import.meta.url))
 const COMPACTION = { entries: 150, retentionMs: 8_000, graceMs: 3_000, jitterMs: 300 }
 const FENCE_MS = 3_000
 /** Besides those that kill themselves. */
-const KILL_MS = 4_000
+const KILL_MS = 6_000
 
 const FAILPOINTS = [
   'create log',
@@ -104,11 +104,11 @@ class Crew {
 /**
  * @param {object} options  `lab`, `commits` that are acknowledged at least, `limitMs` that it takes at most, `trouble` from outside meanwhile
  */
-export async function chaos({ lab, checks, title, commits, limitMs, trouble, servers = lab.addresses }) {
+export async function chaos({ lab, checks, title, commits, limitMs, trouble, servers = lab.addresses, clients = 8 }) {
   const prefix = `chaos-${randomBytes(4).toString('hex')}`
   const dir = mkdtempSync(join(tmpdir(), 'kmipd-chaos-'))
   const token = await lab.storeToken({ mount: 'kv', version: 2, prefix })
-  const crew = new Crew({ servers, token, prefix, dir, nodes: 3, clients: 8 })
+  const crew = new Crew({ servers, token, prefix, dir, nodes: 3, clients })
   const began = performance.now()
   for (let i = 0; i < 3; i++) crew.start(undefined)
   const stopper = new AbortController()
