@@ -46,7 +46,9 @@ function lockIsInstalled() {
 /** Latest change of anything that a build is made from, in milliseconds. */
 function newest() {
   const sources = readdirSync(at('src'), { recursive: true, withFileTypes: true }).map(entry => join(entry.parentPath, entry.name))
-  return Math.max(...[at('tsconfig.json'), at('package.json'), at('scripts', 'console.mjs'), ...sources].map(file => statSync(file).mtimeMs))
+  return Math.max(
+    ...[at('tsconfig.json'), at('package.json'), at('scripts', 'console.mjs'), ...sources].map(file => statSync(file).mtimeMs),
+  )
 }
 
 /** Run npm: the one that runs us, if one does. */
