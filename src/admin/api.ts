@@ -6,6 +6,7 @@ import type { Sockets } from './kmip/engine.ts'
 import { KMIP_ROUTES } from './kmip/routes.ts'
 import { LIVE_ROUTES, type Live } from './live.ts'
 import { HISTORY_ROUTES, OBJECT_ROUTES, type ObjectServices } from './objects/object-routes.ts'
+import { TRACE_ROUTES } from './objects/trace-routes.ts'
 import { bound, type Mounted } from './route.ts'
 import { INTERNAL_ROUTES } from './sys/internal-routes.ts'
 import { MOUNT_ROUTES } from './sys/mount-routes.ts'
@@ -61,7 +62,10 @@ export function apiMounts(parts: ApiParts): () => Promise<readonly Mounted[]> {
   function engineOf(mount: Mount): Mounted {
     const known = engines.get(mount.scopes)
     if (known?.path === mount.row.path) return known
-    const routes = [...(objects ? bound(OBJECT_ROUTES, { ...objects, mount }) : []), ...bound(KMIP_ROUTES, { mount, sockets })]
+    const routes = [
+      ...(objects ? bound([...OBJECT_ROUTES, ...TRACE_ROUTES], { ...objects, mount }) : []),
+      ...bound(KMIP_ROUTES, { mount, sockets }),
+    ]
     const made = { path: mount.row.path, type: 'kmip', routes }
     engines.set(mount.scopes, made)
     return made

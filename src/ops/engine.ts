@@ -13,6 +13,8 @@ export interface Peer {
   may(operation: string): boolean
   /** What it may use; absent: nothing is limited. */
   readonly limits?: PeerLimits
+  /** Its refused requests are to be traced. */
+  readonly isTraced?: boolean
 }
 
 export interface PeerLimits {

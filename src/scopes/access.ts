@@ -39,6 +39,8 @@ export interface Client {
   /** Whether the role allows an operation, by its KMIP XML name such as `CreateKeyPair`. */
   may(operation: string): boolean
   readonly limits?: ClientLimits
+  /** Its refused requests are to be traced. */
+  readonly isTraced?: boolean
 }
 
 /** A certificate that somebody else has parsed. */
@@ -153,6 +155,7 @@ function clientOf(registry: Registry, identity: Identity, nowMs: number): Client
     serial,
     may: operation => allowed.has(operation),
     ...(limits && { limits }),
+    ...(scope.tracedUntilMs !== undefined && nowMs < scope.tracedUntilMs && { isTraced: true }),
   }
 }
 

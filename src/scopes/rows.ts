@@ -109,6 +109,8 @@ export interface ScopeRow {
   /** `deleting`: nobody may use it any more, and what it held is being removed. */
   readonly state: 'live' | 'deleting' | 'deleted'
   readonly limits?: LimitValues
+  /** Until when refused requests of its clients are traced. */
+  readonly tracedUntilMs?: number
 }
 
 export interface RoleRow {

@@ -202,16 +202,25 @@ export class Scopes {
     })
   }
 
+  /** Until when refused requests of a scope's clients are traced; nothing: they are not. @throws ScopeError `not-found` */
+  tracedUntil = async (name: string): Promise<number | undefined> => (await this.#refreshedScope(name)).tracedUntilMs
+
+  /** @param untilMs  absent: stop. @throws ScopeError `not-found` */
+  async trace(name: string, untilMs?: number): Promise<void> {
+    await this.#registry.change(() => {
+      const { tracedUntilMs: _, ...scope } = this.#scope(name)
+      const row = { ...scope, ...(untilMs !== undefined && { tracedUntilMs: untilMs }) }
+      return { updates: [{ place: PLACE.scope(row.id), row }], result: undefined }
+    })
+  }
+
   /** How many objects a scope has, up to 100,000. @throws ScopeError `not-found` */
   async countObjects(name: string): Promise<number> {
     return countObjects(this.#registry.records, await this.objectsOf(name))
   }
 
   /** Partition of a scope's objects. @throws ScopeError `not-found` */
-  async objectsOf(name: string): Promise<string> {
-    await this.#registry.refresh()
-    return this.#registry.objectsOf(this.#scope(name).id)
-  }
+  objectsOf = async (name: string): Promise<string> => this.#registry.objectsOf((await this.#refreshedScope(name)).id)
 
   /**
    * Delete a scope with its roles and credentials, at once for its clients; and with its objects if forced here or when it was made.
@@ -346,6 +355,11 @@ export class Scopes {
   async clientOf(certificate: Buffer): Promise<Client | Refusal> {
     const identity = await this.identify(certificate)
     return 'refused' in identity ? identity : this.peerOf(identity)
+  }
+
+  async #refreshedScope(name: string): Promise<ScopeRow> {
+    await this.#registry.refresh()
+    return this.#scope(name)
   }
 
   #scope(name: string): ScopeRow {

@@ -27,6 +27,7 @@ import { Metrics, summed } from './metrics.ts'
 import { Notifier } from './notifier.ts'
 import { objectServices } from './object-services.ts'
 import { RecentActivity, SEAL_TITLES, STORE_TITLES } from './overview.ts'
+import { RequestTraces } from './request-traces.ts'
 import { timed } from './timed-records.ts'
 import { Turn } from './turn.ts'
 import type { Workers } from './workers.ts'
@@ -75,6 +76,7 @@ export class Daemon {
   readonly #options: DaemonOptions
   readonly #audit: Audit
   readonly #chain: AuditChain
+  readonly #traces: RequestTraces
   #anchored: string | undefined
   #anchoring: Promise<void> = Promise.resolve()
   #sockets: KmipSockets | undefined
@@ -93,6 +95,7 @@ export class Daemon {
     const { file, fsync } = options.config.audit
     this.#options = options
     this.#chain = chain
+    this.#traces = new RequestTraces(options.data.records, Date.now, err => options.log.error({ err }, 'a refused request is not traced'))
     this.#audit = openAudit({ fsync, chain, ...(file === '-' ? options.part && { wholeBytes: PIPE_BUF } : { file }) })
     this.metrics = new Metrics({ version: options.version })
   }
@@ -147,6 +150,7 @@ export class Daemon {
     this.#activity?.stop()
     await Promise.all([this.#admin?.stop(this.#options.config.kmip.drain), this.#sockets?.stop(), this.#kes?.stop()])
     await this.#engine?.finish()
+    await this.#traces.settle()
     await this.#notifier?.stop()
     await this.#http?.close()
     await this.#renewing
@@ -198,7 +202,15 @@ export class Daemon {
     const { drain: drainMs, https } = config.kmip
     if (part?.does !== 'rest') {
       const limits = limitsOf(config, part?.count ?? 1)
-      const shared = { limits, engine: limiter.over(this.#engine), turn, audit: this.#audit, metrics, log, now: Date.now }
+      const shared = {
+        limits,
+        engine: this.#traces.over(limiter.over(this.#engine)),
+        turn,
+        audit: this.#audit,
+        metrics,
+        log,
+        now: Date.now,
+      }
       const { ticketKeys } = part ?? {}
       this.#sockets = new KmipSockets({ ...data, shared, ticketKeys, kmip, https, turned: this.#notifier, drainMs })
       await this.#sockets.start()
@@ -247,7 +259,7 @@ export class Daemon {
       kes: () => this.#kes?.live,
     })
     this.#activity.start()
-    const objects = objectServices({ records: data.records, engine, audit: this.#audit, file: config.audit.file })
+    const objects = objectServices({ records: data.records, engine, audit: this.#audit, file: config.audit.file, traces: this.#traces })
     const parts = {
       data,
       sockets,

@@ -5,6 +5,7 @@ import t from 'tap'
 import type { ActingFor, HistoryQuery } from '../../src/admin/objects/object-routes.ts'
 import { HISTORY_ROUTES, OBJECT_ROUTES } from '../../src/admin/objects/object-routes.ts'
 import { snakeCase } from '../../src/admin/objects/plain-item.ts'
+import { TRACE_ROUTES } from '../../src/admin/objects/trace-routes.ts'
 import { bound } from '../../src/admin/route.ts'
 import { type Operation, payloadOf, requestMessage, responseItems } from '../../src/client/message.ts'
 import { attribute, nameItem } from '../../src/client/operations.ts'
@@ -15,9 +16,11 @@ import { localProvider, newLocalKey } from '../../src/seal/local-provider.ts'
 import { openRecords } from '../../src/seal/sealed-records.ts'
 import { auditLine, auditSubject } from '../../src/server/audit-record.ts'
 import { searchAudit } from '../../src/server/audit-search.ts'
+import { RequestTraces } from '../../src/server/request-traces.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
+import { encode } from '../../src/ttlv/binary.ts'
 import { ENUM, MASK } from '../../src/ttlv/enumerations.ts'
-import { child, enumeration, integer, structure, text } from '../../src/ttlv/item.ts'
+import { bytes as bytesItem, child, enumeration, integer, structure, text } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
 import { doorLab } from './lab.ts'
 
@@ -32,19 +35,27 @@ async function objectLab() {
   await mount.scopes.createScope('finance')
   await mount.scopes.createScope('other')
   const now = () => BigInt(Math.floor(clock.ms / 1000))
-  const kmip = createEngine({ records, now, randomBytes, newId: randomUUID })
+  const errors: unknown[] = []
+  const traces = new RequestTraces(
+    records,
+    () => clock.ms,
+    error => errors.push(error),
+  )
+  const kmip = traces.over(createEngine({ records, now, randomBytes, newId: randomUUID }))
   const recorded: { readonly acting: ActingFor; readonly entries: readonly AuditEntry[] }[] = []
   const asked: HistoryQuery[] = []
   const services = {
     ...{ records, kmip, now },
     record: (acting: ActingFor, entries: readonly AuditEntry[]) => void recorded.push({ acting, entries }),
+    traces: (partition: string) => traces.read(partition),
+    forgetTraces: (partition: string) => traces.forget(partition),
     history: async (query: HistoryQuery) => {
       asked.push(query)
       return [{ time: '2026-01-01T00:00:00.000Z', operation: 'Get', status: 'Success' }]
     },
   }
   const door = doorLab(() => [
-    { path: 'kmip/', type: 'kmip', routes: bound(OBJECT_ROUTES, { ...services, mount }) },
+    { path: 'kmip/', type: 'kmip', routes: bound([...OBJECT_ROUTES, ...TRACE_ROUTES], { ...services, mount }) },
     { path: 'sys/kmipd/', type: 'system', routes: bound(HISTORY_ROUTES, services) },
   ])
   const perform = async (operation: Operation) => {
@@ -69,7 +80,7 @@ async function objectLab() {
     return String(child(payload, TAG.UniqueIdentifier)?.value)
   }
   return {
-    clock,
+    ...{ clock, records, mount, kmip, traces, errors },
     recorded,
     asked,
     door,
@@ -178,6 +189,66 @@ t.test('objects are revoked and destroyed with confirmation, and that is on reco
     { scope: 'finance', limit: 1000 },
   ])
   t.notHas(asked[1], { role: '' })
+})
+
+t.test('refused requests are traced where that is switched on, with secrets hidden', async t => {
+  const { clock, mount, kmip, traces, errors, ask, records } = await objectLab()
+  await mount.scopes.writeRole('finance', 'app', { operation_get: true })
+  const { certificate } = await mount.scopes.generateCredential('finance', 'app', { format: 'der' })
+  const identity = await mount.scopes.identify(Buffer.from(certificate, 'base64'))
+  if ('refused' in identity) throw new Error(identity.reason)
+  const send = async (bytes: Buffer) => {
+    const peer = await mount.scopes.peerOf(identity)
+    if ('refused' in peer) throw new Error(peer.reason)
+    await kmip.answer(bytes, peer)
+    await traces.settle()
+  }
+  const secret = Buffer.from('0123456789abcdef0123456789abcdef')
+  const material = structure(TAG.KeyValue, [bytesItem(TAG.KeyMaterial, secret)])
+  const block = structure(TAG.KeyBlock, [enumeration(TAG.KeyFormatType, ENUM.KeyFormatType.Raw), material])
+  const register = requestMessage([
+    {
+      operation: 'Register',
+      payload: [
+        enumeration(TAG.ObjectType, ENUM.ObjectType.SymmetricKey),
+        structure(TAG.TemplateAttribute, []),
+        structure(TAG.SymmetricKey, [block]),
+      ],
+    },
+  ])
+  const read = async () => (await ask('GET', 'kmip/scope/finance/trace')).body.data
+  await send(encode(register))
+  t.same(await read(), { requests: [] }, 'not unless it is on')
+  t.match(await ask('POST', 'kmip/scope/finance/trace', { duration: '10m' }), { status: 204 })
+  await send(encode(register))
+  await send(encode(requestMessage([{ operation: 'Locate', payload: [] }])))
+  await send(Buffer.concat([encode(register).subarray(0, 8), secret, secret]))
+  const found = await read()
+  t.match(found, {
+    until: '2026-01-01T00:10:00.000Z',
+    requests: [
+      { role: 'app', problems: [{ operation: '-', reason: 'CodecError' }], request: /^\d+ bytes that are no TTLV/ },
+      { problems: [{ operation: 'Locate', reason: 'PermissionDenied', message: /./ }], request: /Operation \(Enumeration\): Locate/ },
+      {
+        serial_number: /^\d+$/,
+        problems: [{ operation: 'Register', message: /./ }],
+        request: /KeyMaterial \(ByteString\): 32 bytes, hidden/,
+      },
+    ],
+  })
+  const text = JSON.stringify(found)
+  for (const form of ['utf8', 'hex', 'base64'] as const) t.notOk(text.includes(secret.toString(form)), form)
+  for (let i = 0; i < 60; i++) await send(encode(requestMessage([{ operation: 'Locate', payload: [] }])))
+  t.match(await read(), { requests: { length: 50 } })
+  clock.ms += 600_000
+  await send(encode(register))
+  t.match(await read(), { until: undefined, requests: [{ problems: [{ operation: 'Locate' }] }] }, 'it ends by itself')
+  t.match(await ask('DELETE', 'kmip/scope/finance/trace'), { status: 204 })
+  t.same(await read(), { requests: [] })
+  t.equal(await records.revision('request-traces', await mount.scopes.objectsOf('finance')), 0)
+  t.match(await ask('POST', 'kmip/scope/finance/trace', { duration: '30d' }), { status: 400 })
+  t.match(await ask('GET', 'kmip/scope/none/trace'), { status: 404 })
+  t.same(errors, [])
 })
 
 t.test('search of the audit log', async t => {

@@ -35,6 +35,19 @@ export interface HistoryEntry {
   readonly user?: string
 }
 
+/** A request that was refused, in whole or in part. */
+export interface RequestTrace {
+  /** ISO 8601. */
+  readonly time: string
+  readonly role: string
+  /** Decimal. */
+  readonly serial_number: string
+  /** What was wrong, item by item: which operation, the Result Reason, and the message that names field and rule. */
+  readonly problems: readonly { readonly operation: string; readonly reason: string; readonly message: string }[]
+  /** As an indented tree; values that are or may be secret are hidden. */
+  readonly request: string
+}
+
 export interface HistoryQuery {
   /** Partition of the objects. */
   readonly partition?: string
@@ -56,6 +69,9 @@ export interface ObjectServices {
   record(acting: ActingFor, entries: readonly AuditEntry[]): void
   /** From the audit log, newest first. */
   history(query: HistoryQuery): Promise<readonly HistoryEntry[]>
+  /** Traces of refused requests, newest first. */
+  traces(partition: string): Promise<readonly RequestTrace[]>
+  forgetTraces(partition: string): Promise<void>
   /** Seconds since 1970. */
   now(): bigint
 }
