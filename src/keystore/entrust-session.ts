@@ -44,6 +44,8 @@ interface Token {
 }
 
 const TRIES = 3
+/** A token may be refused, and one that a renewal brought meanwhile too: the next one is of a login. */
+const REFUSALS = 2
 /** Life of a token whose end the server does not say. */
 const DEFAULT_LIFE_MS = 5 * 60_000
 const LONGEST_TEXT = 200
@@ -82,13 +84,12 @@ export class EntrustSession {
   async call(name: string, body: Fields): Promise<Done> {
     let token = await this.#current()
     let doubtful = false
-    let isFresh = false
+    let refusals = 0
     for (let tries = 1; ; tries++) {
       try {
         const answer = await this.#post(`/${name}/`, JSON.stringify(body), token.value)
         if (answer.status === 200) return { fields: fieldsOf(answer), doubtful }
-        if (answer.status === 401 && !isFresh) {
-          isFresh = true
+        if (answer.status === 401 && refusals++ < REFUSALS) {
           token = await this.#insteadOf(token)
           continue
         }

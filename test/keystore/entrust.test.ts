@@ -69,6 +69,16 @@ t.test('the login lasts', async t => {
   await store.get('k')
   t.equal(fake.count('Login'), 5, 'and it recovers')
 
+  fake.now += 31_000
+  const renewing = fake.count('Renew')
+  const logins = fake.count('Login')
+  fake.onRenew = () => fake.tokens.clear()
+  await Promise.all(Array.from({ length: 5 }, () => store.get('k')))
+  while (fake.count('Renew') === renewing) await store.get('k')
+  await store.get('k')
+  t.equal(fake.count('Login'), logins + 1, 'a renewal that brought a token which is refused at once is followed by a login')
+  fake.onRenew = undefined
+
   fake.lifeMs = undefined
   fake.tokens.clear()
   await store.get('k')

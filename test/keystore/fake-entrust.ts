@@ -20,6 +20,8 @@ export class FakeEntrust {
   readonly calls: string[] = []
   readonly bodies: string[] = []
   faults: Fault[] = []
+  /** Happens after a renewal. */
+  onRenew: (() => void) | undefined
   endpoint = ''
   now = 1_000_000
   lifeMs: number | undefined = 60_000
@@ -69,7 +71,9 @@ export class FakeEntrust {
     if ((this.tokens.get(token) ?? 0) <= this.now) return error(401, 'Authentication token is invalid or expired')
     if (call === 'Renew') {
       this.tokens.delete(token)
-      return [200, this.#newToken()]
+      const renewed = this.#newToken()
+      this.onRenew?.()
+      return [200, renewed]
     }
     if (body.box_id !== 'box') return error(404, 'Box not found')
     const secret = this.secrets.get(body.secret_id ?? '')
