@@ -47,6 +47,7 @@ function configure(name, store) {
   const config = {
     kmip: { listen: '127.0.0.1:0' },
     metrics: { listen: '127.0.0.1:0' },
+    admin: { listen: '127.0.0.1:0' },
     store,
     seal: [{ kind: 'local', keyFile: join(dir, 'root.key') }],
     log: { format: 'json' },
