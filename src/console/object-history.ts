@@ -21,13 +21,19 @@ const DATES: readonly (readonly [attribute: string, past: string, future: string
   ['last_change_date', 'Last changed', 'Last changed'],
 ]
 
+// They are told only if nothing else happened then.
+const ECHOES: ReadonlySet<string> = new Set(['Made at its origin', 'Last changed'])
+
 /** @param dates seconds since 1970 or ISO 8601 by the attribute's name in snake case; other fields are passed over */
 export function eventsOf(dates: Readonly<Record<string, unknown>>, nowMs: number): Event[] {
   const events = DATES.flatMap(([attribute, past, future]) => {
     const atMs = millisecondsOf(dates[attribute])
     return atMs === undefined ? [] : [{ title: atMs <= nowMs ? past : future, atMs, isPast: atMs <= nowMs }]
   })
-  return events.sort((a, b) => a.atMs - b.atMs)
+  const told = events.filter(
+    ({ title, atMs }) => !ECHOES.has(title) || !events.some(other => !ECHOES.has(other.title) && other.atMs === atMs),
+  )
+  return told.sort((a, b) => a.atMs - b.atMs)
 }
 
 function millisecondsOf(value: unknown): number | undefined {

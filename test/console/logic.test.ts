@@ -149,12 +149,24 @@ t.test('rates come of counts', async t => {
 })
 
 t.test('the life of an object', async t => {
-  const dates = { initial_date: 100, activation_date: '1970-01-01T00:01:50Z', deactivation_date: 300, name: 'x', destroy_date: 'never' }
+  const dates = {
+    initial_date: 100,
+    activation_date: '1970-01-01T00:01:50Z',
+    deactivation_date: 300,
+    original_creation_date: 100,
+    last_change_date: 110,
+    name: 'x',
+    destroy_date: 'never',
+  }
   t.same(eventsOf(dates, 200_000), [
     { title: 'Made', atMs: 100_000, isPast: true },
     { title: 'Activated', atMs: 110_000, isPast: true },
     { title: 'Will be deactivated', atMs: 300_000, isPast: false },
   ])
+  t.same(
+    eventsOf({ initial_date: 100, last_change_date: 150 }, 200_000).map(event => event.title),
+    ['Made', 'Last changed'],
+  )
 })
 
 t.test('files of credentials', async t => {

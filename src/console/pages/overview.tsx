@@ -8,7 +8,8 @@ import { ratesOf } from '../rates.ts'
 import { hrefOf } from '../router.ts'
 import { useAnswer } from '../use-answer.ts'
 
-const EVERY_MS = 5000
+// Each look is a line in the audit log.
+const EVERY_MS = 10_000
 
 /** What the server does now and did in the last minutes. */
 export function OverviewPage(): JSX.Element {
