@@ -236,13 +236,52 @@ async function onVault(lab) {
   })
 }
 
+/** The login of a pod, whose token Kubernetes changes in its file now and then. */
+async function byKubernetes(lab, host, ca) {
+  await checks.section('the login of Kubernetes', async () => {
+    const file = join(dir, 'jwt')
+    const mint = async () => writeFileSync(file, await answerOf(`${host}/_emulator/token?namespace=default&name=kmipd&ttl=600`, ca))
+    await mint()
+    const settings = {
+      ...{ kind: 'vault', endpoint: lab.addresses[0], engine: 'kv', version: 'v2', prefix: 'kmipd', pingMs: 1000 },
+      kubernetes: { engine: 'kubernetes', role: 'kmipd', jwt: file },
+    }
+    const store = await VaultKeyStore.open({ settings })
+    const key = newKey()
+    await store.create('pod', key)
+    const { body } = await lab.call('LIST', 'auth/token/accessors')
+    for (const accessor of body.data.keys) {
+      const found = await lab.call('POST', 'auth/token/lookup-accessor', { accessor })
+      if (found.body?.data?.path === 'auth/kubernetes/login') await lab.call('POST', 'auth/token/revoke-accessor', { accessor })
+    }
+    await answerOf(`${host}/_emulator/token`, ca, 'DELETE')
+    await mint()
+    checks.ok(isKey(await store.get('pod'), key), 'a revoked token is replaced by a login with the token that the file has now')
+    await store.close()
+    writeFileSync(file, 'no token')
+    checks.equal(await codeOf(VaultKeyStore.open({ settings })), 'unavailable', 'a token that Kubernetes does not know')
+  })
+}
+
+const answerOf = (url, ca, method = 'GET') =>
+  new Promise((resolve, reject) => {
+    const sent = request(url, { method, ca }, answer => {
+      let text = ''
+      answer.on('data', part => (text += part)).on('end', () => resolve(text))
+    })
+    sent.on('error', reject).end()
+  })
+
+/** A program of the reference material that says in one line of JSON where it listens. */
+async function started(program, args) {
+  const child = spawn(process.execPath, [join(tools, program), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  return { child, facts: JSON.parse(await new Promise(resolve => child.stdout.once('data', data => resolve(String(data))))) }
+}
+
 async function onEntrust() {
   const ca = join(dir, 'entrust-ca.pem')
-  const child = spawn(process.execPath, [join(tools, 'entrust-emulator.mjs'), '--ca-out', ca, '--token-ttl', '4'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const { child, facts } = await started('entrust-emulator.mjs', ['--ca-out', ca, '--token-ttl', '4'])
   try {
-    const facts = JSON.parse(await new Promise(resolve => child.stdout.once('data', data => resolve(String(data)))))
     const control = body =>
       new Promise((resolve, reject) => {
         const sent = request(`${facts.endpoint}/_emulator/`, { method: 'POST', ca: readFileSync(ca) }, answer => {
@@ -307,14 +346,18 @@ async function onEntrust() {
   }
 }
 
-const lab = await startLab({ tools, bin })
+const podCa = join(dir, 'kubernetes-ca.pem')
+const pods = await started('k8s-tokenreview-emulator.mjs', ['--ca-out', podCa])
+const lab = await startLab({ tools, bin, args: ['--kubernetes', pods.facts.kubernetes_host, '--kubernetes-ca', podCa] })
 try {
   console.log(`${bin.includes('bao') ? 'OpenBao' : 'Vault'} ${lab.version}`)
   checks.equal(readStoredKey(text(newKey()), 'x').algorithm, 'AES256', 'stored keys')
+  await byKubernetes(lab, pods.facts.kubernetes_host, readFileSync(podCa))
   await onVault(lab)
   await onEntrust()
 } finally {
   lab.child.kill('SIGTERM')
+  pods.child.kill('SIGTERM')
   rmSync(dir, { recursive: true, force: true })
 }
 checks.end()
