@@ -8,17 +8,20 @@ type Data = Readonly<Record<string, unknown>>
 export type Asked = Omit<LogicalRequest, 'mount' | 'mountType'>
 
 export const PREFIX = '/v1/'
+/** The one path that load balancers ask by HEAD. */
+const HEALTH = 'sys/health'
 
 /** @throws AdminError for a request that cannot be understood */
 export function readRequest(http: HttpRequest, id: string): Asked {
   const [rawPath = '', query = ''] = splitOnce(http.target.slice(PREFIX.length), '?')
   const parameters = new URLSearchParams(query)
-  const operation = operationOf(http.method, parameters)
+  const path = pathOf(rawPath)
+  const operation = operationOf(http.method === 'HEAD' && path === HEALTH ? 'GET' : http.method, parameters)
   const { headers } = http
   return {
     id,
     operation,
-    path: pathOf(rawPath),
+    path,
     data: operation === 'update' || operation === 'patch' ? bodyOf(http) : queryData(parameters),
     token: tokenOf(headers),
     namespace: headers['x-vault-namespace'],

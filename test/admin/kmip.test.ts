@@ -214,6 +214,8 @@ t.test('what clients ask of the server itself', async t => {
   const ask = expecting(lab, t)
   for (const path of ['health', 'seal-status', 'leader', 'init'])
     t.equal((await lab.ask('GET', `/v1/sys/${path}`, undefined, { 'x-vault-token': '' })).status, 200, path)
+  t.equal((await lab.ask('HEAD', '/v1/sys/health')).status, 200)
+  t.equal((await lab.ask('HEAD', '/v1/sys/leader')).status, 405)
   await ask('GET', 'sys/seal-status', undefined, 200, { version: '2.0.0+ent', sealed: false, initialized: true })
   await ask('GET', 'sys/license/status', undefined, 200, { data: { autoloaded: { features: ['KMIP'] } } })
   t.match(await lab.ask('GET', '/v1/sys/license/status', undefined, { 'x-vault-token': '' }), { status: 403 })

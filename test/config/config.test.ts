@@ -175,6 +175,8 @@ t.test('each setting is documented, and has a default or needs none', async t =>
       'seal[].keyFile',
       'seal[].key',
       'seal[].passphrase',
+      'admin.tls',
+      'kes.config',
       'notifications[].scope',
       'notifications[].role',
       'notifications[].address',
