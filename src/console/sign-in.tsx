@@ -51,7 +51,7 @@ export function SignIn({ reason, onEnter }: SignInProps): JSX.Element {
             required
             value={token}
             onValue={setToken}
-            hint="The root token that the first start printed, or one made with kmipd token create or vault token create."
+            hint="The root token that the first start gave, or one that was made for you."
           />
           <Trouble text={trouble} />
           <button type="submit" class="primary wide" disabled={isBusy}>

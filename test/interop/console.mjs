@@ -56,6 +56,7 @@ async function startServer() {
 }
 
 const { server, kmip, kes, origin, token } = await startServer()
+process.on('exit', () => server.kill())
 const browser = await openBrowser()
 
 /** The API as root, for what is easier made so. */
@@ -337,14 +338,29 @@ await check('an object is revoked and destroyed, each after a question', async (
   await visible(page.locator('.facts').getByText('Destroyed'))
 })
 
-await check('what a policy forbids is told in a sentence, and one stays signed in', async () => {
-  await api('POST', 'sys/policies/acl/scopes-only', { policy: 'path "kmip/scope" { capabilities = ["list"] }' })
-  const { auth } = await api('POST', 'auth/token/create', { policies: ['scopes-only'], ttl: '10m' })
+/** The policy that the documentation of the console shows. */
+const POLICY = /```hcl\n([^`]+)```/.exec(readFileSync(new URL('../../docs/console.md', import.meta.url), 'utf8'))[1]
+
+await check('a token for one scope does what it may, and is told in a sentence what it may not', async () => {
+  await api('POST', 'sys/policies/acl/finance', { policy: POLICY })
+  const { auth } = await api('POST', 'auth/token/create', { policies: ['finance'], ttl: '10m' })
   const other = await openPage(browser, origin)
   await signIn(other.page, auth.client_token)
-  await visible(other.page.getByText('The policies of your token do not allow this.'))
+  await visible(other.page.getByText('Ready'))
   await other.page.getByRole('link', { name: 'Scopes' }).click()
-  await visible(other.page.getByRole('link', { name: 'finance' }))
+  await other.page.getByRole('link', { name: 'finance' }).click()
+  await other.page.getByRole('link', { name: 'accounting' }).click()
+  await other.page.getByRole('button', { name: 'New credential' }).click()
+  await downloaded(other.page, () => dialog(other.page).getByRole('button', { name: 'Generate and download' }).click())
+  await dialog(other.page).getByRole('button', { name: 'Done' }).click()
+  for (const [place, heading] of [
+    ['scopes/default', 'default'],
+    ['settings', 'Settings'],
+    ['audit', 'Audit'],
+  ]) {
+    await goto(other.page, place, heading)
+    await visible(other.page.getByText('The policies of your token do not allow this.').first())
+  }
   assert.deepEqual(other.trouble, [])
   await other.context.close()
 })
@@ -452,7 +468,6 @@ await check('no errors and no requests elsewhere', async () => assert.deepEqual(
 
 await context.close()
 await browser.close()
-server.kill()
 rmSync(work, { recursive: true, force: true })
 console.log(`${counts.passed} passed, ${counts.failed} failed`)
 process.exitCode = counts.failed > 0 ? 1 : 0
