@@ -367,7 +367,13 @@ await check('a token for one scope does what it may, and is told in a sentence w
 
 await check('a token that is revoked or ends brings one back to the sign-in with a sentence', async () => {
   const ends = [
-    ['10m', auth => api('POST', 'auth/token/revoke', { token: auth.client_token })],
+    [
+      '10m',
+      async (auth, page) => {
+        await api('POST', 'auth/token/revoke', { token: auth.client_token })
+        await page.getByRole('link', { name: 'Scopes' }).click()
+      },
+    ],
     ['12s', () => sleep(12_000)],
   ]
   for (const [ttl, end] of ends) {
@@ -375,7 +381,7 @@ await check('a token that is revoked or ends brings one back to the sign-in with
     const other = await openPage(browser, origin)
     await signIn(other.page, auth.client_token)
     await visible(other.page.getByRole('heading', { name: 'Overview' }))
-    await end(auth)
+    await end(auth, other.page)
     await visible(other.page.getByText('Your token has ended or was revoked. Sign in again.'))
     assert.deepEqual(await other.page.evaluate(() => Object.values(sessionStorage).filter(text => text.length > 8)), [])
     await other.context.close()
