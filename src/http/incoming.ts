@@ -5,6 +5,7 @@ import type { Allow, Allowance, HttpHandler, HttpRequest, HttpResponse } from '.
 
 export const NO_BODY = Buffer.alloc(0)
 const LONGEST_CHAIN = 16
+const UNDECIDED_MS = 10_000
 
 /** What both HTTP versions need of the listener. */
 export interface Serving {
@@ -89,10 +90,20 @@ export abstract class Exchange implements HttpRequest {
 
   /** Ask what the request may take, and watch over its time from now on. */
   protected begin(): Allowance {
-    const allowance = this.#serving.allow(this)
+    const allowance = this.#allowance()
     if (allowance.timeoutMs > 0) this.deadlineMs = Date.now() + allowance.timeoutMs
     this.#serving.exchanges.add(this)
     return allowance
+  }
+
+  /** What cannot be decided is left to the handler, without a body. */
+  #allowance(): Allowance {
+    try {
+      return this.#serving.allow(this)
+    } catch (error) {
+      this.report(error)
+      return { bodyBytes: 0, timeoutMs: UNDECIDED_MS }
+    }
   }
 
   protected answer(): void {

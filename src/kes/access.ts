@@ -79,9 +79,13 @@ export class Access {
     return [...new Set([this.settings.admin, ...this.#byIdentity.keys()])].sort()
   }
 
+  allows(identity: string, path: string): boolean {
+    return this.isAdmin(identity) || this.#byIdentity.get(identity)?.allows(path) === true
+  }
+
   /** @throws KesError, whose cause says what is missing */
   authorize(identity: string, path: string): void {
-    if (this.isAdmin(identity) || this.#byIdentity.get(identity)?.allows(path)) return
+    if (this.allows(identity, path)) return
     throw notAllowed(this.explain(identity, path).why)
   }
 

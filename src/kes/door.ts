@@ -71,7 +71,9 @@ export function createKesDoor(options: KesDoorOptions): KesDoor {
   return {
     allow(head) {
       const found = match(head)
-      return 'route' in found ? { bodyBytes: found.route.maxBody, timeoutMs: found.route.timeoutMs } : REFUSED
+      if (!('route' in found)) return REFUSED
+      const { maxBody, timeoutMs } = found.route
+      return { bodyBytes: maxBody > 0 && isAdmitted(head, found, access) ? maxBody : 0, timeoutMs }
     },
     handler(request) {
       const passage = new Passage(request, match(request))
@@ -166,10 +168,11 @@ class Passage {
   }
 
   /** Who may use a route without an identity, is known all the same if he shows one. */
-  #admit({ auth, path }: Route, name: string, access: Access): void {
+  #admit(route: Route, name: string, access: Access): void {
+    const { auth } = route
     if (auth === 'policy') {
       this.#asker = access.identify(this.#request)
-      access.authorize(this.#asker.identity, path.endsWith('/') ? path + withoutMark(name) : path)
+      access.authorize(this.#asker.identity, pathFor(route, name))
       return
     }
     try {
@@ -180,6 +183,20 @@ class Passage {
     }
   }
 }
+
+/** Whether somebody may at all: the body of a request that will be refused is not worth its memory. */
+function isAdmitted(head: RequestHead, { route, name }: Extract<Match, { route: Route }>, access: Access): boolean {
+  if (route.auth !== 'policy') return true
+  try {
+    return access.allows(access.identify(head).identity, pathFor(route, name))
+  } catch (error) {
+    if (error instanceof KesError) return false
+    throw error
+  }
+}
+
+/** What policies are asked about. */
+const pathFor = ({ path }: Route, name: string): string => (path.endsWith('/') ? path + withoutMark(name) : path)
 
 function matchOf({ method, target }: RequestHead, routes: Routes, oldTexts: boolean): Match {
   const read = readPath(target)

@@ -338,6 +338,16 @@ t.test('a handler that fails', async t => {
   }
 })
 
+t.test('a request whose allowance cannot be told', async t => {
+  const error = new Error('unforeseen')
+  const allow = (): never => {
+    throw error
+  }
+  const { port, errors } = await start(t, { plain: true, allow })
+  t.match(JSON.parse((await get(port, { plain: true, method: 'PUT', body: 'abc' })).body), { size: 0 })
+  t.same(errors, [error])
+})
+
 t.test('another certificate, and nobody notices', async t => {
   const { port, listener } = await start(t, { certificates: 'required' })
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })

@@ -223,6 +223,17 @@ t.test('who may', async t => {
   t.match(await open.ask('GET', '/v1/status', undefined, { client: admin }), { status: 403 }, 'there is no admin')
 })
 
+t.test('the body of somebody who may not is not read', async t => {
+  const { door } = new Lab()
+  const allowed = (client: typeof app, target: string): number =>
+    door.allow({ method: 'PUT', target, headers: {}, remoteAddress: '', certificates: [client.certificate], authorized: false }).bodyBytes
+  t.equal(allowed(app, '/v1/key/encrypt/app-1'), 1_000_000)
+  t.equal(allowed(app, '/v1/key/encrypt/other'), 0)
+  t.equal(allowed(stranger, '/v1/key/encrypt/app-1'), 0)
+  t.equal(allowed(app, '/v1/key/create/app-1'), 0)
+  t.equal(allowed(app, '/v1/none'), 0)
+})
+
 t.test('behind a TLS proxy', async t => {
   const header = 'x-tls-client-cert'
   const lab = new Lab({ access: { proxy: { identities: [stranger.identity], header } } })
