@@ -24,6 +24,7 @@ Only the ratios say something about kmipd; the rest says more about the machine.
   --store sqlite|memory default sqlite; or vault, with:
   --vault FILE          JSON with the addresses and root_token of a Vault or OpenBao that has a KV v2 engine at kv/: then get, locate and
                         create are measured on Vault, strict and with a staleness of a second, on SQLite, and beside bare writes to KV v2
+  --workers N           processes of kmipd that answer, with SQLite; default 1
   --dir DIR             where the data is kept while it runs; default the system's folder for temporary files
   --json FILE           write the results there too
   --dist DIR            the build to measure; default dist
@@ -57,6 +58,7 @@ export function readOptions(args) {
       rounds: text,
       store: { type: 'string', default: 'sqlite' },
       vault: text,
+      workers: text,
       dir: { type: 'string', default: tmpdir() },
       json: text,
       dist: { type: 'string', default: fileURLToPath(new URL('../dist', import.meta.url)) },
@@ -86,6 +88,7 @@ export function readOptions(args) {
     rounds: single('rounds', quick ? 1 : 3),
     idleConnections: quick ? 200 : 1000,
     store: values.store,
+    workers: single('workers', 1),
     vault: values.vault === undefined ? undefined : JSON.parse(readFileSync(values.vault, 'utf8')),
     dir: resolve(values.dir),
     json: values.json,

@@ -61,16 +61,17 @@ export async function startEcho({ dist, client }) {
 
 /**
  * Start `kmipd dev` in a directory.
- * @param {{ dist: string, dir: string, store: 'sqlite' | 'memory' | object, nodeFlags: readonly string[] }} options  `store`: also as a
+ * @param {{ dist: string, dir: string, store: 'sqlite' | 'memory' | object, workers?: number, nodeFlags: readonly string[] }} options  `store`: also as a
  *   configuration has it
  */
-export async function startKmipd({ dist, dir, store, nodeFlags }) {
+export async function startKmipd({ dist, dir, store, workers = 1, nodeFlags }) {
   mkdirSync(dir, { recursive: true })
   // All connections of the client have one certificate.
   const config = {
     kmip: { maxConnectionsPerIdentity: 10_000 },
     log: { level: 'warn', format: 'json' },
     ...(typeof store === 'object' && { store }),
+    ...(store === 'sqlite' && { workers }),
   }
   writeFileSync(join(dir, 'kmipd.yaml'), JSON.stringify(config))
   const flags = [...nodeFlags, join(dist, 'cli/main.js'), 'dev', '--data-dir', dir, '--kmip-address', '127.0.0.1:0']

@@ -30,8 +30,8 @@ export class Setup {
 
   /** Another kmipd with `count` objects. `started`: bytes of its memory before they were made */
   async kmipd(name, count, store = this.#options.store) {
-    const { dist, dir, nodeFlags } = this.#options
-    const server = await startKmipd({ dist, dir: join(dir, name), store, nodeFlags })
+    const { dist, dir, workers, nodeFlags } = this.#options
+    const server = await startKmipd({ dist, dir: join(dir, name), store, workers, nodeFlags })
     this.#closing.push(server.close)
     const started = (await server.usage()).rss
     await this.#load.do('target', { name, port: server.port, ...server.client })
