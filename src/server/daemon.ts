@@ -15,6 +15,7 @@ import { auditKey, writeAnchor } from './audit-anchors.ts'
 import { AuditChain } from './audit-chain.ts'
 import { ClientLimiter } from './client-limits.ts'
 import { endingsOf } from './endings.ts'
+import { Expiry } from './expiry.ts'
 import { MetricsServer } from './http.ts'
 import { identitiesOf } from './identities-of.ts'
 import type { KesServer } from './kes-door.ts'
@@ -67,6 +68,7 @@ export interface Addresses {
 }
 
 const RENEWAL_MS = 60_000
+const ENDINGS_MS = 600_000
 /** So many bytes POSIX promises to write to a pipe in one piece on Linux. */
 const PIPE_BUF = 4_096
 
@@ -77,6 +79,8 @@ export class Daemon {
   readonly #audit: Audit
   readonly #chain: AuditChain
   readonly #traces: RequestTraces
+  readonly #expiry: Expiry
+  #endingsSeenMs = 0
   #anchored: string | undefined
   #anchoring: Promise<void> = Promise.resolve()
   #sockets: KmipSockets | undefined
@@ -98,6 +102,7 @@ export class Daemon {
     this.#traces = new RequestTraces(options.data.records, Date.now, err => options.log.error({ err }, 'a refused request is not traced'))
     this.#audit = openAudit({ fsync, chain, ...(file === '-' ? options.part && { wholeBytes: PIPE_BUF } : { file }) })
     this.metrics = new Metrics({ version: options.version })
+    this.#expiry = new Expiry(this.metrics.registry, options.log)
   }
 
   /**
@@ -223,6 +228,7 @@ export class Daemon {
       await this.#openKes(this.#engine)
       await this.#openAdmin(this.sockets, this.#engine)
     }
+    await this.#seeEndings()
     this.#timer = setInterval(() => {
       this.#renewing = this.#renew().then(undefined, (err: unknown) =>
         log.error({ err }, 'the certificate of the listener cannot be renewed; it is tried again in a minute'),
@@ -330,6 +336,15 @@ export class Daemon {
     await this.#look()
     await this.#sockets?.refresh()
     await this.#admin?.renew()
+    await this.#seeEndings()
+  }
+
+  /** One process tells of them, now and then: all credentials are read for it. */
+  async #seeEndings(): Promise<void> {
+    const nowMs = Date.now()
+    if (this.#options.part?.does === 'clients' || nowMs - this.#endingsSeenMs < ENDINGS_MS) return
+    this.#endingsSeenMs = nowMs
+    this.#expiry.see(await endingsOf(this.#options.data.mounts), nowMs)
   }
 }
 

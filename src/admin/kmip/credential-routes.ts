@@ -109,6 +109,33 @@ export const CREDENTIAL_ROUTES = [
     },
   }),
   route({
+    path: `${BASE}/renew`,
+    summary: 'Give the holder of a credential another one, before it ends. The old one stays good until then, unless it is to be revoked.',
+    description: 'Vault has no such thing.',
+    params,
+    fields: {
+      serial_number: { ...SERIAL, required: true },
+      csr: { type: 'string', description: 'A request in PEM for a key that the holder keeps; left out, a key is made here.' },
+      revoke: { type: 'boolean', default: false, description: 'Revoke the old one at once.' },
+      format,
+    },
+    actions: {
+      write: {
+        statuses: [200],
+        answer: { ...MADE, replaces: { type: 'string', description: 'Serial number of the old one.' } },
+        async run({ params: { scope, role }, fields: { serial_number, csr, revoke = false, format } }, { mount: { scopes } }) {
+          if (serial_number === undefined) throw new AdminError(400, 'serial_number is required')
+          const old = await orRefused(scopes.lookupCredential(scope, role, { serial_number }))
+          const made = await (csr === undefined
+            ? orRefused(scopes.generateCredential(scope, role, { format }))
+            : orRefused(scopes.signRequest(scope, role, { csr, format })))
+          if (revoke) await orNothing(scopes.revokeCredential(scope, role, { serial_number: old.serial_number }))
+          return { data: { ...made, replaces: old.serial_number } }
+        },
+      },
+    },
+  }),
+  route({
     path: `${BASE}/revoke`,
     summary: 'Revoke a credential: no message of it is answered any more, and its connections are cut.',
     params,
