@@ -16,6 +16,8 @@ export interface Data {
   readonly mounts: Mounts
   /** Where this process writes for others. */
   readonly forward?: ((units: UnitsMessage) => Promise<ParcelVerdict>) | undefined
+  /** Whether a provider opens the seal now. @throws SealError: why not */
+  prove(provider: KeyProvider): Promise<void>
   close(): Promise<void>
 }
 
@@ -26,25 +28,40 @@ type Purpose = 'server' | 'command' | Exclude<OpenAs, string>
  * Open the data of a configuration.
  * @param as `server`: with a writer of its own, once for each database; `command`: for a moment, also beside a server; a writer: one process of
  * several of a server
- * @param given instead of those of the configuration; the caller closes them
  * @throws StoreError, SealError
  */
-export async function openData(config: Config, as: Purpose, given?: readonly KeyProvider[], notice?: Notice): Promise<Data> {
+export async function openData(config: Config, as: Purpose): Promise<Data> {
+  return withProviders(config, async providers => (await unsealData(config, { as, providers, through: open => open() }))!)
+}
+
+export interface Unsealing {
+  readonly as: Purpose
+  /** Who may open the seal; the caller closes them. */
+  readonly providers: readonly KeyProvider[]
+  readonly notice?: Notice
+  /** Opens store and seal by calling what it is given, once or until that succeeds; nothing: it has given up. */
+  through(open: () => Promise<Records>): Promise<Records | undefined>
+}
+
+/** The same, by `through`. @returns nothing if that has given up */
+export async function unsealData(config: Config, { as, providers, notice, through }: Unsealing): Promise<Data | undefined> {
   const { openRecords } = await import('../seal/sealed-records.ts')
   const { openMounts } = await import('../scopes/mounts.ts')
-  const providers = given ?? (await providersOf(config))
+  const { proveProvider } = await import('../seal/reseal.ts')
   let opened: OpenedStore | undefined
   let records: Records | undefined
   let done = false
   try {
-    opened = await openStore(config, as, notice)
-    const { close, forward } = opened
-    records = await openRecords({ store: opened.store, providers })
+    records = await through(async () => {
+      opened ??= await openStore(config, as, notice)
+      return openRecords({ store: opened.store, providers })
+    })
+    if (!records || !opened) return undefined
+    const { store, close, forward } = opened
     const mounts = await openMounts({ records, now: Date.now })
     done = true
-    return { records, mounts, forward, close: () => records!.close().finally(close) }
+    return { records, mounts, forward, prove: provider => proveProvider(store, provider), close: () => records!.close().finally(close) }
   } finally {
-    if (!given) closeAll(providers)
     if (!done) {
       await records?.close()
       await opened?.close()
@@ -63,12 +80,15 @@ export async function providersOf({ seal, store }: Config, onEvent?: (event: Vau
   return [localProvider(newLocalKey())]
 }
 
+/** A server that waits for its seal shall say so soon. */
+const SEAL_DEADLINE_MS = 3000
+
 async function providerOf(entry: Config['seal'][number], onEvent?: (event: VaultEvent) => void): Promise<KeyProvider> {
   if (entry.kind === 'vault') {
     const { connectVault } = await import('../vault/client.ts')
     const { vaultOptions } = await import('../vault/configured.ts')
     const { vaultProvider } = await import('../seal/vault-provider.ts')
-    const client = await connectVault({ ...vaultOptions(entry), onEvent })
+    const client = await connectVault({ ...vaultOptions(entry), deadlineMs: SEAL_DEADLINE_MS, onEvent })
     return vaultProvider({ client, ...entry.transit })
   }
   if (entry.kind === 'passphrase') {

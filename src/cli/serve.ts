@@ -5,12 +5,14 @@ import { fileURLToPath } from 'node:url'
 import type { Config } from '../config/schema.ts'
 import type { Address } from '../config/value-types.ts'
 import type { Settings } from '../ops/context.ts'
+import type { KeyProvider } from '../seal/provider.ts'
 import { type Addresses, Daemon } from '../server/daemon.ts'
 import type { KesSource } from '../server/kes-in-daemon.ts'
 import { createLog, type Logger } from '../server/log.ts'
+import { refusalOf, unseal } from '../server/unseal.ts'
 import { isWorker } from '../server/worker-link.ts'
 import type { Workers } from '../server/workers.ts'
-import { type Data, makeKeyFiles, openData, storeFields } from './data.ts'
+import { closeAll, type Data, makeKeyFiles, providersOf, storeFields, unsealData } from './data.ts'
 import type { Io } from './io.ts'
 import { loadKesConfig } from './kes-config.ts'
 import { UsageError } from './usage-error.ts'
@@ -35,15 +37,68 @@ export interface ServeOptions {
 
 export const LISTENERS_NAME = 'listeners.json'
 
+const USUAL: readonly Address[] = [{ host: '127.0.0.1', port: 5696 }]
+
 /** Run a server until it is told to stop. @throws whatever keeps it from starting */
 export async function serve(options: ServeOptions): Promise<void> {
-  const { config, io, reload, kmip, settings, kes, prepare, ready } = options
+  const { config, io, kmip } = options
   const { level, format } = config.log
   const log = createLog({ level, ...(format !== 'auto' && { pretty: format === 'pretty' }) })
   const count = processesOf(config)
   if (isWorker()) return (await import('./serve-clients.ts')).serveClients(options, count, log)
   await makeKeyFiles(config)
-  const data = await openData(config, 'server')
+  const all = await providersOf(config, ({ level, message, code }) => log[level](code === undefined ? {} : { code }, message))
+  const stop = new AbortController()
+  let reload = async (): Promise<void> => log.info('not reloaded: the data is sealed')
+  const stopped = io
+    .untilStopped(() => {
+      // A configuration that is wrong now must not end a server that runs by a right one.
+      reload().then(undefined, (err: unknown) => log.error({ err }, 'not reloaded; the server goes on as it was'))
+    })
+    .then(() => stop.abort())
+  const place = {
+    clients: [...(kmip ?? config.kmip.listen ?? USUAL), ...(config.kmip.https ? [config.kmip.https] : [])],
+    metrics: config.metrics.listen,
+    version: version(),
+    log,
+  }
+  try {
+    for (let providers = all; ; ) {
+      const data = await unsealData(config, {
+        ...{ as: 'server', providers },
+        notice: (message, err) => log.warn(err === undefined ? {} : { err }, message),
+        through: open => unseal(open, stop.signal, place),
+      })
+      if (!data) return
+      const outcome = await run(data, all, {
+        ...options,
+        count,
+        log,
+        stopped,
+        onReload: use => {
+          reload = use
+        },
+      })
+      if (outcome === 'stopped') return
+      providers = [outcome]
+    }
+  } finally {
+    closeAll(all)
+  }
+}
+
+interface RunOptions extends ServeOptions {
+  /** Of processes. */
+  readonly count: number
+  readonly log: Logger
+  readonly stopped: Promise<void>
+  onReload(reload: () => Promise<void>): void
+}
+
+/** Serve open data. @returns why that is over: the server is to stop, or this provider refuses to open the seal any more */
+async function run(data: Data, providers: readonly KeyProvider[], options: RunOptions): Promise<'stopped' | KeyProvider> {
+  const { config, io, count, kmip, settings, kes, prepare, ready, log, stopped } = options
+  const end = new AbortController()
   try {
     await storeFields(config, data.mounts)
     await prepare?.(data)
@@ -58,15 +113,21 @@ export async function serve(options: ServeOptions): Promise<void> {
         ...(settings && { settings }),
         ...(workers && { part: { does: 'rest', workers } }),
       })
-      const stopped = io.untilStopped(() => {
-        // A configuration that is wrong now must not end a server that runs by a right one.
-        refresh().then(undefined, (err: unknown) => log.error({ err }, 'not reloaded; the server goes on as it was'))
-      })
+      options.onReload(refresh)
       writeListeners(config.dataDir, server.addresses)
       log.info(server.addresses, 'ready')
       await ready?.(server.addresses, data)
-      await stopped
-      log.info('stopping')
+      const refused = providers.flatMap((provider, i) => {
+        const entry = config.seal[i]
+        const everyMs = entry?.kind === 'vault' ? entry.recheck : 0
+        return everyMs === 0
+          ? []
+          : [refusalOf({ everyMs, prove: () => data.prove(provider) }, end.signal).then(error => ({ provider, error }))]
+      })
+      const outcome = await Promise.race([stopped, ...refused])
+      if (outcome === undefined) log.info('stopping')
+      else log.error({ code: outcome.error.code }, `the data is closed and sealed again: ${outcome.error.message}`)
+      return outcome?.provider ?? 'stopped'
     } finally {
       rmSync(join(config.dataDir, LISTENERS_NAME), { force: true })
       await workers?.stop(config.kmip.drain)
@@ -74,7 +135,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     }
 
     async function refresh(): Promise<void> {
-      const next = await reload()
+      const next = await options.reload()
       await storeFields(next, data.mounts)
       await server?.reload()
       workers?.reload()
@@ -83,6 +144,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       log.info(later.length > 0 ? { later } : {}, later.length > 0 ? 'reloaded; some changes need a restart' : 'reloaded')
     }
   } finally {
+    end.abort()
     await data.close()
   }
 }

@@ -100,6 +100,13 @@ async function proveEntry({ store }: Header, entry: Entry, providers: readonly K
   }
 }
 
+/** Open the root key with this provider alone, and forget it. @throws SealError: it does not open, and why */
+export async function proveProvider(store: Store, provider: KeyProvider): Promise<void> {
+  const { header } = await sealOf(store)
+  const rootKey = await openHeader(header, [provider])
+  rootKey.fill(0)
+}
+
 export interface ProviderStatus extends SealedBy {
   /** It has wrapped the root key. */
   readonly seals: boolean

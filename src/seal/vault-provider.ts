@@ -112,7 +112,7 @@ async function verify(transit: Transit, key: string, at: string, check: string, 
     found = await transit.hmac(key, inputOf(context), keyVersionOf(check))
   } catch (error) {
     // A key that has not as many versions is not the one.
-    if (error instanceof VaultError && (error.code === 'invalid-request' || error.code === 'key-missing')) throw wrongKey(at)
+    if (error instanceof VaultError && error.code === 'invalid-request') throw wrongKey(at)
     throw error
   }
   const [given, expected] = [Buffer.from(found), Buffer.from(check)]

@@ -10,9 +10,14 @@ export interface HttpOptions {
   readonly metrics: () => Promise<string>
   /** Why the server cannot answer clients now; nothing if it can. */
   readonly unready: () => Promise<string | undefined>
+  /** Why the data is sealed; absent: it is open. */
+  readonly sealed?: () => string
 }
 
-/** The metrics listener: `/metrics` for Prometheus, `/healthz` (the process lives) and `/readyz` (it answers KMIP clients). */
+/**
+ * The metrics listener: `/metrics` for Prometheus, `/healthz` (the process lives, and its data is not sealed; with `?sealedok=true` only the
+ * former) and `/readyz` (it answers KMIP clients).
+ */
 export class MetricsServer {
   readonly #server: Server
 
@@ -51,10 +56,10 @@ export class MetricsServer {
 
 const TEXT = 'text/plain; charset=utf-8'
 
-async function answer(request: IncomingMessage, response: ServerResponse, { metrics, unready }: HttpOptions): Promise<void> {
-  const path = request.url?.split('?', 1)[0]
+async function answer(request: IncomingMessage, response: ServerResponse, { metrics, unready, sealed }: HttpOptions): Promise<void> {
+  const [path, query] = (request.url ?? '').split('?', 2)
   if (request.method !== 'GET' && request.method !== 'HEAD') send(405, TEXT, 'use GET\n')
-  else if (path === '/healthz') send(200, TEXT, 'ok\n')
+  else if (path === '/healthz') send(sealed && query !== 'sealedok=true' ? 503 : 200, TEXT, `${sealed?.() ?? 'ok'}\n`)
   else if (path === '/readyz') {
     const reason = await unready()
     send(reason === undefined ? 200 : 503, TEXT, `${reason ?? 'ok'}\n`)
