@@ -42,6 +42,8 @@ async function lab(t: Test, extra = '') {
   listen: 127.0.0.1:${kmip}
 metrics:
   listen: 127.0.0.1:${metrics}
+admin:
+  listen: off
 log:
   level: silent
 seal:
@@ -69,49 +71,20 @@ ${extra}`,
 
 const DEV = ['dev', '--data-dir', 'data'] as const
 
-t.test('Vault is away at the start: the server listens, says sealed, and opens when it can', async t => {
-  const { server, cwd, kmip, health, until } = await lab(t)
+t.test('a server whose Vault is away at the start, away later, and refuses', async t => {
+  const { vault, server, cwd, kmip, health, until } = await lab(t, '    recheck: 200ms\n')
   await server.stop()
   const starting = start(DEV, cwd)
-  await until('/readyz', /^503 sealed: transit key transit\/k of Vault cannot be asked now/)
-  t.match(await health('/healthz'), /^503 sealed/)
-  t.match(await health('/healthz?sealedok=true'), /^200 /)
+  await Promise.race([until('/readyz', /^503 sealed: transit key transit\/k of Vault cannot be asked now/), starting])
   t.equal(await greeting(kmip), 'cut')
   await server.start()
   const running = await starting
-  t.equal(await health('/readyz'), '200 ok')
+  t.equal(await health('/readyz'), '200 ok', 'it opens when it can')
   t.equal(await health('/healthz'), '200 ok')
   t.equal(await greeting(kmip), 'open')
   await server.stop()
-  await sleep(300)
+  await sleep(700)
   t.equal(await health('/readyz'), '200 ok', 'away later: it keeps serving')
-  t.equal(await running.stop(), 0)
-})
-
-t.test('told to stop while sealed', async t => {
-  const { server, cwd, until } = await lab(t)
-  server.state = 'sealed'
-  let stop = (): void => {}
-  const { main } = await import('../../src/cli/main.ts')
-  const sink = { write: () => {} }
-  const ended = main([...DEV], {
-    ...{ stdout: sink, stderr: sink, stdin: (async function* () {})(), env: {}, cwd },
-    untilStopped: () =>
-      new Promise(resolve => {
-        stop = resolve
-      }),
-  })
-  await until('/readyz', /^503 sealed/)
-  stop()
-  t.equal(await ended, 0)
-})
-
-t.test('recheck: the data is closed when Vault refuses, not when it is away, and opened again', async t => {
-  const { vault, server, cwd, kmip, health, until } = await lab(t, '    recheck: 100ms\n')
-  const running = await start(DEV, cwd)
-  await server.stop()
-  await sleep(400)
-  t.equal(await health('/readyz'), '200 ok')
   await server.start()
   for (const token of vault.tokens.values()) token.allow = () => false
   await until('/readyz', /^503 sealed: transit key transit\/k of Vault refuses/)
@@ -131,8 +104,7 @@ t.test('from a key file to Vault by commands, and rewrap while serving', async t
   const seal = async (...argv: string[]) => run(['seal', ...argv, '--data-dir', 'data'], { cwd })
 
   writeFileSync(config, localOnly)
-  const first = await start(DEV, cwd)
-  t.equal(await first.stop(), 0)
+  t.match(await run(['init', '--data-dir', 'data'], { cwd }), { code: 0 })
   writeFileSync(config, both)
   t.match(await seal('status'), { code: 0, out: /vault transit\/k {2}configured; does not seal the store yet/ })
   t.match(await seal('add'), { code: 0, out: /vault transit\/k opens the store from now on/ })
@@ -150,7 +122,7 @@ t.test('from a key file to Vault by commands, and rewrap while serving', async t
   t.match(await seal('rewrap'), { code: 0, out: /vault transit\/k: the root key is wrapped with the newest version/ })
   t.match(await seal('rewrap'), { code: 0, out: /nothing to do/ })
   t.match(await seal('status'), { out: /opens it \(key version 2\)/ })
-  t.match(await run(['scope', 'list', '--data-dir', 'data'], { cwd }), { code: 0, out: /default/ })
+  t.match(await run(['scope', 'list', '--data-dir', 'data'], { cwd }), { code: 0 })
   t.equal(await running.stop(), 0)
   t.match(await seal('rotate'), { code: 0, out: /new root key/ })
   t.match(await seal('status'), { out: /opens it/ })
@@ -158,8 +130,7 @@ t.test('from a key file to Vault by commands, and rewrap while serving', async t
 
 t.test('what a command says when Vault does not open', async t => {
   const { vault, server, cwd } = await lab(t)
-  const running = await start(DEV, cwd)
-  await running.stop()
+  t.match(await run(['init', '--data-dir', 'data'], { cwd }), { code: 0 })
   const list = () => run(['scope', 'list', '--data-dir', 'data'], { cwd })
   vault.allow = () => false
   t.match(await list(), { code: 1, err: /refuses: .*transit\/hmac\/k/ })
