@@ -12,6 +12,7 @@ import { conformanceCommand } from './conformance.ts'
 import { credentialCommand } from './credential.ts'
 import { decodeCommand } from './decode.ts'
 import { devCommand } from './dev.ts'
+import { doctorCommand } from './doctor.ts'
 import { importCommand } from './import.ts'
 import { initCommand } from './init.ts'
 import type { Command, Io } from './io.ts'
@@ -36,6 +37,7 @@ export const COMMANDS: readonly ((io: Io) => Command)[] = [
   initCommand,
   serverCommand,
   configCommand,
+  doctorCommand,
   backupCommand,
   restoreCommand,
   storeCommand,

@@ -1,22 +1,20 @@
 import type { CallOptions, VaultClient } from './client.ts'
 
-export type Capability = 'create' | 'read' | 'update' | 'delete' | 'list'
-
 /** One line of a policy, and why it is needed. */
 export interface PolicyLine {
   /** Such as `kv/data/kmipd/log/*`, without a namespace. */
   readonly path: string
-  readonly capabilities: readonly Capability[]
+  readonly capabilities: readonly string[]
   /** For a person: what does not work without it. */
-  readonly purpose: string
+  readonly why: string
 }
 
 /** What a seal by a transit key needs; MinIO KMS's three, and one that `kmipd seal rewrap` alone uses. */
 export const sealPolicy = ({ path, key }: { readonly path: string; readonly key: string }): PolicyLine[] => [
-  { path: `${path}/encrypt/${key}`, capabilities: ['update'], purpose: 'seal the root key' },
-  { path: `${path}/decrypt/${key}`, capabilities: ['update'], purpose: 'open the root key' },
-  { path: `${path}/hmac/${key}`, capabilities: ['update'], purpose: 'tell a wrong key from a damaged record' },
-  { path: `${path}/rewrap/${key}`, capabilities: ['update'], purpose: 'kmipd seal rewrap' },
+  { path: `${path}/encrypt/${key}`, capabilities: ['update'], why: 'seal the root key' },
+  { path: `${path}/decrypt/${key}`, capabilities: ['update'], why: 'open the root key' },
+  { path: `${path}/hmac/${key}`, capabilities: ['update'], why: 'tell a wrong key from a damaged record' },
+  { path: `${path}/rewrap/${key}`, capabilities: ['update'], why: 'kmipd seal rewrap' },
 ]
 
 /**

@@ -18,7 +18,7 @@ async function freePort(): Promise<number> {
 async function greeting(port: number): Promise<'cut' | 'open' | 'refused'> {
   return new Promise(resolve => {
     const socket = connect(port, '127.0.0.1')
-    const timer = setTimeout(() => end('open'), 200)
+    const timer = setTimeout(() => end('open'), 1500)
     const end = (outcome: 'cut' | 'open' | 'refused'): void => {
       clearTimeout(timer)
       socket.destroy()

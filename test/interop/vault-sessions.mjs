@@ -233,9 +233,9 @@ async function policies(lab) {
   const client = await connect(lab)
   const kv = await client.kv('kv')
   const lines = [
-    { path: 'kv/data/kmipd/log/*', capabilities: ['create', 'read'], purpose: 'log' },
-    { path: 'transit/encrypt/kmipd-seal', capabilities: ['update'], purpose: 'seal' },
-    { path: 'transit/rotate/kmipd-seal', capabilities: ['update'], purpose: 'none' },
+    { path: 'kv/data/kmipd/log/*', capabilities: ['create', 'read'], why: 'log' },
+    { path: 'transit/encrypt/kmipd-seal', capabilities: ['update'], why: 'seal' },
+    { path: 'transit/rotate/kmipd-seal', capabilities: ['update'], why: 'none' },
   ]
   const missing = await missingPolicy(client, lines)
   check(

@@ -1,0 +1,48 @@
+import type { Config } from '../config/schema.ts'
+import type { VaultConnection, VaultSeal, VaultStore } from '../config/vault-schema.ts'
+import type { Needed, VaultUse } from '../server/checkup.ts'
+import type { VaultClient } from '../vault/client.ts'
+
+/** All that a server uses Vault for, with what a policy must allow for it. The caller closes the clients. */
+export async function vaultUses({ seal, store }: Config): Promise<VaultUse[]> {
+  const seals = await Promise.all(seal.flatMap(entry => (entry.kind === 'vault' ? [sealUse(entry)] : [])))
+  return store.kind === 'vault' ? [...seals, await storeUse(store)] : seals
+}
+
+async function sealUse(entry: VaultSeal): Promise<VaultUse> {
+  const { sealPolicy } = await import('../vault/policy.ts')
+  const { transit } = entry
+  return {
+    name: 'the seal',
+    client: await clientOf(entry),
+    needs: async () => [{ namespace: transit.namespace, lines: sealPolicy(transit) }],
+    fresh: false,
+  }
+}
+
+async function storeUse(section: VaultStore): Promise<VaultUse> {
+  const { storePermissions } = await import('../store/vault-permissions.ts')
+  const client = await clientOf(section)
+  const { mount, prefix, transit, maxStaleness } = section
+  return {
+    name: 'the store',
+    client,
+    fresh: maxStaleness === 0,
+    async needs() {
+      const { version } = await client.kv(mount)
+      const lines = storePermissions({ mount, version, prefix, transit })
+      const isOfTransit = ({ path }: { readonly path: string }): boolean => transit !== undefined && path.startsWith(`${transit.path}/`)
+      const needed: Needed[] = [
+        { lines: lines.filter(line => !isOfTransit(line)) },
+        { namespace: transit?.namespace, lines: lines.filter(isOfTransit) },
+      ]
+      return needed.filter(({ lines }) => lines.length > 0)
+    },
+  }
+}
+
+async function clientOf(section: VaultConnection): Promise<VaultClient> {
+  const { connectVault } = await import('../vault/client.ts')
+  const { vaultOptions } = await import('../vault/configured.ts')
+  return connectVault({ ...vaultOptions(section), deadlineMs: 5000 })
+}

@@ -1,0 +1,48 @@
+import { chmodSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { FakeVault } from '../vault/fake-vault.ts'
+import { run } from './run.ts'
+
+t.test('a directory that was not used yet, and one that was', async t => {
+  const cwd = t.testdir({ data: {} })
+  const doctor = () => run(['doctor', '--data-dir', 'data'], { cwd })
+  chmodSync(join(cwd, 'data'), 0o700)
+  t.match(await doctor(), { code: 0, out: /note {5}the key file .*root\.key is not there yet[\s\S]*kmipd\.db is not there yet/ })
+  t.match(await run(['init', '--data-dir', 'data'], { cwd }), { code: 0 })
+  t.match(await doctor(), { code: 0, out: /ok {7}the key file .*[\s\S]*ok {7}the seal: local [0-9a-f]+ opens the store/ })
+  chmodSync(join(cwd, 'data', 'root.key'), 0o644)
+  t.match(await doctor(), { code: 1, out: /PROBLEM {2}the key files: others can read the key file/, err: /1 problem was found/ })
+})
+
+t.test('Vault: health, the policy, and what opens the store', async t => {
+  const vault = new FakeVault()
+  vault.transit.create('k')
+  vault.allow = ({ method, path }) => method === 'POST' && /^transit\/(encrypt|decrypt|hmac|rewrap)\/k$/.test(path)
+  const server = await vault.serve(t)
+  const yaml = `seal:
+  - kind: vault
+    server: ${server.address}
+    approle: { id: ${vault.role.id}, secret: ${vault.secret} }
+    transit: { key: k }
+`
+  const cwd = t.testdir({ data: { 'kmipd.yaml': yaml } })
+  const doctor = (...more: string[]) => run(['doctor', '--data-dir', 'data', ...more], { cwd })
+  t.match(await run(['init', '--data-dir', 'data'], { cwd }), { code: 0 })
+  const good = await doctor()
+  t.match(good, {
+    code: 0,
+    out: /is active, version 1\.13\.1[\s\S]*the policy allows all that is needed[\s\S]*vault transit\/k opens the store; oldest key version in use: 1/,
+  })
+  vault.allow = ({ method, path }) => method === 'POST' && /^transit\/(encrypt|decrypt)\/k$/.test(path)
+  const denied = await doctor()
+  t.match(denied, { code: 1, out: /lacks transit\/hmac\/k \(tell a wrong key from a damaged record\)/ })
+  t.match(denied.out, /^ {4}path "transit\/hmac\/k" \{ capabilities = \["update"\] \}$/m)
+  t.match(denied.out, /^ {4}path "transit\/rewrap\/k"/m)
+  t.notMatch(denied.out, /path "transit\/encrypt/)
+  t.match(JSON.parse((await doctor('--json')).out), [{ state: 'good' }])
+  server.state = 'sealed'
+  t.match(await doctor(), { code: 1, out: /is sealed/ })
+  await server.stop()
+  t.match(await doctor(), { code: 1, out: /is away[\s\S]*the seal: vault transit\/k does not open the store: .*cannot be asked now/ })
+})
