@@ -127,7 +127,8 @@ export class SecureConnections {
     return {
       cert: certificate,
       key,
-      ...(authorities && { ca: [...authorities] }),
+      // Their names are told to the client, and many clients show only a certificate of one of them.
+      ...(authorities && this.#clientCertificates !== 'required' && { ca: [...authorities] }),
       minVersion: this.#options.minVersion,
       maxVersion: 'TLSv1.3',
       sessionIdContext: 'kmipd-http',

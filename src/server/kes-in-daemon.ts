@@ -41,7 +41,10 @@ export async function openKesDoor(options: KesInDaemonOptions): Promise<KesServe
     settings,
     reload: read,
     ...(source.ownCertificate && {
-      readCredential: (): KesCredential => ({ ...options.credential(), trusted: [], endsMs: Number.POSITIVE_INFINITY }),
+      readCredential: (): KesCredential => {
+        const { certificate, key } = options.credential()
+        return { certificate, key, trusted: [], endsMs: Number.POSITIVE_INFINITY }
+      },
     }),
     openKeyStore: settings =>
       openKeyStore(settings, {

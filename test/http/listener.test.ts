@@ -2,7 +2,7 @@ import { type EventEmitter, once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2'
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https'
-import { connect as connectTcp, type Socket } from 'node:net'
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import t from 'tap'
 import type { Allowance, HttpHandler } from '../../src/http/exchange.ts'
@@ -169,6 +169,11 @@ t.test('client certificates', async t => {
   const two = { key: client.key, cert: `${client.cert}\n${stranger.cert}` }
   t.match(JSON.parse((await get(port, two)).body), { certificates: 2 }, 'the chain as it was sent')
   t.match(await raw(port, 'x', {}), /alert certificate required/)
+  const verified = await start(t, { certificates: 'verified' })
+  t.ok(
+    (await told(port)) < (await told(verified.port)),
+    'no authorities are told where any certificate will do: many clients would show none',
+  )
 })
 
 t.test('bodies', async t => {
@@ -433,3 +438,22 @@ t.test('the verb LIST is served, however its bytes come', async t => {
   ])
     t.match(await ask([bad]), /^HTTP\/1\.1 400 Bad Request\r\n/, JSON.stringify(bad))
 })
+
+/** How often the name of our authority stands in what the server says in a handshake of TLS 1.2, which is in clear. */
+async function told(port: number): Promise<number> {
+  let said = ''
+  const between = createServer(client => {
+    const server = connectTcp(port, '127.0.0.1')
+    server.on('data', piece => {
+      said += piece.toString('latin1')
+    })
+    for (const socket of [client, server]) socket.on('error', () => undefined)
+    client.pipe(server).pipe(client)
+  }).listen(0, '127.0.0.1')
+  await once(between, 'listening')
+  const socket = connectTls({ ...tls, ...client, port: (between.address() as AddressInfo).port, maxVersion: 'TLSv1.2' })
+  await once(socket, 'secureConnect')
+  socket.destroy()
+  between.close()
+  return said.split('test-intermediate').length - 1
+}
