@@ -39,7 +39,11 @@ const OTHER = [
     'a bundle is the default of the server, not of its pages',
   ],
   ['read -format=json kmip/scope/finance/role/accounting/credential/lookup', /^"certificate"/, 'a bundle is the default'],
-  ['write kmip/listener/l1', /^additional_client_cas /, 'a list is a list, where the recorded stand-in gave the text back'],
+  [
+    'write kmip/listener/l1',
+    /^(additional_client_cas|server_hostnames) /,
+    'a list is a list, where the recorded stand-in gave the text back',
+  ],
   ['status', /^(Storage Type|Cluster ID) /, 'which server it is'],
   ['token lookup', /^(accessor|creation_time|id) /, 'which token it is'],
   ['secrets list', /^(cubbyhole|identity|sys)\/ /, 'what else is mounted'],

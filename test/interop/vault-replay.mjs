@@ -78,7 +78,7 @@ async function translation({ token }, tokens = ['root']) {
 
 /** Example certificates and requests of the recording are none: real ones instead. */
 function realPem({ dir }, known) {
-  const [pem] = readFileSync(join(dir, 'clients', 'default', 'ca.pem'), 'utf8').split(/(?<=-----END CERTIFICATE-----)\n/)
+  const pem = readFileSync(join(dir, 'clients', 'default', 'ca.pem'), 'utf8').trim()
   known.set('-----BEGIN CERTIFICATE-----\nMIIB(example)\n-----END CERTIFICATE-----\n', `${pem}\n`)
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-keyout', '/dev/null', '-nodes', '-subj', '/CN=x']
   const csr = execFileSync('openssl', ['req', '-new', ...key], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
