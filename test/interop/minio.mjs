@@ -1,36 +1,24 @@
 // A real MinIO server whose keys come from the KES door, on each key store: encryption by default, SSE-S3, SSE-KMS, multipart, copy and listing;
 // kmipd restarted under it, its key store sealed under it, the transit key rotated under it; root access off.
-// node test/interop/minio.mjs FOLDER-WITH-minio-AND-mc [VAULT-LAB VAULT-BINARY]
+// node test/interop/minio.mjs FOLDER-WITH-minio-AND-mc TOOLS VAULT-BINARY
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { Checks, startLab } from './vault.mjs'
+import { freePort } from './vault-server.mjs'
 
-const [tools = '', vaultLab, vaultBinary] = process.argv.slice(2)
+const [built, tools, bin] = process.argv.slice(2)
+if (!built || !tools || !bin) throw new Error('say where MinIO, the lab of Vault and the vault program are')
 const dir = mkdtempSync(join(tmpdir(), 'kmipd-minio-'))
 const run = promisify(execFile)
 const running = new Set()
-let passed = 0
-let failed = 0
-
-function check(what, isRight, seen = '') {
-  if (isRight) passed++
-  else failed++
-  if (!isRight) console.log(`not as it should be: ${what}${seen === '' ? '' : `: ${seen}`}`)
-}
+const checks = new Checks()
+const check = (what, isRight, seen = '') => checks.ok(isRight, seen === '' ? what : `${what}: ${seen}`)
 
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => server.once('listening', resolve))
-  const { port } = server.address()
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
 
 /** Until `test` gives something, for so many seconds. */
 async function until(what, seconds, test) {
@@ -139,7 +127,7 @@ async function minio(name, kesPort, env) {
   const data = join(dir, `${name}-objects`)
   mkdirSync(data, { recursive: true })
   const args = ['server', data, '--address', `127.0.0.1:${port}`, '--console-address', `127.0.0.1:${await freePort()}`]
-  const process_ = start(`minio-${name}`, join(tools, 'minio'), args, { HOME: dir, MINIO_UPDATE: 'off', ...kesEnv(kesPort), ...env })
+  const process_ = start(`minio-${name}`, join(built, 'minio'), args, { HOME: dir, MINIO_UPDATE: 'off', ...kesEnv(kesPort), ...env })
   await until(`MinIO on ${name}`, 90, async () => {
     if (!process_.alive()) throw new Error(`MinIO on ${name} has ended:\n${readFileSync(process_.log, 'utf8')}`)
     return (await fetch(`http://127.0.0.1:${port}/minio/health/ready`).catch(() => undefined))?.ok
@@ -148,7 +136,7 @@ async function minio(name, kesPort, env) {
 }
 
 async function mc(...args) {
-  const { stdout } = await run(join(tools, 'mc'), ['--config-dir', join(dir, 'mc'), '--json', ...args], {
+  const { stdout } = await run(join(built, 'mc'), ['--config-dir', join(dir, 'mc'), '--json', ...args], {
     maxBuffer: 1 << 26,
     timeout: 60_000,
   })
@@ -245,65 +233,37 @@ async function objects(name, keystore, beneath) {
   console.log(`${name}: done`)
 }
 
-async function lab() {
-  const process_ = spawn(process.execPath, [vaultLab, '--bin', vaultBinary], { stdio: ['ignore', 'pipe', 'inherit'] })
-  running.add(process_)
-  process_.once('exit', () => running.delete(process_))
-  const line = await new Promise((resolve, reject) => {
-    let text = ''
-    process_.stdout.on('data', piece => {
-      text += piece
-      if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')))
-    })
-    process_.once('exit', () => reject(new Error('the Vault lab has ended')))
+async function onVault(lab) {
+  const { role_id: id, secret_id: secret } = lab.approle.kes
+  const vault = more =>
+    `{ vault: { endpoint: '${lab.addresses[0]}', approle: { id: '${id}', secret: '${secret}' }, status: { ping: 1s }, ${more} } }`
+  await objects('vault-v1', vault('engine: kv1, version: v1'), { break: lab.seal, mend: lab.unseal })
+  await objects('vault-v2', vault('engine: kv, version: v2'), { break: lab.seal, mend: lab.unseal })
+  await lab.call('POST', 'sys/policies/acl/minio-transit', {
+    policy: 'path "transit/encrypt/kmipd" { capabilities = ["update"] }\npath "transit/decrypt/kmipd" { capabilities = ["update"] }',
   })
-  const info = JSON.parse(line)
-  const call = async (method, path, body) => {
-    const answer = await fetch(`${info.addresses[0]}/v1/${path}`, {
-      method,
-      headers: { 'X-Vault-Token': info.root_token },
-      ...(body && { body: JSON.stringify(body) }),
-    })
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
-    return answer
-  }
-  return { info, call }
+  const role = (await lab.call('GET', 'auth/approle/role/kes')).body.data
+  await lab.call('POST', 'auth/approle/role/kes', { token_policies: [...role.token_policies, 'minio-transit'] })
+  await objects('vault-transit', vault('engine: kv, version: v2, prefix: rotated, transit: { engine: transit, key: kmipd }'), {
+    async break() {
+      await lab.rotate('kmipd')
+      await lab.seal()
+    },
+    mend: lab.unseal,
+  })
 }
 
+let lab
 try {
   await objects('fs', `{ fs: { path: ${join(dir, 'fs-keys')} } }`, undefined)
   await objects('native', '{ native: {} }', undefined)
-  if (vaultLab && vaultBinary) {
-    const { info, call } = await lab()
-    const { role_id: id, secret_id: secret } = info.approle.kes
-    const vault = more =>
-      `{ vault: { endpoint: '${info.addresses[0]}', approle: { id: '${id}', secret: '${secret}' }, status: { ping: 1s }, ${more} } }`
-    const sealing = { break: () => call('PUT', 'sys/seal'), mend: () => call('PUT', 'sys/unseal', { key: info.unseal_key }) }
-    await objects('vault-v1', vault('engine: kv1, version: v1'), sealing)
-    await objects('vault-v2', vault('engine: kv, version: v2'), sealing)
-    await call('POST', 'sys/policies/acl/minio-transit', {
-      policy: 'path "transit/encrypt/kmipd" { capabilities = ["update"] }\npath "transit/decrypt/kmipd" { capabilities = ["update"] }',
-    })
-    const role = (await (await call('GET', 'auth/approle/role/kes')).json()).data
-    await call('POST', 'auth/approle/role/kes', { token_policies: [...role.token_policies, 'minio-transit'] })
-    await objects(
-      'vault-transit',
-      vault('engine: kv, version: v2, transit: { engine: transit, key: kmipd }').replace('engine: kv,', 'engine: kv, prefix: rotated,'),
-      {
-        break: async () => {
-          await call('POST', 'transit/keys/kmipd/rotate')
-          await call('PUT', 'sys/seal')
-        },
-        mend: sealing.mend,
-      },
-    )
-  } else console.log('left out, since no Vault was named: the key stores in Vault')
+  lab = await startLab({ tools, bin })
+  await onVault(lab)
 } catch (error) {
-  failed++
-  console.log(error)
+  checks.ok(false, error.stack)
 } finally {
   await Promise.all([...running].map(child => stop({ child })))
+  await lab?.stop()
   rmSync(dir, { recursive: true, force: true })
 }
-console.log(`${passed} passed, ${failed} failed`)
-process.exitCode = failed > 0 ? 1 : 0
+checks.end()
