@@ -139,6 +139,8 @@ async function mc(...args) {
   const { stdout } = await run(join(built, 'mc'), ['--config-dir', join(dir, 'mc'), '--json', ...args], {
     maxBuffer: 1 << 26,
     timeout: 60_000,
+  }).catch(error => {
+    throw new Error(`mc ${args.join(' ')}: ${error.stdout}${error.stderr}`)
   })
   return stdout
     .trim()
@@ -163,6 +165,11 @@ async function read(object) {
   await mc('cp', object, file)
   return readFileSync(file)
 }
+const isReadable = object =>
+  read(object).then(
+    () => true,
+    () => false,
+  )
 
 /** @param beneath  what happens to the key store while objects are there: it is told when to break and when to mend */
 async function objects(name, keystore, beneath) {
@@ -177,25 +184,25 @@ async function objects(name, keystore, beneath) {
     })
     const at = (path = '') => `${name}${path}`
     await mc('alias', 'set', name, server.url, 'operator', 'operator-secret')
-    await mc('mb', at('/b'), at('/c'))
+    await mc('mb', at('/first'), at('/second'))
     await mc('admin', 'kms', 'key', 'create', name, 'tenant')
-    await mc('cp', join(dir, 'small'), at('/b/auto'))
-    await mc('cp', '--enc-s3', at('/b'), join(dir, 'small'), at('/b/s3'))
-    await mc('cp', '--enc-kms', `${at('/b')}=tenant`, join(dir, 'small'), at('/b/kms'))
-    await mc('cp', join(dir, 'large'), at('/b/large'))
-    await mc('cp', at('/b/kms'), at('/c/copy'))
+    await mc('cp', join(dir, 'small'), at('/first/auto'))
+    await mc('cp', '--enc-s3', at('/first'), join(dir, 'small'), at('/first/s3'))
+    await mc('cp', '--enc-kms', `${at('/first')}=tenant`, join(dir, 'small'), at('/first/kms'))
+    await mc('cp', join(dir, 'large'), at('/first/large'))
+    await mc('cp', at('/first/kms'), at('/second/copy'))
     for (const [object, content] of [
-      ['/b/auto', small],
-      ['/b/s3', small],
-      ['/b/kms', small],
-      ['/b/large', large],
-      ['/c/copy', small],
+      ['/first/auto', small],
+      ['/first/s3', small],
+      ['/first/kms', small],
+      ['/first/large', large],
+      ['/second/copy', small],
     ]) {
       check(`${name}: ${object} comes back`, (await read(at(object))).equals(content))
       const [stat] = await mc('stat', at(object))
       check(`${name}: ${object} is encrypted`, /kms|AES256|SSE/i.test(JSON.stringify(stat)), JSON.stringify(stat))
     }
-    check(`${name}: all are listed`, (await mc('ls', '--recursive', at('/b'))).length === 4)
+    check(`${name}: all are listed`, (await mc('ls', '--recursive', at('/first'))).length === 4)
     const [status] = await mc('admin', 'kms', 'key', 'status', name, 'tenant')
     check(
       `${name}: MinIO says that the key is well`,
@@ -204,22 +211,22 @@ async function objects(name, keystore, beneath) {
     )
 
     await stop(kmipd)
-    check(`${name}: without kmipd nothing is read`, !(await tryMc('cat', at('/b/s3'))))
+    check(`${name}: without kmipd nothing is read`, !(await isReadable(at('/first/s3'))))
     kmipd = await kes.begin()
-    await until(`${name}: objects after a restart`, 60, () => tryMc('cat', at('/b/s3')))
-    check(`${name}: after a restart of kmipd`, (await read(at('/b/large'))).equals(large))
+    await until(`${name}: objects after a restart`, 60, () => isReadable(at('/first/s3')))
+    check(`${name}: after a restart of kmipd`, (await read(at('/first/large'))).equals(large))
 
     if (beneath) {
       await beneath.break()
       // What is cached may be served for as long as the configuration says.
       await sleep(8_000)
-      check(`${name}: with its key store away nothing new is written`, !(await tryMc('cp', join(dir, 'small'), at('/b/away'))))
+      check(`${name}: with its key store away nothing new is written`, !(await tryMc('cp', join(dir, 'small'), at('/first/away'))))
       await beneath.mend()
-      await until(`${name}: objects after the key store is back`, 90, () => tryMc('cat', at('/b/kms')))
-      check(`${name}: when it is back`, (await read(at('/b/kms'))).equals(small))
+      await until(`${name}: objects after the key store is back`, 90, () => isReadable(at('/first/kms')))
+      check(`${name}: when it is back`, (await read(at('/first/kms'))).equals(small))
       await mc('admin', 'kms', 'key', 'create', name, 'after')
-      await mc('cp', '--enc-kms', `${at('/b')}=after`, join(dir, 'small'), at('/b/after'))
-      check(`${name}: a key that was made after that`, (await read(at('/b/after'))).equals(small))
+      await mc('cp', '--enc-kms', `${at('/first')}=after`, join(dir, 'small'), at('/first/after'))
+      check(`${name}: a key that was made after that`, (await read(at('/first/after'))).equals(small))
     }
     await stop(server)
 
