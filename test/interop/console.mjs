@@ -463,6 +463,7 @@ await check('signing out forgets the token', async () => {
 
 await check('a server that is gone is told of, and nothing breaks', async () => {
   await goto(page, 'scopes', 'Scopes')
+  await visible(page.getByRole('link', { name: 'finance' }))
   const gone = new Promise(done => server.once('exit', done))
   server.kill()
   await gone
