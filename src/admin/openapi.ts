@@ -40,7 +40,7 @@ const STATUSES: Readonly<Record<Verb, readonly number[]>> = {
   write: [200, 204],
   patch: [200, 204],
 }
-const FAILURES = [400, 403, 404, 405, 413, 415, 500, 503] as const
+const FAILURES = [400, 403, 404, 405, 413, 415, 429, 500, 503] as const
 
 const namesIn = (pattern: string): string[] => [...pattern.matchAll(/:(\w+)\+?/g)].map(([, name = '']) => name)
 const isBody = (verb: Verb): boolean => verb === 'write' || verb === 'patch'
