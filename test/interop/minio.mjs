@@ -1,12 +1,14 @@
 // A real MinIO server whose keys come from the KES door, on each key store: encryption by default, SSE-S3, SSE-KMS, multipart, copy and listing;
 // kmipd restarted under it, its key store sealed under it, the transit key rotated under it; root access off.
 // node test/interop/minio.mjs FOLDER-WITH-minio-AND-mc TOOLS VAULT-BINARY
-import { execFile, execFileSync, spawn } from 'node:child_process'
-import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFile, execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { apiKey, MAIN, Processes, tlsFiles, until } from './kes-server.mjs'
 import { Checks, startLab } from './vault.mjs'
 import { freePort } from './vault-server.mjs'
 
@@ -14,65 +16,18 @@ const [built, tools, bin] = process.argv.slice(2)
 if (!built || !tools || !bin) throw new Error('say where MinIO, the lab of Vault and the vault program are')
 const dir = mkdtempSync(join(tmpdir(), 'kmipd-minio-'))
 const run = promisify(execFile)
-const running = new Set()
+const processes = new Processes(dir)
 const checks = new Checks()
 const check = (what, isRight, seen = '') => checks.ok(isRight, seen === '' ? what : `${what}: ${seen}`)
 
-const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
-
-/** Until `test` gives something, for so many seconds. */
-async function until(what, seconds, test) {
-  for (const end = Date.now() + seconds * 1000; ; await sleep(200)) {
-    const result = await test()
-    if (result) return result
-    if (Date.now() > end) throw new Error(`${what}: not within ${seconds} s`)
-  }
-}
-
-function start(name, command, args, env = {}) {
-  const log = join(dir, `${name}.log`)
-  const out = openSync(log, 'a')
-  const child = spawn(command, args, { stdio: ['ignore', out, out], env: { ...process.env, ...env } })
-  running.add(child)
-  child.once('exit', () => running.delete(child))
-  return { child, log, alive: () => running.has(child) }
-}
-
-async function stop({ child }) {
-  if (!running.has(child)) return
-  const ended = new Promise(resolve => child.once('exit', resolve))
-  child.kill('SIGTERM')
-  const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
-  await ended
-  clearTimeout(timer)
-}
-
-/** An API key of KES and the identity that it has. */
-function apiKey() {
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
-  const seed = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32)
-  const spki = publicKey.export({ format: 'der', type: 'spki' })
-  return {
-    key: `kes:v1:${Buffer.concat([Buffer.from([0]), seed]).toString('base64')}`,
-    identity: createHash('sha256').update(spki).digest('hex'),
-  }
-}
-
-const [tlsKey, tlsCert] = [join(dir, 'kes.key'), join(dir, 'kes.crt')]
-execFileSync(
-  'openssl',
-  `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=kes -addext subjectAltName=IP:127.0.0.1,DNS:localhost -keyout ${tlsKey} -out ${tlsCert}`.split(
-    ' ',
-  ),
-  { stdio: 'ignore' },
-)
+const tls = tlsFiles(dir)
 const user = apiKey()
 
 /** What MinIO's own guide grants it, and describing and status, which newer releases ask for. */
 const config = (address, keystore) => `
 address: ${address}
 admin: { identity: disabled }
-tls: { key: ${tlsKey}, cert: ${tlsCert} }
+tls: { key: ${tls.key}, cert: ${tls.cert} }
 policy:
   minio:
     allow: [ /v1/key/create/*, /v1/key/generate/*, /v1/key/decrypt/*, /v1/key/describe/*, /v1/key/list/*, /v1/key/hmac/*, /v1/key/bulk/decrypt/*, /v1/status, /v1/metrics, /v1/log/audit, /v1/log/error ]
@@ -81,8 +36,6 @@ cache: { expiry: { any: 5s, unused: 2s, offline: 0s } }
 log: { error: on, audit: on }
 keystore: ${keystore}
 `
-
-const main = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js')
 
 /** @returns starts the door, on the same port each time */
 async function door(name, keystore) {
@@ -97,19 +50,12 @@ async function door(name, keystore) {
       join(home, 'kmipd.yaml'),
       `dataDir: .\nkmip: { listen: '127.0.0.1:0' }\nmetrics: { listen: 'off' }\nadmin: { listen: 'off' }\nkes: { config: ${file} }\n`,
     )
-    execFileSync(process.execPath, [main, 'init', '--config', join(home, 'kmipd.yaml')], { stdio: 'ignore' })
+    execFileSync(process.execPath, [MAIN, 'init', '--config', join(home, 'kmipd.yaml')], { stdio: 'ignore' })
     args = ['server', '--config', join(home, 'kmipd.yaml')]
   }
   const begin = async () => {
-    const process_ = start(`kes-${name}`, process.execPath, [main, ...args])
-    await until(`the door on ${name}`, 60, async () => {
-      if (!process_.alive()) throw new Error(`the door on ${name} has ended:\n${readFileSync(process_.log, 'utf8')}`)
-      return run('curl', ['-sk', '-o', '/dev/null', `https://127.0.0.1:${port}/version`]).then(
-        () => true,
-        // Without a certificate the handshake fails, but somebody is there.
-        ({ code }) => code !== 7,
-      )
-    })
+    const process_ = processes.start(`kes-${name}`, process.execPath, [MAIN, ...args])
+    await processes.answering(process_, port)
     return process_
   }
   return { port, begin }
@@ -119,7 +65,7 @@ const kesEnv = port => ({
   MINIO_KMS_KES_ENDPOINT: `https://127.0.0.1:${port}`,
   MINIO_KMS_KES_API_KEY: user.key,
   MINIO_KMS_KES_KEY_NAME: 'minio-default',
-  MINIO_KMS_KES_CAPATH: tlsCert,
+  MINIO_KMS_KES_CAPATH: tls.cert,
 })
 
 async function minio(name, kesPort, env) {
@@ -127,7 +73,12 @@ async function minio(name, kesPort, env) {
   const data = join(dir, `${name}-objects`)
   mkdirSync(data, { recursive: true })
   const args = ['server', data, '--address', `127.0.0.1:${port}`, '--console-address', `127.0.0.1:${await freePort()}`]
-  const process_ = start(`minio-${name}`, join(built, 'minio'), args, { HOME: dir, MINIO_UPDATE: 'off', ...kesEnv(kesPort), ...env })
+  const process_ = processes.start(`minio-${name}`, join(built, 'minio'), args, {
+    HOME: dir,
+    MINIO_UPDATE: 'off',
+    ...kesEnv(kesPort),
+    ...env,
+  })
   await until(`MinIO on ${name}`, 90, async () => {
     if (!process_.alive()) throw new Error(`MinIO on ${name} has ended:\n${readFileSync(process_.log, 'utf8')}`)
     return (await fetch(`http://127.0.0.1:${port}/minio/health/ready`).catch(() => undefined))?.ok
@@ -210,7 +161,7 @@ async function objects(name, keystore, beneath) {
       JSON.stringify(status),
     )
 
-    await stop(kmipd)
+    await processes.stop(kmipd)
     check(`${name}: without kmipd nothing is read`, !(await isReadable(at('/first/s3'))))
     kmipd = await kes.begin()
     await until(`${name}: objects after a restart`, 60, () => isReadable(at('/first/s3')))
@@ -219,7 +170,7 @@ async function objects(name, keystore, beneath) {
     if (beneath) {
       await beneath.break()
       // What is cached may be served for as long as the configuration says.
-      await sleep(8_000)
+      await wait(8_000)
       check(`${name}: with its key store away nothing new is written`, !(await tryMc('cp', join(dir, 'small'), at('/first/away'))))
       await beneath.mend()
       await until(`${name}: objects after the key store is back`, 90, () => isReadable(at('/first/kms')))
@@ -228,14 +179,14 @@ async function objects(name, keystore, beneath) {
       await mc('cp', '--enc-kms', `${at('/first')}=after`, join(dir, 'small'), at('/first/after'))
       check(`${name}: a key that was made after that`, (await read(at('/first/after'))).equals(small))
     }
-    await stop(server)
+    await processes.stop(server)
 
     const rootless = await minio(name, kes.port, { MINIO_API_ROOT_ACCESS: 'off' })
     check(`${name}: MinIO starts with root access off, its root credentials made by the key's HMAC`, rootless.alive())
-    await stop(rootless)
+    await processes.stop(rootless)
   } finally {
-    if (server) await stop(server)
-    await stop(kmipd)
+    if (server) await processes.stop(server)
+    await processes.stop(kmipd)
   }
   console.log(`${name}: done`)
 }
@@ -269,7 +220,7 @@ try {
 } catch (error) {
   checks.ok(false, error.stack)
 } finally {
-  await Promise.all([...running].map(child => stop({ child })))
+  await processes.stopAll()
   await lab?.stop()
   rmSync(dir, { recursive: true, force: true })
 }
