@@ -12,10 +12,10 @@ const FORMER: readonly (readonly [command: string, answer: string])[] = [
 const FORMER_POLICY = 'policies are written in the configuration file of the server, which is read anew at SIGHUP'
 const FORMER_IDENTITY = 'identities are assigned in the configuration file of the server, under their policy; it is read anew at SIGHUP'
 
-const answering = (command: string, answer: string): Command => ({
+const answering = (command: string, answer: string, path = command): Command => ({
   command: `${command} [words..]`,
   describe: 'Of former releases of KES; says what to do instead',
-  builder: y => y.positional('words', { type: 'string', array: true, hidden: true }).strict(false),
+  builder: y => y.positional('words', { type: 'string', array: true, hidden: true }).strict(false).example(`$0 kes ${path}`, answer),
   handler() {
     throw new KesCommandError(answer)
   },
@@ -23,5 +23,6 @@ const answering = (command: string, answer: string): Command => ({
 
 export const kesFormerCommands = (): Command[] => FORMER.map(([command, answer]) => answering(command, answer))
 export const kesFormerPolicyCommands = (): Command[] =>
-  ['add', 'create', 'assign', 'rm', 'delete'].map(name => answering(name, FORMER_POLICY))
-export const kesFormerIdentityCommands = (): Command[] => ['assign', 'forget', 'rm', 'delete'].map(name => answering(name, FORMER_IDENTITY))
+  ['add', 'create', 'assign', 'rm', 'delete'].map(name => answering(name, FORMER_POLICY, `policy ${name}`))
+export const kesFormerIdentityCommands = (): Command[] =>
+  ['assign', 'forget', 'rm', 'delete'].map(name => answering(name, FORMER_IDENTITY, `identity ${name}`))

@@ -80,7 +80,8 @@ const of = (io: Io): Command => ({
   builder: y =>
     y
       .positional('what', { type: 'string', describe: 'API key, or file of a certificate' })
-      .option('json', { type: 'boolean', hidden: true }),
+      .option('json', { type: 'boolean', hidden: true })
+      .example('$0 kes identity of client.crt', ''),
   async handler({ what }: IdentityArguments) {
     if (what === undefined) throw new KesCommandError("no API key or certificate specified. See 'kmipd kes identity of --help'")
     const identity = await identityOf(what, io)
@@ -92,7 +93,10 @@ const of = (io: Io): Command => ({
 const info = (io: Io): Command => ({
   command: 'info [what]',
   describe: 'Print what a server knows of an identity, or of your own',
-  builder: y => jsonFlag(kesOptions(y)).positional('what', { type: 'string', describe: 'the identity; default: your own' }),
+  builder: y =>
+    jsonFlag(kesOptions(y))
+      .positional('what', { type: 'string', describe: 'the identity; default: your own' })
+      .example('$0 kes identity info', ''),
   handler: (argv: IdentityArguments) =>
     withKes(argv, io, async client => {
       const { what, json } = argv
@@ -125,7 +129,8 @@ const list = (io: Io): Command => ({
   command: 'ls [what]',
   aliases: ['list'],
   describe: 'List the identities that a server knows',
-  builder: y => jsonFlag(kesOptions(y)).positional('what', { type: 'string', describe: 'what they begin with' }),
+  builder: y =>
+    jsonFlag(kesOptions(y)).positional('what', { type: 'string', describe: 'what they begin with' }).example('$0 kes identity ls', ''),
   handler: (argv: IdentityArguments) =>
     withKes(argv, io, async client => {
       const identities = await client.list('identity', argv.what ?? '')

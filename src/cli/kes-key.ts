@@ -1,5 +1,4 @@
 import type { Json } from '../client/kes-client.ts'
-import { fromBase64 } from '../keystore/stored-key.ts'
 import { type Command, type Io, printLines } from './io.ts'
 import { jsonFlag, type KesArguments, kesOptions, withKes } from './kes-connection.ts'
 import { KesCommandError } from './kes-error.ts'
@@ -65,10 +64,14 @@ const create = (io: Io): Command => ({
 const importKey = (io: Io): Command => ({
   command: 'import [name] [text]',
   describe: 'Import a key of 32 bytes for AES-256',
-  builder: y => kesOptions(y).positional('name', nameOption).positional('text', { type: 'string', describe: 'the key, in base64' }),
+  builder: y =>
+    kesOptions(y)
+      .positional('name', nameOption)
+      .positional('text', { type: 'string', describe: 'the key, in base64' })
+      .example('$0 kes key import my-key "$(head -c 32 /dev/urandom | base64)"', ''),
   async handler(argv: KeyArguments) {
     const name = required(argv.name, 'key name', 'import')
-    const key = base64(required(oneText(argv), 'crypto key', 'import'), 'invalid key')
+    const key = await base64(required(oneText(argv), 'crypto key', 'import'), 'invalid key')
     await withKes(argv, io, client =>
       about(`failed to import "${name}"`, client.text('PUT', target('import', name), { key, cipher: 'AES256' })),
     )
@@ -78,7 +81,7 @@ const importKey = (io: Io): Command => ({
 const info = (io: Io): Command => ({
   command: 'info [name]',
   describe: 'Print what is known of a key',
-  builder: y => jsonFlag(kesOptions(y)).positional('name', nameOption),
+  builder: y => jsonFlag(kesOptions(y)).positional('name', nameOption).example('$0 kes key info my-key', ''),
   handler: (argv: KeyArguments) =>
     withKes(argv, io, async client => {
       const name = required(argv.name, 'key name', 'info')
@@ -109,7 +112,8 @@ const list = (io: Io): Command => ({
   command: 'ls [name]',
   aliases: ['list'],
   describe: 'List the names of keys',
-  builder: y => jsonFlag(kesOptions(y)).positional('name', { type: 'string', describe: 'what they begin with' }),
+  builder: y =>
+    jsonFlag(kesOptions(y)).positional('name', { type: 'string', describe: 'what they begin with' }).example('$0 kes key ls my-', ''),
   handler: (argv: KeyArguments) =>
     withKes(argv, io, async client => {
       const names = await about('failed to list keys', client.list('key', argv.name ?? ''))
@@ -122,7 +126,7 @@ const remove = (io: Io): Command => ({
   command: 'rm [names..]',
   aliases: ['delete'],
   describe: 'Delete keys: what they encrypted can never be decrypted again',
-  builder: y => kesOptions(y).positional('names', namesOption),
+  builder: y => kesOptions(y).positional('names', namesOption).example('$0 kes key rm my-key', ''),
   handler: (argv: KeyArguments) =>
     withKes(argv, io, async client => {
       for (const name of namesIn(argv, 'rm')) await about(`failed to remove key "${name}"`, client.text('DELETE', target('delete', name)))
@@ -132,7 +136,11 @@ const remove = (io: Io): Command => ({
 const encrypt = (io: Io): Command => ({
   command: 'encrypt [name] [text..]',
   describe: 'Encrypt a message',
-  builder: y => kesOptions(y).positional('name', nameOption).positional('text', { type: 'string', array: true, describe: 'the message' }),
+  builder: y =>
+    kesOptions(y)
+      .positional('name', nameOption)
+      .positional('text', { type: 'string', array: true, describe: 'the message' })
+      .example("$0 kes key encrypt my-key 'Hello World'", ''),
   handler: (argv: KeyArguments) =>
     withKes(argv, io, async client => {
       const name = required(argv.name, 'key name', 'encrypt')
@@ -149,12 +157,13 @@ const decrypt = (io: Io): Command => ({
     kesOptions(y)
       .positional('name', nameOption)
       .positional('text', { type: 'string', describe: 'the ciphertext, in base64' })
-      .positional('context', contextOption),
+      .positional('context', contextOption)
+      .example('$0 kes key decrypt my-key Y7vmM3c4…', ''),
   handler: (argv: KeyArguments) =>
     withKes(argv, io, async client => {
       const name = required(argv.name, 'key name', 'decrypt')
-      const ciphertext = base64(required(oneText(argv), 'ciphertext', 'decrypt'), 'invalid ciphertext')
-      const body = { ciphertext, ...contextOf(argv) }
+      const ciphertext = await base64(required(oneText(argv), 'ciphertext', 'decrypt'), 'invalid ciphertext')
+      const body = { ciphertext, ...(await contextOf(argv)) }
       const { plaintext } = await about('failed to decrypt ciphertext', client.json('PUT', target('decrypt', name), body))
       printFields(io, [['plaintext', String(plaintext)]])
     }),
@@ -164,11 +173,14 @@ const dek = (io: Io): Command => ({
   command: 'dek [name] [context]',
   aliases: ['derive'],
   describe: 'Generate a data key, in clear and encrypted',
-  builder: y => kesOptions(y).positional('name', nameOption).positional('context', contextOption),
+  builder: y => kesOptions(y).positional('name', nameOption).positional('context', contextOption).example('$0 kes key dek my-key', ''),
   handler: (argv: KeyArguments) =>
     withKes(argv, io, async client => {
       const name = required(argv.name, 'key name', 'dek')
-      const { plaintext, ciphertext } = await about('failed to generate key', client.json('PUT', target('generate', name), contextOf(argv)))
+      const { plaintext, ciphertext } = await about(
+        'failed to generate key',
+        client.json('PUT', target('generate', name), await contextOf(argv)),
+      )
       printFields(io, [
         ['plaintext', String(plaintext)],
         ['ciphertext', String(ciphertext)],
@@ -179,7 +191,11 @@ const dek = (io: Io): Command => ({
 const hmac = (io: Io): Command => ({
   command: 'hmac [name] [text..]',
   describe: 'Compute the HMAC-SHA256 of a message',
-  builder: y => kesOptions(y).positional('name', nameOption).positional('text', { type: 'string', array: true, describe: 'the message' }),
+  builder: y =>
+    kesOptions(y)
+      .positional('name', nameOption)
+      .positional('text', { type: 'string', array: true, describe: 'the message' })
+      .example("$0 kes key hmac my-key 'Hello World'", ''),
   handler: (argv: KeyArguments) =>
     withKes(argv, io, async client => {
       const name = required(argv.name, 'key name', 'hmac')
@@ -190,9 +206,11 @@ const hmac = (io: Io): Command => ({
 })
 
 const oneText = ({ text }: KeyArguments): string | undefined => (typeof text === 'string' ? text : text?.join(' '))
-const contextOf = ({ context }: KeyArguments): Json => (context === undefined ? {} : { context: base64(context, 'invalid context') })
+const contextOf = async ({ context }: KeyArguments): Promise<Json> =>
+  context === undefined ? {} : { context: await base64(context, 'invalid context') }
 
-function base64(text: string, what: string): string {
+async function base64(text: string, what: string): Promise<string> {
+  const { fromBase64 } = await import('../keystore/stored-key.ts')
   if (fromBase64(text) !== undefined) return text
   throw new KesCommandError(`${what}: it is not in base64`)
 }

@@ -18,7 +18,8 @@ export const kesListCommand = (io: Io): Command => ({
     jsonFlag(kesOptions(y, { server: 's', apiKey: 'a' }))
       .positional('prefix', { type: 'string', describe: 'what they begin with' })
       .option('identity', { type: 'boolean', alias: 'i', describe: 'identities' })
-      .option('policy', { type: 'boolean', alias: 'p', describe: 'policies' }),
+      .option('policy', { type: 'boolean', alias: 'p', describe: 'policies' })
+      .example('$0 kes ls my-', ''),
   async handler(argv: ListArguments) {
     const { prefix = '', identity = false, policy = false, json = false } = argv
     if (identity && policy) throw new KesCommandError("'-p / --policy' and '-i / --identity' must not be used at the same time")

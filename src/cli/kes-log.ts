@@ -25,7 +25,8 @@ const follow = (io: Io, command: string): Command => ({
     jsonFlag(kesOptions(y))
       .positional('kind', { type: 'string', choices: ['audit', 'error'], hidden: true })
       .option('audit', { type: 'boolean', describe: 'who asked for what; the default' })
-      .option('error', { type: 'boolean', describe: 'what went wrong' }),
+      .option('error', { type: 'boolean', describe: 'what went wrong' })
+      .example('$0 kes log --error', ''),
   handler: (argv: LogArguments & { readonly kind?: string }) =>
     withKes(argv, io, async client => {
       const { json = false, kind } = argv

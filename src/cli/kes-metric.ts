@@ -13,7 +13,9 @@ export const kesMetricCommand = (io: Io): Command => ({
   command: 'metric',
   describe: 'Follow the metrics of a server',
   builder: y =>
-    kesOptions(y).option('rate', { type: 'string', requiresArg: true, default: '5s', describe: 'how often to ask, such as 500ms or 5s' }),
+    kesOptions(y)
+      .option('rate', { type: 'string', requiresArg: true, default: '5s', describe: 'how often to ask, such as 500ms or 5s' })
+      .example('$0 kes metric --rate 1s', ''),
   handler: (argv: MetricArguments) =>
     withKes(argv, io, async client => {
       const rateMs = rateOf(argv.rate)

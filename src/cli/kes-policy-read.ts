@@ -16,7 +16,8 @@ const list = (io: Io): Command => ({
   command: 'ls [name]',
   aliases: ['list'],
   describe: 'List the names of policies',
-  builder: y => jsonFlag(kesOptions(y)).positional('name', { type: 'string', describe: 'what they begin with' }),
+  builder: y =>
+    jsonFlag(kesOptions(y)).positional('name', { type: 'string', describe: 'what they begin with' }).example('$0 kes policy ls', ''),
   handler: (argv: PolicyArguments) =>
     withKes(argv, io, async client => {
       const names = await client.list('policy', argv.name ?? '')
@@ -28,7 +29,8 @@ const list = (io: Io): Command => ({
 const info = (io: Io): Command => ({
   command: 'info [name]',
   describe: 'Print when and by whom a policy was made',
-  builder: y => jsonFlag(kesOptions(y)).positional('name', { type: 'string', describe: 'of the policy' }),
+  builder: y =>
+    jsonFlag(kesOptions(y)).positional('name', { type: 'string', describe: 'of the policy' }).example('$0 kes policy info my-app', ''),
   handler: (argv: PolicyArguments) =>
     withKes(argv, io, async client => {
       const found = await client.json('GET', `/v1/policy/describe/${nameOf(argv, 'info')}`)
@@ -51,7 +53,8 @@ const info = (io: Io): Command => ({
 const show = (io: Io): Command => ({
   command: 'show [name]',
   describe: 'Print the rules of a policy',
-  builder: y => jsonFlag(kesOptions(y)).positional('name', { type: 'string', describe: 'of the policy' }),
+  builder: y =>
+    jsonFlag(kesOptions(y)).positional('name', { type: 'string', describe: 'of the policy' }).example('$0 kes policy show my-app', ''),
   handler: (argv: PolicyArguments) =>
     withKes(argv, io, async client => {
       const path = `/v1/policy/read/${nameOf(argv, 'show')}`

@@ -23,7 +23,8 @@ export const kesStatusCommand = (io: Io): Command => ({
   builder: y =>
     jsonFlag(kesOptions(y))
       .option('short', { type: 'boolean', alias: 's', describe: 'only that it answers' })
-      .option('api', { type: 'boolean', describe: 'list its API too' }),
+      .option('api', { type: 'boolean', describe: 'list its API too' })
+      .example('$0 kes status --short', ''),
   handler: (argv: StatusArguments) =>
     withKes(argv, io, async client => {
       const { short = false, api = false, json = false } = argv

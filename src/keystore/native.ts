@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { type ResponseItem, requestMessage, responseItems } from '../client/message.ts'
 import { filterTerms, nameTerms } from '../objects/index-terms.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
@@ -18,6 +19,8 @@ import { DamagedObject, hiddenBecause, importFields, keyNamesOf, keyOfObject, na
 
 const { ResultReason, ResultStatus, RevocationReasonCode, State } = ENUM
 const VERSION = 21
+/** Objects that are looked at before others get their turn. */
+const TURN = 100
 /** Names whose keys are kept ready. */
 const KEPT = 10_000
 const SYMMETRIC_KEYS = filterTerms([enumeration(TAG.ObjectType, ENUM.ObjectType.SymmetricKey)])
@@ -157,8 +160,12 @@ export class NativeKeyStore implements KeyStore {
     const names: string[] = []
     const unit = new UnitOfWork(this.#options.records, this.#cache, await this.#scopeId())
     const now = this.#options.now()
-    for await (const object of unit.candidates(SYMMETRIC_KEYS))
+    let seen = 0
+    for await (const object of unit.candidates(SYMMETRIC_KEYS)) {
       if (hiddenBecause(object, now) === undefined) names.push(...keyNamesOf(object))
+      // Objects in memory are read without waiting for anything: others get their turn now and then.
+      if (++seen % TURN === 0) await setImmediate()
+    }
     return names
   }
 

@@ -46,6 +46,21 @@ t.test('identities are made and told without a server', async t => {
   t.equal((await run(['kes', 'tool', 'identity', 'new', '--key=y.key', '--cert=y.crt', '--time=8760h', 'app', '-f'], { cwd })).code, 0)
   t.ok(existsSync(join(cwd, 'y.crt')))
 
+  const out: string[] = []
+  const asked: string[] = []
+  const askPassword = async (prompt: string): Promise<string> => {
+    asked.push(prompt)
+    return 'a password'
+  }
+  const silent = { stderr: { write: () => {} }, stdin: (async function* () {})(), env: {}, cwd, untilStopped: async () => undefined }
+  const io = { ...silent, askPassword, stdout: { write: (text: string | Uint8Array) => out.push(String(text)) } }
+  t.equal(await main(['kes', 'identity', 'new', '--key', 'z.key', '--cert', 'z.crt', '--encrypt'], io), 0)
+  t.match(readFileSync(join(cwd, 'z.key'), 'utf8'), /^-----BEGIN ENCRYPTED PRIVATE KEY-----/)
+  const [, locked] = /(kes:v1:\S+)/.exec(out.splice(0).join('')) ?? []
+  t.equal(await main(['kes', 'identity', 'z.key'], io), 0)
+  t.equal(out.join(''), locked)
+  t.equal(asked.length, 3, 'twice to set it, once to open it')
+
   t.same(
     await run(['kes', 'identity', 'new', '--ip', '127.0.0.1'], { cwd }),
     failed("'--ip' requires a private key and certificate file. Set the '--cert' and '--key' flag"),
@@ -158,9 +173,9 @@ t.test('keys, policies and identities of a server', async t => {
     stdin: (async function* () {})(),
     ...{ env, cwd, untilStopped: () => enough },
   })
-  const timer = setInterval(() => void kes('key', 'create', 'logged'), 300)
+  // Until the log is followed, nobody hears of it.
+  while (!lines.includes('/v1/key/create/logged')) await kes('key', 'create', 'logged')
   t.equal(await following, 0)
-  clearInterval(timer)
   t.match(JSON.parse(lines.split('\n').find(line => line.includes('logged'))!), {
     request: { path: '/v1/key/create/logged', identity: IDENTITY },
   })
