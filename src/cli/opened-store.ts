@@ -4,7 +4,7 @@ import type { ParcelVerdict } from '../store/remote-writer.ts'
 import type { Slots } from '../store/slots.ts'
 import type { UnitsMessage } from '../store/sqlite-message.ts'
 import type { Writer } from '../store/sqlite-writer-thread.ts'
-import { type Store, StoreError } from '../store/store.ts'
+import type { Store, StoreErrorCode } from '../store/store.ts'
 import type { StoredRecord } from '../store/stored-record.ts'
 import type { VaultClient } from '../vault/client.ts'
 
@@ -47,7 +47,7 @@ export type Notice = (message: string, cause?: unknown) => void
 export async function openStore({ store, dataDir }: Pick<Config, 'store' | 'dataDir'>, as: OpenAs, notice?: Notice): Promise<OpenedStore> {
   if (store.kind === 'memory') return openMemory()
   if (store.kind === 'sqlite') return openFile(store.path, as)
-  if (typeof as !== 'string') throw new StoreError('unavailable', 'a store in Vault is that of one process')
+  if (typeof as !== 'string') throw await storeError('unavailable', 'a store in Vault is that of one process')
   return openVault(store, dataDir, as, notice)
 }
 
@@ -56,7 +56,9 @@ async function openMemory(): Promise<OpenedStore> {
   const store = new MemoryStore()
   return {
     store,
-    contents: () => Promise.reject(new StoreError('unavailable', 'what is in memory is seen by its server alone')),
+    contents: async () => {
+      throw await storeError('unavailable', 'what is in memory is seen by its server alone')
+    },
     finish: async () => undefined,
     close: () => store.close(),
   }
@@ -208,4 +210,10 @@ async function vaultSlots(section: VaultStore) {
   } finally {
     if (!isOpen) client.close()
   }
+}
+
+/** The class is loaded only when something failed. */
+async function storeError(code: StoreErrorCode, message: string): Promise<Error> {
+  const { StoreError } = await import('../store/store.ts')
+  return new StoreError(code, message)
 }
