@@ -29,7 +29,7 @@ async function greeting(port: number): Promise<'cut' | 'open' | 'refused'> {
   })
 }
 
-async function lab(t: Test, extra = '') {
+async function lab(t: Test) {
   const vault = new FakeVault()
   vault.transit.create('k')
   vault.allow = ({ method, path }) => method === 'POST' && /^transit\/(encrypt|decrypt|hmac|rewrap)\/k$/.test(path)
@@ -51,7 +51,7 @@ seal:
     server: ${server.address}
     approle: { id: ${vault.role.id}, secret: 'file:secret-id', retry: 200ms }
     transit: { key: k }
-${extra}`,
+`,
     },
   })
   const health = async (path: string): Promise<string> => {
@@ -71,8 +71,8 @@ ${extra}`,
 
 const DEV = ['dev', '--data-dir', 'data'] as const
 
-t.test('a server whose Vault is away at the start, away later, and refuses', async t => {
-  const { vault, server, cwd, kmip, health, until } = await lab(t, '    recheck: 200ms\n')
+t.test('a server whose Vault is away at the start, and later', async t => {
+  const { server, cwd, kmip, health, until } = await lab(t)
   await server.stop()
   const starting = start(DEV, cwd)
   await Promise.race([until('/readyz', /^503 sealed: transit key transit\/k of Vault cannot be asked now/), starting])
@@ -83,15 +83,7 @@ t.test('a server whose Vault is away at the start, away later, and refuses', asy
   t.equal(await health('/healthz'), '200 ok')
   t.equal(await greeting(kmip), 'open')
   await server.stop()
-  await sleep(700)
   t.equal(await health('/readyz'), '200 ok', 'away later: it keeps serving')
-  await server.start()
-  for (const token of vault.tokens.values()) token.allow = () => false
-  await until('/readyz', /^503 sealed: transit key transit\/k of Vault refuses/)
-  t.equal(await greeting(kmip), 'cut')
-  for (const token of vault.tokens.values()) delete token.allow
-  await until('/readyz', /^200 ok/)
-  t.equal(await greeting(kmip), 'open')
   t.equal(await running.stop(), 0)
 })
 

@@ -3,6 +3,7 @@
 // TOOLS is the folder of `vault-lab.mjs` and `k8s-tokenreview-emulator.mjs`; BINARY a `vault` or a `bao`. `--quick`: shorter traffic.
 import { execFileSync, spawn } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -226,6 +227,57 @@ async function seals(lab) {
   await sleep(500)
   await admin('PUT', 'sys/unseal', { key: lab.unseal_key })
   check('a client that was made while it was sealed opens the store', await waiting)
+}
+
+/** A server with its seal in Vault: the data is closed while Vault refuses. */
+async function recheck(lab) {
+  const admin = administrator(lab)
+  const [kmip, metrics] = [await freePort(), await freePort()]
+  const dir = join(work, 'server')
+  mkdirSync(dir)
+  const { role_id, secret_id } = lab.approle.kmipd
+  const settings = {
+    kmip: { listen: `127.0.0.1:${kmip}` },
+    metrics: { listen: `127.0.0.1:${metrics}` },
+    admin: { listen: 'off' },
+    log: { level: 'warn' },
+    seal: [
+      {
+        ...{ kind: 'vault', server: lab.addresses, transit: { key: 'kmipd-seal' }, recheck: '300ms' },
+        approle: { id: role_id, secret: secret_id, retry: '500ms' },
+      },
+    ],
+  }
+  // YAML is a superset of JSON.
+  writeFileSync(join(dir, 'kmipd.yaml'), JSON.stringify(settings))
+  const server = spawn(process.execPath, ['dist/cli/main.js', 'dev', '--data-dir', dir], { stdio: ['ignore', 'ignore', 'pipe'] })
+  running.add(server)
+  let log = ''
+  server.stderr.on('data', chunk => {
+    log += chunk
+  })
+  const health = async () => (await fetch(`http://127.0.0.1:${metrics}/readyz`).catch(() => ({ status: 0 }))).status
+  check('a server with its seal in Vault', await until('ready', async () => (await health()) === 200), log)
+  await admin('PUT', 'sys/seal')
+  await sleep(1500)
+  check('serves while Vault is sealed', (await health()) === 200, log)
+  await admin('PUT', 'sys/unseal', { key: lab.unseal_key })
+  const before = (await admin('GET', 'sys/policies/acl/kmipd-seal')).data.policy
+  await admin('PUT', 'sys/policies/acl/kmipd-seal', { policy: 'path "none" { capabilities = ["read"] }' })
+  check('closes its data once Vault refuses', await until('closed', async () => (await health()) === 503), log)
+  await admin('PUT', 'sys/policies/acl/kmipd-seal', { policy: before })
+  check('and opens it again', await until('open', async () => (await health()) === 200, 60), log)
+  await stop(server)
+  check('and stops', server.exitCode === 0, log)
+  check('no secret in its log', !log.includes(secret_id) && !/hvs\./.test(log))
+}
+
+async function freePort() {
+  const server = createServer()
+  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address()
+  await new Promise(resolve => server.close(resolve))
+  return port
 }
 
 async function policies(lab) {
@@ -459,7 +511,7 @@ async function suite(binary) {
   const lab = await launch('vault-lab.mjs', '--bin', binary, '--token-period', '3s', ...cluster)
   console.log(`version ${lab.version}`)
   told.length = 0
-  for (const part of [engines, transit, seals, policies, namespaces, lab => kubernetes(lab, emulator), tokens]) {
+  for (const part of [engines, transit, seals, recheck, policies, namespaces, lab => kubernetes(lab, emulator), tokens]) {
     await part(lab)
     for (const client of clients) client.close()
     clients.clear()
