@@ -124,11 +124,7 @@ async function openVault(section: VaultStore, dataDir: string, as: OpenAs, notic
   const { openLog } = await import('../store/log-open.ts')
   const { USUAL_COMPACTION } = await import('../store/log-compaction.ts')
   const { SqliteContents } = await import('../store/sqlite-contents.ts')
-  const { slots, client, version } = await vaultSlots(section)
-  if (as === 'server' && section.maxStaleness === 0) {
-    const problem = await client.freshness()
-    if (problem !== undefined) notice?.(`what other nodes commit may be seen late: ${problem}`)
-  }
+  const { slots, client, version } = await vaultSlots(section, as === 'server' ? notice : undefined)
   const isAlone = as === 'alone' || as === 'new' || version === 1
   const log = await openLog({
     slots,
@@ -193,16 +189,20 @@ export async function isVaultStoreThere(section: VaultStore): Promise<boolean> {
   }
 }
 
-async function vaultSlots(section: VaultStore) {
+async function vaultSlots(section: VaultStore, notice?: Notice) {
   const { connectVault } = await import('../vault/client.ts')
   const { vaultOptions } = await import('../vault/configured.ts')
   const { KvV1Slots, KvV2Slots } = await import('../store/vault-slots.ts')
-  const { mount, prefix, deadline: deadlineMs } = section
+  const { mount, prefix, maxStaleness, deadline: deadlineMs } = section
   const client = await connectVault(vaultOptions(section))
   let isOpen = false
   try {
     await client.ready()
     const { version } = await client.kv(mount)
+    if (notice && maxStaleness === 0) {
+      const problem = await client.freshness()
+      if (problem !== undefined) notice(`what other nodes commit may be seen late: ${problem}`)
+    }
     const place = { client, mount, prefix, deadlineMs, version }
     const slots: Slots = version === 2 ? new KvV2Slots(place) : new KvV1Slots(place)
     isOpen = true

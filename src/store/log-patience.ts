@@ -42,7 +42,7 @@ export class Patience {
         const mayRecover = e.code !== 'refused' && !isDown
         if (!mayRecover || performance.now() + pause > untilMs) {
           this.#problem = e.message
-          throw isInDoubt ? new SlotsError('in-doubt', e.message, { cause: e }) : e
+          throw isInDoubt ? new SlotsError('in-doubt', e.message, { cause: e.cause ?? e }) : e
         }
       }
       await new Promise(resolve => setTimeout(resolve, pause * (0.5 + Math.random() / 2)))
@@ -54,7 +54,9 @@ export class Patience {
 export function problemOf(e: unknown, doubt: string): StoreError {
   if (e instanceof StoreError) return e
   if (!(e instanceof SlotsError)) return new StoreError('unavailable', 'the store failed', { cause: e })
-  if (e.code === 'deleted') return new StoreError('damaged', `the store in Vault was changed: ${e.message}`, { cause: e })
+  // What is behind it tells whether time cures it.
+  const { cause = e } = e
+  if (e.code === 'deleted') return new StoreError('damaged', `the store in Vault was changed: ${e.message}`, { cause })
   const what = e.code === 'in-doubt' ? `; ${doubt}` : ''
-  return new StoreError('unavailable', `the store in Vault is not reachable: ${e.message}${what}`, { cause: e })
+  return new StoreError('unavailable', `the store in Vault is not reachable: ${e.message}${what}`, { cause })
 }

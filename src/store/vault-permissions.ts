@@ -1,12 +1,5 @@
 import { mountPath } from '../vault/paths.ts'
-
-/** What a token must be allowed. */
-export interface Permission {
-  /** As a policy has it, without `/v1/`. */
-  readonly path: string
-  readonly capabilities: readonly string[]
-  readonly why: string
-}
+import type { PolicyLine } from '../vault/policy.ts'
 
 export interface StorePlace {
   readonly mount: string
@@ -29,9 +22,9 @@ const DATA_KEYS: readonly [verb: string, why: string][] = [
 ]
 
 /** The least that a node needs of Vault for its store: nothing that is there can be overwritten but the head. */
-export function storePermissions({ mount: given, version, prefix, transit }: StorePlace): Permission[] {
+export function storePermissions({ mount: given, version, prefix, transit }: StorePlace): PolicyLine[] {
   const mount = mountPath(given)
-  const rows: Permission[] =
+  const rows: PolicyLine[] =
     version === 2
       ? [
           ...FOLDERS.map(([folder, why]) => ({ path: `${mount}/data/${prefix}/${folder}/*`, capabilities: ['create', 'read'], why })),
@@ -44,7 +37,3 @@ export function storePermissions({ mount: given, version, prefix, transit }: Sto
       rows.push({ path: `${mountPath(transit.path)}/${verb}/${transit.key}`, capabilities: ['update'], why })
   return rows
 }
-
-/** The same as lines of a policy. */
-export const policyLines = (permissions: readonly Permission[]): string[] =>
-  permissions.map(({ path, capabilities }) => `path "${path}" { capabilities = [${capabilities.map(name => `"${name}"`).join(', ')}] }`)

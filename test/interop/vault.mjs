@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process'
 import { createServer, request } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
-import { policyLines, storePermissions } from '../../dist/store/vault-permissions.js'
+import { storePermissions } from '../../dist/store/vault-permissions.js'
+import { policyText } from '../../dist/vault/policy.js'
 
 /** Counts checks, and says what failed. */
 export class Checks {
@@ -80,7 +81,7 @@ export class Lab {
   /** A token that may do what a store needs and nothing else. */
   async storeToken(place) {
     const name = `store-${Math.random().toString(36).slice(2)}`
-    await this.#done('PUT', `sys/policies/acl/${name}`, { policy: policyLines(storePermissions(place)).join('\n') })
+    await this.#done('PUT', `sys/policies/acl/${name}`, { policy: policyText(storePermissions(place)) })
     return (await this.#done('POST', 'auth/token/create', { policies: [name], period: '1h' })).auth.client_token
   }
 
