@@ -191,8 +191,8 @@ function needRestart(before: Config, after: Config): string[] {
 }
 
 function atStart({ kmip, ...rest }: Config, section: keyof Config): string {
-  // These two are in the certificate, and that is made anew.
-  const { serverHostnames: _names, serverIps: _ips, ...fixed } = kmip
+  // The listeners follow these.
+  const { listen: _listen, tlsMinVersion: _version, serverHostnames: _names, serverIps: _ips, ...fixed } = kmip
   return JSON.stringify({ ...rest, kmip: fixed }[section])
 }
 
