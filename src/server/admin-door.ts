@@ -16,6 +16,7 @@ import type { Records } from '../seal/records.ts'
 import { adminTrail } from './admin-trail.ts'
 import type { Audit } from './audit.ts'
 import type { Logger } from './log.ts'
+import { settled } from './settled.ts'
 
 export interface AdminDoorOptions {
   readonly address: Address
@@ -70,7 +71,7 @@ export class AdminDoor {
     const listener = await HttpListener.listen({
       ...address,
       ...(credential && { tls: { credential, clientCertificates: 'optional' } }),
-      handler,
+      handler: settled(handler, data.records, message => ({ errors: [message] })),
       allow: () => ({ bodyBytes: BODY_BYTES, timeoutMs: TIMEOUT_MS }),
       onError: err => log.error({ err }, "the administrators' door failed"),
       onRefused: (cause, client) => log.info({ cause, address: client }, "a TLS handshake at the administrators' door failed"),

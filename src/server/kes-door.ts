@@ -10,7 +10,9 @@ import type { KesSettings, TlsSettings } from '../kes/settings.ts'
 import { type System, Telemetry } from '../kes/telemetry.ts'
 import { type KeyStore, KeyStoreError } from '../keystore/keystore.ts'
 import type { KeyStoreSettings } from '../keystore/settings.ts'
+import type { Records } from '../seal/records.ts'
 import { type KesCredential, readKesCredential } from './kes-credential.ts'
+import { settled } from './settled.ts'
 
 /** Where the door's lines go. */
 export interface KesSinks {
@@ -25,6 +27,8 @@ export interface KesServerOptions {
   /** Reads the configuration anew. */
   reload(): Promise<KesSettings>
   openKeyStore(settings: KeyStoreSettings): Promise<KeyStore>
+  /** Absent: there is no store of ours behind the keys. */
+  readonly records?: Pick<Records, 'settle'>
   /** Absent: the files that the configuration names. */
   readCredential?(settings: TlsSettings): KesCredential
   readonly sinks: KesSinks
@@ -141,7 +145,11 @@ export class KesServer {
         clientCertificates: clientCertificatesOf(settings),
         ...(settings.prefer && { prefer: settings.prefer }),
       },
-      handler: request => this.#door.handler(request),
+      handler: settled(
+        request => this.#door.handler(request),
+        this.#options.records ?? {},
+        message => ({ message }),
+      ),
       allow: head => this.#door.allow(head),
       onError: error => this.#log('ERROR', error instanceof Error ? (error.stack ?? error.message) : String(error)),
       onRefused: (cause, address) => this.#log('DEBUG', `a TLS handshake with ${address} failed: ${cause}`),

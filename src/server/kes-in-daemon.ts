@@ -39,6 +39,7 @@ export async function openKesDoor(options: KesInDaemonOptions): Promise<KesServe
   const settings = await read()
   return KesServer.start({
     settings,
+    records: data.records,
     reload: read,
     ...(source.ownCertificate && {
       readCredential: (): KesCredential => {
