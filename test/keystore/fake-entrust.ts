@@ -56,7 +56,7 @@ export class FakeEntrust {
     const [fault] = at < 0 ? [] : this.faults.splice(at, 1)
     const right = fault === undefined || fault.done === true ? this.#do(call, vault, request, text) : undefined
     const [status, body] = fault ? [fault.status, fault.body ?? '{"error":"a fault"}'] : (right ?? [500, ''])
-    if (status === 0) request.destroy()
+    if (status === 0) request.socket.destroy()
     else response.writeHead(status, { 'content-type': 'application/json' }).end(body)
   }
 
