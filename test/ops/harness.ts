@@ -163,7 +163,9 @@ export class Lab {
   }
   /** As another process over the same records would have it. */
   anotherEngine(settings: Partial<Settings> = {}): Engine {
-    return createEngine({ records: this.records, now: () => this.now, randomBytes, newId: () => this.newId(), settings })
+    // Nobody here has a credential, so none is replaced; but the operation is there.
+    const replace = async (): Promise<undefined> => undefined
+    return createEngine({ records: this.records, now: () => this.now, randomBytes, newId: () => this.newId(), settings, replace })
   }
   newId(): string {
     return `00000000-0000-4000-8000-${String(++this.#ids).padStart(12, '0')}`
