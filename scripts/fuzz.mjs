@@ -11,6 +11,7 @@ const run = (...command) => {
   const { status } = spawnSync(process.execPath, command, { stdio: 'inherit' })
   if (status !== 0) process.exitCode = 1
 }
-run('node_modules/typescript/bin/tsc', '-p', 'test/fuzz/tsconfig.json')
+run('scripts/ready.mjs')
+run('scripts/tests.mjs')
 for (const target of values.target ? [values.target] : ['ttlv', 'json', 'xml', 'engine'])
-  run('.fuzz/test/fuzz/run.js', target, values.runs, ...(values.seed ? [values.seed] : []))
+  run('test-built/fuzz/run.js', target, values.runs, ...(values.seed ? [values.seed] : []))

@@ -155,7 +155,7 @@ const kesOf = ({ kes }: Config, io: Io): KesSource | undefined => kes && { read:
 /** Where the build puts the console: beside this file's folder. */
 function builtConsole(): { readonly console?: string } {
   const console = fileURLToPath(new URL('../console', import.meta.url))
-  return import.meta.url.endsWith('.js') && existsSync(join(console, 'index.html')) ? { console } : {}
+  return existsSync(join(console, 'index.html')) ? { console } : {}
 }
 
 /** How many processes answer clients. @throws UsageError: more than one, where that cannot be */

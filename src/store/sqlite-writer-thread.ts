@@ -23,7 +23,7 @@ interface Collected extends Waiting {
 /** So many units are sent at once, for the writer to begin while this thread prepares more; fewer cost more messages than that gains. */
 const MAX_COLLECTED = 8
 
-const CODE = new URL(import.meta.url.endsWith('.ts') ? './sqlite-writer.ts' : './sqlite-writer.js', import.meta.url)
+const CODE = new URL('./sqlite-writer.js', import.meta.url)
 
 /** The writer thread as its owner sees it. Units that come close together travel in one message. */
 export class WriterThread implements Writer {
@@ -38,9 +38,7 @@ export class WriterThread implements Writer {
 
   /** @param path the database, migrated already */
   constructor(path: string, code: URL = CODE) {
-    const options = { workerData: { path }, name: 'kmipd store' }
-    // TypeScript needs the loaders of this process; JavaScript starts ten times faster without any.
-    this.#worker = new Worker(code, code.pathname.endsWith('.ts') ? options : { ...options, execArgv: [] })
+    this.#worker = new Worker(code, { workerData: { path }, name: 'kmipd store', execArgv: [] })
     this.#worker.on('message', (verdicts: FromWriter) => this.#settle(verdicts))
     this.#worker.on('error', cause => this.#fail(cause))
     this.#ended = new Promise(resolve => {

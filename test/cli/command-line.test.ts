@@ -155,7 +155,6 @@ t.test('init makes what is missing, and nothing twice', async t => {
 })
 
 t.test('the program is a process with an exit code and streams', async t => {
-  const loader = ['--import', import.meta.resolve('@tapjs/typescript/import')]
-  const program = spawnSync(process.execPath, [...loader, 'src/cli/main.ts', 'nonsense'], { encoding: 'utf8' })
+  const program = spawnSync(process.execPath, ['dist/cli/main.js', 'nonsense'], { encoding: 'utf8' })
   t.match(program, { status: 2, stdout: '', stderr: /kmipd: Unknown command: nonsense\nTry: kmipd --help/ })
 })

@@ -1,9 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { openSqlite } from '../../src/store/sqlite.ts'
@@ -15,7 +14,7 @@ import { MIGRATIONS, migrate, schemaVersion } from '../../src/store/sqlite-schem
 import { HOLDER, UnitWriter } from '../../src/store/sqlite-units.ts'
 import { WriterThread } from '../../src/store/sqlite-writer-thread.ts'
 import type { Change, Store } from '../../src/store/store.ts'
-import { compile } from './compiled.ts'
+import { startWriting } from './start-writing.ts'
 
 const file = (t: Test): string => join(t.testdir(), 'folder', 'store.db')
 const record = (id: string, over: Partial<Change> = {}): Change => ({
@@ -28,15 +27,7 @@ const record = (id: string, over: Partial<Change> = {}): Change => ({
 const ids = async (store: Store): Promise<string[]> => (await store.find('s', [], { limit: 100 })).map(({ id }) => id)
 const UNAVAILABLE = { name: 'StoreError', code: 'unavailable' }
 
-const compiled = compile(t.testdir(), ['src/store', 'test/store'])
-const { openSqlite: openServer }: { openSqlite: typeof openSqlite } = await import(compiled('src/store/sqlite.ts').href)
-const startProcess = (mode: 'load' | 'shared' | 'once', path: string): ChildProcess =>
-  spawn(process.execPath, [fileURLToPath(compiled('test/store/writing-process.ts')), mode, path], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_OPTIONS: '' },
-  })
-
-t.test('the writer thread runs from source too; what it wrote is there after reopening', async t => {
+t.test('what the writer thread wrote is there after reopening', async t => {
   const path = file(t)
   const store = await openSqlite({ path })
   await Promise.all([
@@ -180,7 +171,7 @@ t.test('a writer thread that ends takes all commits with it, and says so', async
 
 t.test('commits of other instances and other processes change the version, and nothing else does', async t => {
   const path = file(t)
-  const store = await openServer({ path })
+  const store = await openSqlite({ path })
   const before = store.version()
   const other = await openSqlite({ path, directWriter: true })
   const opened = store.version()
@@ -190,7 +181,7 @@ t.test('commits of other instances and other processes change the version, and n
   await t.rejects(other.commit([record('a')]), { code: 'conflict' })
   t.equal(store.version(), seen[1], 'nor does a commit that failed')
   await other.close()
-  await once(startProcess('once', path), 'exit')
+  await once(startWriting('once', path), 'exit')
   seen.push(store.version())
   t.equal(new Set(seen).size, 3)
   t.same((await store.get('s', 'once'))?.body, Buffer.from('from another process'))
@@ -202,9 +193,9 @@ t.test('commits of other instances and other processes change the version, and n
 t.test('two commands and a server that write at once wait for each other', async t => {
   const path = file(t)
   const stores = await Promise.all([
-    openServer({ path }),
-    openServer({ path, directWriter: true }),
-    openServer({ path, directWriter: true }),
+    openSqlite({ path }),
+    openSqlite({ path, directWriter: true }),
+    openSqlite({ path, directWriter: true }),
   ])
   await Promise.all(stores.flatMap((store, i) => Array.from({ length: 20 }, (_, j) => store.commit([record(`${i}-${j}`)]))))
   t.equal((await ids(stores[0]!)).length, 60)
@@ -213,59 +204,15 @@ t.test('two commands and a server that write at once wait for each other', async
 
 t.test('a second server on the same file is refused, until the first is gone', async t => {
   const path = file(t)
-  const store = await openServer({ path })
-  await t.rejects(openServer({ path }), { ...UNAVAILABLE, message: /another kmipd server uses/ })
+  const store = await openSqlite({ path })
+  await t.rejects(openSqlite({ path }), { ...UNAVAILABLE, message: /another kmipd server uses/ })
   symlinkSync(path, `${path}.link`)
-  await t.rejects(openServer({ path: `${path}.link` }), { ...UNAVAILABLE, message: /another kmipd server uses/ }, 'by another name')
+  await t.rejects(openSqlite({ path: `${path}.link` }), { ...UNAVAILABLE, message: /another kmipd server uses/ }, 'by another name')
   await store.close()
-  const child = startProcess('load', path)
+  const child = startWriting('load', path)
   await once(createInterface(child.stdout!), 'line')
-  await t.rejects(openServer({ path }), { ...UNAVAILABLE, message: /another kmipd server uses/ }, 'of another process')
+  await t.rejects(openSqlite({ path }), { ...UNAVAILABLE, message: /another kmipd server uses/ }, 'of another process')
   child.kill('SIGKILL')
   await once(child, 'close')
-  await (await openServer({ path })).close()
+  await (await openSqlite({ path })).close()
 })
-
-// The lines that a process printed before it was killed are promises.
-t.test('a server that is killed under load loses nothing and leaves nothing half-done', t => killOften(t, 'load', 50))
-t.test('nor does one that writes for other processes', t => killOften(t, 'shared', 10))
-
-async function killOften(t: Test, mode: 'load' | 'shared', kills: number): Promise<void> {
-  const path = file(t)
-  let counted = new Map<string, number>()
-  let newest = 0
-  for (let kill = 0; kill < kills; kill++) {
-    const acknowledged = await killAfter(path, mode, 1 + Math.floor(Math.random() * 150))
-    const store = await openSqlite({ path, directWriter: true })
-    const counts = new Map<string, number>()
-    const expected = new Set<string>()
-    for (const [lane, last] of acknowledged) {
-      const count = Number((await store.get('s', `counter-${lane}`))?.body ?? 0)
-      counts.set(lane, count)
-      if (count < last) t.fail(`lane ${lane} lost a unit: it counts ${count} of ${last}`)
-      for (let i = (counted.get(lane) ?? 0) + 1; i <= count; i++) expected.add(`${lane}-${i}-a`).add(`${lane}-${i}-b`)
-    }
-    const all = await store.find('s', [Buffer.from('unit')], { limit: 1_000_000 })
-    const found = all.filter(({ sequence }) => sequence > newest)
-    t.same(new Set(found.map(({ id }) => id)), expected, `${expected.size / 2} units`)
-    for (const { id } of found) if ((await store.get('s', id))?.body.length !== 500) t.fail(`${id} has no body`)
-    newest = all[0]?.sequence ?? 0
-    counted = counts
-    await store.close()
-  }
-}
-
-/** Start a process that writes, kill it after so many acknowledgements. @returns the last acknowledged unit of each lane */
-async function killAfter(path: string, mode: 'load' | 'shared', lines: number): Promise<Map<string, number>> {
-  const child = startProcess(mode, path)
-  const closed = once(child, 'close')
-  const last = new Map(Array.from({ length: 8 }, (_, lane) => [`${lane}`, 0]))
-  let seen = 0
-  for await (const line of createInterface(child.stdout!)) {
-    const [lane, count] = line.split(' ')
-    if (count) last.set(lane!, Number(count))
-    if (++seen === lines) child.kill('SIGKILL')
-  }
-  await closed
-  return last
-}

@@ -1,0 +1,42 @@
+// Makes JavaScript of the tests, one file for each, in test-built: Node runs that without a loader in each of a hundred processes. They try
+// what is built in dist, which is what users get; only the console, which is one script there, comes from its sources.
+import { rmSync } from 'node:fs'
+import { join, relative, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const CONSOLE = join(root, 'src', 'console')
+const PLACES = [
+  [join(root, 'src'), join(root, 'dist')],
+  [join(root, 'test'), join(root, 'test-built')],
+]
+
+const placesOfImports = {
+  name: 'places of imports',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\./ }, ({ path, resolveDir, kind }) => {
+      const file = join(resolveDir, path)
+      if (kind === 'entry-point' || file.startsWith(CONSOLE + sep)) return { path: file }
+      const [from, to] = PLACES.find(([from]) => file.startsWith(from + sep))
+      const builtDir = resolveDir.replace(...PLACES[1])
+      return { path: `./${relative(builtDir, file.replace(from, to)).replace(/ts$/, 'js')}`, external: true }
+    })
+  },
+}
+
+rmSync(join(root, 'test-built'), { recursive: true, force: true })
+await build({
+  absWorkingDir: root,
+  entryPoints: ['test/**/*.ts'],
+  outdir: 'test-built',
+  outbase: 'test',
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  packages: 'external',
+  target: 'node20',
+  sourcemap: true,
+  logLevel: 'warning',
+  plugins: [placesOfImports],
+})
