@@ -5,8 +5,7 @@ import type { Mounts } from '../scopes/mounts.ts'
 import type { Scopes } from '../scopes/scopes.ts'
 import type { KeyProvider } from '../seal/provider.ts'
 import type { Records } from '../seal/records.ts'
-import type { ParcelVerdict } from '../store/remote-writer.ts'
-import type { UnitsMessage } from '../store/sqlite-message.ts'
+import type { StoreService } from '../store/store-service.ts'
 import type { VaultEvent } from '../vault/session.ts'
 import { isVaultStoreThere, type Notice, type OpenAs, type OpenedStore, openStore } from './opened-store.ts'
 
@@ -14,19 +13,19 @@ import { isVaultStoreThere, type Notice, type OpenAs, type OpenedStore, openStor
 export interface Data {
   readonly records: Records
   readonly mounts: Mounts
-  /** Where this process writes for others. */
-  readonly forward?: ((units: UnitsMessage) => Promise<ParcelVerdict>) | undefined
+  /** For other processes of the server, where this one can have any. */
+  readonly service?: StoreService | undefined
   /** Whether a provider opens the seal now. @throws SealError: why not */
   prove(provider: KeyProvider): Promise<void>
   close(): Promise<void>
 }
 
-/** What a store is opened for; a writer: to read, while another process writes. */
+/** What a store is opened for; an owner: to read, while another process writes. */
 type Purpose = 'server' | 'command' | Exclude<OpenAs, string>
 
 /**
  * Open the data of a configuration.
- * @param as `server`: with a writer of its own, once for each database; `command`: for a moment, also beside a server; a writer: one process of
+ * @param as `server`: with a writer of its own, once for each database; `command`: for a moment, also beside a server; an owner: one process of
  * several of a server
  * @throws StoreError, SealError
  */
@@ -57,10 +56,10 @@ export async function unsealData(config: Config, { as, providers, notice, throug
       return openRecords({ store: opened.store, providers })
     })
     if (!records || !opened) return undefined
-    const { store, close, forward } = opened
+    const { store, close, service } = opened
     const mounts = await openMounts({ records, now: Date.now })
     done = true
-    return { records, mounts, forward, prove: provider => proveProvider(store, provider), close: () => records!.close().finally(close) }
+    return { records, mounts, service, prove: provider => proveProvider(store, provider), close: () => records!.close().finally(close) }
   } finally {
     if (!done) {
       await records?.close()

@@ -1,19 +1,18 @@
 import type { Config } from '../config/schema.ts'
 import type { VaultStore } from '../config/vault-schema.ts'
-import type { ParcelVerdict } from '../store/remote-writer.ts'
 import type { Slots } from '../store/slots.ts'
 import type { UnitsMessage } from '../store/sqlite-message.ts'
-import type { Writer } from '../store/sqlite-writer-thread.ts'
 import type { Store, StoreErrorCode } from '../store/store.ts'
+import type { StoreOwner, StoreService } from '../store/store-service.ts'
 import type { StoredRecord } from '../store/stored-record.ts'
 import type { VaultClient } from '../vault/client.ts'
 
 /**
  * What a store is opened for. `server`: with a writer of its own, for long; `command`: for a moment, also beside a server; `reader`: the
  * same, and nothing is written; `alone`: nobody else uses it until it is closed; `new`: there must be none, and it is none before `finish`;
- * a writer: a process of a server's, for which another one writes.
+ * an owner: in a process of a server's, for which another one has the store.
  */
-export type OpenAs = 'server' | 'command' | 'reader' | 'alone' | 'new' | Writer
+export type OpenAs = 'server' | 'command' | 'reader' | 'alone' | 'new' | StoreOwner
 
 /** Everything in a store, oldest first. */
 export interface Contents {
@@ -26,8 +25,8 @@ export interface Contents {
 
 export interface OpenedStore {
   readonly store: Store
-  /** Where it is one that this process can write for others. */
-  readonly forward?: (units: UnitsMessage) => Promise<ParcelVerdict>
+  /** Where other processes of the server can use it through this one. */
+  readonly service?: StoreService
   /** @param as `moment`: all as it is at this moment; `current`: each record as it is when it is read */
   contents(as: 'moment' | 'current'): Promise<Contents>
   /** Wrap data keys anew; where there are none, absent. */
@@ -47,8 +46,7 @@ export type Notice = (message: string, cause?: unknown) => void
 export async function openStore({ store, dataDir }: Pick<Config, 'store' | 'dataDir'>, as: OpenAs, notice?: Notice): Promise<OpenedStore> {
   if (store.kind === 'memory') return openMemory()
   if (store.kind === 'sqlite') return openFile(store.path, as)
-  if (typeof as !== 'string') throw await storeError('unavailable', 'a store in Vault is that of one process')
-  return openVault(store, dataDir, as, notice)
+  return typeof as === 'string' ? openVault(store, dataDir, as, notice) : openVaultCopy(store, as)
 }
 
 async function openMemory(): Promise<OpenedStore> {
@@ -71,7 +69,7 @@ async function openFile(path: string, as: OpenAs): Promise<OpenedStore> {
   const partial = as === 'new' ? await newFile(path) : undefined
   const store = await openSqlite({
     path: partial?.path ?? path,
-    ...(typeof as === 'string' ? { directWriter: as !== 'server' } : { writer: as }),
+    ...(typeof as === 'string' ? { directWriter: as !== 'server' } : { writer: as.writer }),
   })
   let lock: { close(): void } | undefined
   try {
@@ -82,7 +80,7 @@ async function openFile(path: string, as: OpenAs): Promise<OpenedStore> {
   let isWhole = false
   return {
     store,
-    ...(as === 'server' && { forward: (units: UnitsMessage) => store.forward(units) }),
+    ...(as === 'server' && { service: { forward: (units: UnitsMessage) => store.forward(units) } }),
     contents: async how => SqliteContents.open(partial?.path ?? path, how),
     async finish() {
       isWhole = true
@@ -120,7 +118,7 @@ async function newFile(path: string): Promise<{ readonly path: string; end(isWho
   }
 }
 
-async function openVault(section: VaultStore, dataDir: string, as: OpenAs, notice?: Notice): Promise<OpenedStore> {
+async function openVault(section: VaultStore, dataDir: string, as: Exclude<OpenAs, StoreOwner>, notice?: Notice): Promise<OpenedStore> {
   const { openLog } = await import('../store/log-open.ts')
   const { USUAL_COMPACTION } = await import('../store/log-compaction.ts')
   const { SqliteContents } = await import('../store/sqlite-contents.ts')
@@ -142,10 +140,11 @@ async function openVault(section: VaultStore, dataDir: string, as: OpenAs, notic
     return SqliteContents.open(log.path, how)
   }
   const wrapping = section.transit && (await wrappedBy(section.transit, client, log))
-  if (!wrapping) return { store: log, contents: raw, finish: () => log.finish(), close: () => log.close() }
+  const service = { forward: (units: UnitsMessage) => log.forward(units), copy: log }
+  if (!wrapping) return { store: log, service, contents: raw, finish: () => log.finish(), close: () => log.close() }
   const { store, source, rewrapKeys } = wrapping
   return {
-    store,
+    ...{ store, service },
     async contents(how) {
       const contents = await raw(how)
       const count = contents.count - (await log.find('kmipd.transit', [], { limit: 100_000 })).length
@@ -167,6 +166,25 @@ async function openVault(section: VaultStore, dataDir: string, as: OpenAs, notic
     finish: () => log.finish(),
     close: () => store.close(),
   }
+}
+
+/** The copy that another process of the server keeps, and writes for this one. Vault is needed here for the keys of transit alone. */
+async function openVaultCopy(section: VaultStore, { writer, copy }: StoreOwner): Promise<OpenedStore> {
+  const { CopyStore } = await import('../store/copy-store.ts')
+  if (!copy) throw await storeError('unavailable', 'the process that owns the store has it elsewhere: restart kmipd')
+  const store = new CopyStore({ writer, copy, stalenessMs: section.maxStaleness })
+  const owned = {
+    contents: async () => {
+      throw await storeError('unavailable', 'the contents of the store are read by the process that owns it')
+    },
+    finish: async () => undefined,
+  }
+  if (!section.transit) return { ...owned, store, close: () => store.close() }
+  const { connectVault } = await import('../vault/client.ts')
+  const { vaultOptions } = await import('../vault/configured.ts')
+  const client = await connectVault(vaultOptions(section))
+  const wrapping = await wrappedBy(section.transit, client, store)
+  return { ...owned, store: wrapping.store, close: () => wrapping.store.close().finally(() => client.close()) }
 }
 
 async function wrappedBy(transit: NonNullable<VaultStore['transit']>, client: VaultClient, log: Store) {

@@ -15,8 +15,8 @@ import { version } from './version.ts'
 export async function serveClients({ config, reload, kmip, settings }: ServeOptions, count: number, log: Logger): Promise<void> {
   const own = log.child({ worker: cluster.worker?.id })
   const link = new WorkerLink()
-  const ticketKeys = await link.started
-  const data = await openData(config, link.writer)
+  const { store, ticketKeys } = await link.started
+  const data = await openData(config, store)
   try {
     const part = { does: 'clients', count, ticketKeys } as const
     const server = await Daemon.start({

@@ -163,8 +163,8 @@ function processesOf({ workers, store, notifications }: Config): number {
   const wanted = workers === 'auto' ? availableParallelism() : workers
   if (wanted === 1) return 1
   const obstacle =
-    store.kind !== 'sqlite'
-      ? 'the store sqlite'
+    store.kind === 'memory'
+      ? 'the store sqlite or vault'
       : notifications.length > 0
         ? 'no notifications, which one process alone can send'
         : undefined
@@ -173,15 +173,15 @@ function processesOf({ workers, store, notifications }: Config): number {
   throw new UsageError(`workers: ${workers} needs ${obstacle}: write workers: 1`)
 }
 
-async function startWorkers(count: number, { mounts, forward }: Data, log: Logger): Promise<Workers> {
+async function startWorkers(count: number, { mounts, service }: Data, log: Logger): Promise<Workers> {
   const { Workers } = await import('../server/workers.ts')
-  if (forward === undefined) throw new UsageError('the store is not one that other processes can write to')
+  if (service === undefined) throw new UsageError('the store is not one that other processes can write to')
   // Made once, before several processes would each make one.
   for (const { scopes } of await mounts.list()) {
     await scopes.resume()
     await scopes.serverCertificate()
   }
-  return Workers.start({ count, log, forward })
+  return Workers.start({ count, log, store: service })
 }
 
 /** Sections that differ and are read at the start only. */

@@ -1,6 +1,8 @@
 import cluster from 'node:cluster'
 import { AddressError, type Sockets } from '../admin/kmip/engine.ts'
+import { RemoteCopy } from '../store/remote-copy.ts'
 import { RemoteWriter } from '../store/remote-writer.ts'
+import type { StoreOwner } from '../store/store-service.ts'
 import type { Addresses } from './daemon.ts'
 import type { Logger } from './log.ts'
 import type { Answers, FromWorker, ToWorker } from './worker-messages.ts'
@@ -23,18 +25,18 @@ export const isWorker = (): boolean => cluster.isWorker && process.env[WORKER_VA
  * not store anything any more. Its signals are the primary's to handle, except that it stops when it is told to.
  */
 export class WorkerLink {
-  /** Writes through the primary process. */
-  readonly writer: RemoteWriter
-  /** Resolves with the keys of TLS session tickets that all workers share. */
-  readonly started: Promise<Buffer>
+  /** Resolves with what the primary process has for its workers: the store, and the keys of TLS session tickets that all share. */
+  readonly started: Promise<{ readonly store: StoreOwner; readonly ticketKeys: Buffer }>
+  readonly #writer: RemoteWriter
+  #copy: RemoteCopy | undefined
   #told: Told | undefined
   #isToStop = false
 
   constructor() {
-    this.writer = new RemoteWriter((parcel, units) => send({ kind: 'units', parcel, units }))
+    this.#writer = new RemoteWriter((parcel, units) => send({ kind: 'units', parcel, units }))
     this.started = new Promise(resolve => {
       process.on('message', (message: ToWorker) => {
-        if (message.kind === 'start') resolve(Buffer.from(message.ticketKeys))
+        if (message.kind === 'start') resolve({ store: this.#storeAt(message.copy), ticketKeys: Buffer.from(message.ticketKeys) })
         else this.#take(message)
       })
     })
@@ -56,8 +58,17 @@ export class WorkerLink {
     if (process.connected) process.disconnect()
   }
 
+  #storeAt(path: string | undefined): StoreOwner {
+    const writer = this.#writer
+    if (path === undefined) return { writer }
+    this.#copy = new RemoteCopy(path, question => send({ kind: 'look', question }))
+    return { writer, copy: this.#copy }
+  }
+
   #take(message: ToWorker): void {
-    if (message.kind === 'verdict') this.writer.settle(message.parcel, message.verdicts)
+    if (message.kind === 'verdict') this.#writer.settle(message.parcel, message.verdicts)
+    else if (message.kind === 'looked') this.#copy?.settle(message.question, message.answer)
+    else if (message.kind === 'moved') this.#copy?.move(message.copy)
     else if (message.kind === 'stop') this.#stop()
     else if (message.kind === 'reload') this.#told?.reload()
     else if (message.kind === 'ask') void this.#answer(message.id, message.what, message.mount ?? '')

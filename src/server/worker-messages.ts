@@ -1,3 +1,4 @@
+import type { LookAnswer } from '../store/remote-copy.ts'
 import type { ParcelVerdict } from '../store/remote-writer.ts'
 import type { UnitsMessage } from '../store/sqlite-message.ts'
 import type { Addresses } from './daemon.ts'
@@ -16,7 +17,10 @@ export interface Answers {
 
 /** What the primary process says to a worker. */
 export type ToWorker =
-  | { readonly kind: 'start'; readonly ticketKeys: Uint8Array }
+  /** `copy`: where the store is one, its file. */
+  | { readonly kind: 'start'; readonly ticketKeys: Uint8Array; readonly copy?: string }
+  | { readonly kind: 'moved'; readonly copy: string }
+  | { readonly kind: 'looked'; readonly question: number; readonly answer: LookAnswer }
   | { readonly kind: 'reload' }
   | { readonly kind: 'stop' }
   | { readonly kind: 'ask'; readonly id: number; readonly what: keyof Answers; readonly mount?: string }
@@ -29,4 +33,6 @@ export type FromWorker =
   /** Its listeners accept. */
   | { readonly kind: 'ready'; readonly addresses: Addresses }
   | { readonly kind: 'answer'; readonly id: number; readonly value: Answers[keyof Answers] }
+  /** See `SharedCopy`. */
+  | { readonly kind: 'look'; readonly question: number }
   | { readonly kind: 'units'; readonly parcel: number; readonly units: UnitsMessage }

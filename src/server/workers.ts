@@ -1,8 +1,8 @@
 import cluster, { type Worker } from 'node:cluster'
 import { randomBytes } from 'node:crypto'
 import { AddressError, type Sockets } from '../admin/kmip/engine.ts'
-import type { ParcelVerdict } from '../store/remote-writer.ts'
-import type { UnitsMessage } from '../store/sqlite-message.ts'
+import { answerLook } from '../store/remote-copy.ts'
+import type { StoreService } from '../store/store-service.ts'
 import type { Addresses } from './daemon.ts'
 import type { Logger } from './log.ts'
 import { WORKER_VARIABLE } from './worker-link.ts'
@@ -11,8 +11,7 @@ import type { Answers, FromWorker, MetricValues, ToWorker } from './worker-messa
 export interface WorkersOptions {
   readonly count: number
   readonly log: Logger
-  /** Stores units that a worker packed; never rejects. */
-  readonly forward: (units: UnitsMessage) => Promise<ParcelVerdict>
+  readonly store: StoreService
 }
 
 /** A worker could not be started. */
@@ -52,6 +51,9 @@ export class Workers implements Sockets {
   private constructor(options: WorkersOptions) {
     this.#options = options
     cluster.setupPrimary({ serialization: 'advanced' })
+    options.store.copy?.onMove(copy => {
+      for (const member of this.#members) tell(member, { kind: 'moved', copy })
+    })
   }
 
   /** Start them, and return once all accept. @throws WorkerError */
@@ -154,13 +156,17 @@ export class Workers implements Sockets {
   }
 
   #take(member: Member, message: FromWorker): void {
-    if (message.kind === 'here') tell(member, { kind: 'start', ticketKeys: this.#ticketKeys })
+    const { forward, copy } = this.#options.store
+    if (message.kind === 'here') tell(member, { kind: 'start', ticketKeys: this.#ticketKeys, ...(copy && { copy: copy.path }) })
     else if (message.kind === 'answer') {
       member.asked.get(message.id)?.(message.value)
       member.asked.delete(message.id)
     } else if (message.kind === 'units') {
       const { parcel, units } = message
-      void this.#options.forward(units).then(verdicts => tell(member, { kind: 'verdict', parcel, verdicts }))
+      void forward(units).then(verdicts => tell(member, { kind: 'verdict', parcel, verdicts }))
+    } else if (message.kind === 'look' && copy) {
+      const { question } = message
+      void answerLook(copy).then(answer => tell(member, { kind: 'looked', question, answer }))
     }
   }
 

@@ -50,6 +50,8 @@ export class LogFollower {
   /** Another one after each change of the copy. */
   version = 1
   copy!: LocalCopy
+  /** Is told of another file of the copy, before the one before is removed. */
+  moved: ((path: string) => void) | undefined
   /**
    * When our place was last known to be the end of the log, by the clock of the other side: what was written after that cannot have been
    * removed yet. It says nothing of entries that we read on the way there.
@@ -188,6 +190,7 @@ export class LogFollower {
       if (!loaded) continue
       const before: LocalCopy | undefined = this.copy
       this.copy = loaded
+      this.moved?.(loaded.path)
       before?.close()
       this.at = head.snapshot.at
       this.digest = Buffer.from(head.snapshot.digest, 'base64')

@@ -2,11 +2,15 @@ import { isInline, writeBlobs } from './log-blobs.ts'
 import { type CompactionOptions, compact, isCompactionDue } from './log-compaction.ts'
 import { ENTRY_BYTES, type EntryUnit, entryText, newCommitId, parseEntry, sizeInEntry, unitBytes } from './log-entry.ts'
 import { type LogFollower, readHead } from './log-follower.ts'
+import { Looks } from './log-looks.ts'
 import { entryPath, HEAD } from './log-paths.ts'
 import { Patience, problemOf } from './log-patience.ts'
+import type { ParcelVerdict } from './remote-writer.ts'
 import { type Slots, SlotsError } from './slots.ts'
-import { packChange, type Unit } from './sqlite-message.ts'
+import { packChange, type Unit, type UnitsMessage, unpackUnits } from './sqlite-message.ts'
+import type { Verdict } from './sqlite-units.ts'
 import { type Change, type Found, type Page, type Sealed, type Store, StoreError } from './store.ts'
+import type { SharedCopy } from './store-service.ts'
 
 export interface LogStoreOptions {
   readonly slots: Slots
@@ -43,18 +47,16 @@ const LOSS_MS = 4
  * A store whose truth is a commit log in Vault, and whose reads are those of a copy that follows it. Each entry holds all units that came
  * while the one before was under way. Of entries with the same number one can be stored, so the log orders all nodes' commits.
  */
-export class LogStore implements Store {
+export class LogStore implements Store, SharedCopy {
   readonly #options: LogStoreOptions
   readonly #slots: Slots
   readonly #follower: LogFollower
   readonly #patience: Patience
   readonly #timer: NodeJS.Timeout | undefined
+  readonly #looks = new Looks(() => this.#lookNow())
   #queue: Waiting[] = []
   #pumping: Promise<void> | undefined
   #last: Promise<unknown> = Promise.resolve()
-  /** The look that is under way, and the one that begins after it. */
-  #looking: Promise<void> | undefined
-  #next: Promise<void> | undefined
   /** When the last look that succeeded began, by our monotonic clock. */
   #lookedMs = Number.NEGATIVE_INFINITY
   #checkedMs = Number.NEGATIVE_INFINITY
@@ -127,16 +129,36 @@ export class LogStore implements Store {
     return this.#failure?.message ?? (problem === undefined ? undefined : `the store in Vault is not reachable: ${problem}`)
   }
 
+  /** See `SharedCopy`. */
+  async look(): Promise<number> {
+    this.#checkUsable()
+    await this.settle()
+    return performance.now() - this.#lookedMs
+  }
+
+  onMove(told: (path: string) => void): void {
+    this.#follower.moved = told
+  }
+
   settle(): Promise<void> | undefined {
     if (this.#failure || this.#closing) return undefined
     const { stalenessMs } = this.#options
     if (stalenessMs > 0 && performance.now() - this.#lookedMs < stalenessMs) return undefined
-    return this.#look()
+    return this.#looks.join()
   }
 
-  async commit(changes: readonly Change[]): Promise<void> {
+  commit(changes: readonly Change[]): Promise<void> {
+    return this.#commit(changes.map(packChange))
+  }
+
+  /** See `StoreService`. */
+  async forward(units: UnitsMessage): Promise<ParcelVerdict> {
+    const verdicts = await Promise.all(unpackUnits(units).map(unit => this.#commit(unit).then(() => undefined, verdictOf)))
+    return verdicts.some(verdict => verdict) ? verdicts : verdicts.length
+  }
+
+  async #commit(unit: Unit): Promise<void> {
     this.#checkUsable()
-    const unit = changes.map(packChange)
     const bytes = unitBytes(unit)
     const untilMs = performance.now() + this.#options.deadlineMs
     // Without waiting where that can be: commits that come together shall share an entry.
@@ -166,7 +188,7 @@ export class LogStore implements Store {
   async #close(): Promise<void> {
     clearInterval(this.#timer)
     while (this.#pumping || this.#placing > 0) await (this.#pumping ?? new Promise(resolve => setImmediate(resolve)))
-    await Promise.allSettled([this.#looking, this.#next, this.#last, this.#compacting])
+    await Promise.allSettled([this.#looks.ended(), this.#last, this.#compacting])
     this.#follower.close()
     await this.#options.close()
   }
@@ -191,24 +213,6 @@ export class LogStore implements Store {
     const error = problemOf(e, 'whether the change was stored is not known')
     if (error.code === 'damaged') this.#failure ??= error
     return error
-  }
-
-  /** Join the next look at the end of the log: one that began before now would not do. */
-  #look(): Promise<void> {
-    if (this.#next) return this.#next
-    const before = this.#looking
-    const next = (before ? before.catch(() => undefined) : Promise.resolve()).then(() => {
-      this.#looking = next
-      this.#next = undefined
-      return this.#lookNow()
-    })
-    this.#next = next
-    next.then(this.#lookEnded, this.#lookEnded)
-    return next
-  }
-
-  readonly #lookEnded = (): void => {
-    if (!this.#next) this.#looking = undefined
   }
 
   async #lookNow(): Promise<void> {
@@ -241,7 +245,7 @@ export class LogStore implements Store {
 
   #followOn(everyMs: number): void {
     if (this.#closing || this.#failure || performance.now() - this.#lookedMs < everyMs / 2) return
-    this.#look().catch(e => this.#options.notice?.('the store in Vault cannot be read', e))
+    this.#looks.join().catch(e => this.#options.notice?.('the store in Vault cannot be read', e))
   }
 
   async #pump(): Promise<void> {
@@ -347,6 +351,10 @@ export class LogStore implements Store {
   }
 }
 
+const verdictOf = (e: unknown): Verdict => {
+  const { code, message } = problemOf(e, 'whether the change was stored is not known')
+  return { code, message }
+}
 const closed = (): StoreError => new StoreError('closed', 'the store is closed')
 const late = (): StoreError => new StoreError('unavailable', 'the store in Vault did not answer in time: nothing was stored')
 const latest = (units: readonly Waiting[]): number => Math.max(...units.map(({ untilMs }) => untilMs))

@@ -49,7 +49,8 @@ export async function openSqlite({ path: given, directWriter = false, writer }: 
   })
 }
 
-function openReading(path: string, writer: Writer): SqliteStore {
+/** The store in a file that another process keeps. @throws StoreError */
+export function openReading(path: string, writer: Writer): SqliteStore {
   const reader = connectReader(path)
   try {
     if (schemaVersion(reader) !== MIGRATIONS.length)

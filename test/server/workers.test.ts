@@ -1,14 +1,15 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { KmipClient } from '../../src/client/client.ts'
 import { requestMessage } from '../../src/client/message.ts'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
 import { child, enumeration, type Item, integer, structure, text } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
+import { FakeVault } from '../vault/fake-vault.ts'
 
 // A server of several processes, from outside: as it is built, since each process would take long to start from source.
 
@@ -25,9 +26,12 @@ async function until<T>(what: string, look: () => Promise<T | undefined> | T | u
 }
 
 /** Another command beside the server. */
-function kmipd(argv: readonly string[]): { code: number | null; err: string } {
-  const { status, stderr } = spawnSync(process.execPath, ['dist/cli/main.js', ...argv], { encoding: 'utf8', env: ENV })
-  return { code: status, err: stderr }
+async function kmipd(argv: readonly string[]): Promise<{ code: number | null; err: string }> {
+  const child = spawn(process.execPath, ['dist/cli/main.js', ...argv], { stdio: ['ignore', 'ignore', 'pipe'], env: ENV })
+  let err = ''
+  child.stderr.on('data', chunk => (err += chunk))
+  const [code] = await once(child, 'close')
+  return { code, err }
 }
 
 interface Server {
@@ -79,8 +83,23 @@ const CREATE = requestMessage([
 ])
 const on = (operation: 'Get' | 'Destroy', id: string): Item => requestMessage([{ operation, payload: [text(TAG.UniqueIdentifier, id)] }])
 
-t.test('a server of two workers', async t => {
-  const dir = t.testdir({ 'kmipd.yaml': 'workers: 2\n' })
+/** The store of a configuration, and who else serves it. */
+const STORES: [name: string, make: (t: Test) => Promise<string>][] = [
+  ['SQLite', async () => ''],
+  ['Vault', inVault],
+]
+
+async function inVault(t: Test): Promise<string> {
+  const vault = new FakeVault()
+  vault.transit.create('k')
+  const { address } = await vault.serve(t)
+  return `store:\n  kind: vault\n  server: ${address}\n  approle: { id: ${vault.role.id}, secret: ${vault.secret} }\n  transit: { key: k }\n`
+}
+
+for (const [name, make] of STORES) t.test(`a server of two workers on ${name}`, async t => twoWorkers(t, await make(t)))
+
+async function twoWorkers(t: Test, store: string): Promise<void> {
+  const dir = t.testdir({ 'kmipd.yaml': `workers: 2\n${store}` })
   const server = await start(dir)
   t.teardown(() => server.process.kill('SIGKILL'))
   const clients = await Promise.all(Array.from({ length: 4 }, () => connect(dir, server.port)))
@@ -106,12 +125,12 @@ t.test('a server of two workers', async t => {
   t.equal(records.filter(({ operation }) => operation === 'Create').length, 4, 'audit lines of all, each whole')
   t.equal(new Set(records.flatMap(({ chain }) => (chain ? [chain.split('.')[0]] : []))).size, 2, 'of two processes')
 
-  const other = kmipd(['credential', 'generate', 'default', 'all', '--data-dir', dir, '--out', join(dir, 'clients', 'other')])
+  const other = await kmipd(['credential', 'generate', 'default', 'all', '--data-dir', dir, '--out', join(dir, 'clients', 'other')])
   t.equal(other.code, 0, other.err)
   const revoked = await Promise.all(Array.from({ length: 4 }, () => connect(dir, server.port, 'other')))
   for (const client of revoked) t.equal(statusOf(await client.request(on('Get', ids[1]!))), Success)
   const certificate = join(dir, 'clients', 'other', 'cert.pem')
-  t.equal(kmipd(['credential', 'revoke', 'default', 'all', '--certificate', certificate, '--data-dir', dir]).code, 0)
+  t.equal((await kmipd(['credential', 'revoke', 'default', 'all', '--certificate', certificate, '--data-dir', dir])).code, 0)
   for (const client of revoked) await t.rejects(client.request(on('Get', ids[1]!)), 'revoked in every process at once')
 
   process.kill(server.process.pid!, 'SIGHUP')
@@ -130,12 +149,12 @@ t.test('a server of two workers', async t => {
   server.process.kill('SIGTERM')
   t.same(await once(server.process, 'exit'), [0, null])
   t.notOk(existsSync(join(dir, 'listeners.json')))
-})
+}
 
 t.test('what cannot be done by several processes is refused', async t => {
   const dir = t.testdir({})
   writeFileSync(join(dir, 'kmipd.yaml'), 'workers: 2\nstore: { kind: memory }\n')
-  const { code, err } = kmipd(['server', '--data-dir', dir])
+  const { code, err } = await kmipd(['server', '--data-dir', dir])
   t.equal(code, 2)
-  t.match(err, /workers: 2 needs the store sqlite/)
+  t.match(err, /workers: 2 needs the store sqlite or vault/)
 })

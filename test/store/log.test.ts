@@ -5,6 +5,7 @@ import { type LogOptions, openLog } from '../../src/store/log-open.ts'
 import type { LogStore } from '../../src/store/log-store.ts'
 import { SlotsError } from '../../src/store/slots.ts'
 import type { Change, Store } from '../../src/store/store.ts'
+import { copyOf } from './copy-of.ts'
 import { type Fault, SharedSlots } from './memory-slots.ts'
 
 const HOUR = 3_600_000
@@ -157,6 +158,45 @@ t.test('reads that come together share a look that began after them', async t =>
   }
 })
 
+t.test('what a worker reads is no older than what its owner would', async t => {
+  t.testdir()
+  const shared = new SharedSlots()
+  const other = await node(t, shared)
+  const strict = copyOf(await node(t, shared))
+  const late = copyOf(await node(t, shared, { stalenessMs: 60, follow: true, deadlineMs: 300 }), 60)
+  t.teardown(() => Promise.all([strict.close(), late.close()]))
+  await late.settle()
+  for (let i = 0; i < 20; i++) {
+    const version = strict.version()
+    await other.commit([record(`k${i}`)])
+    shared.calls.length = 0
+    await Promise.all(Array.from({ length: 50 }, () => strict.settle()))
+    t.ok(shared.calls.filter(call => call.startsWith('read log')).length < 30, 'one look for all')
+    t.not(strict.version(), version)
+    t.equal(await strict.revision('s', `k${i}`), 1)
+  }
+  await until(async () => {
+    await late.settle()
+    return (await late.revision('s', 'k19')) === 1
+  })
+  await late.settle()
+  t.equal(late.settle(), undefined, 'for a while there is nothing to wait for')
+  shared.before = () => {
+    throw new SlotsError('unreachable', 'nobody answers')
+  }
+  await until(
+    () =>
+      late.settle()?.then(
+        () => false,
+        error => t.match(error, UNAVAILABLE),
+      ) ?? false,
+  )
+  await t.rejects(late.commit([record('k20')]), UNAVAILABLE)
+  shared.before = undefined
+  await late.settle()
+  t.equal(late.problem(), undefined)
+})
+
 t.test('with a staleness reads wait for nothing, and for no longer than that', async t => {
   t.testdir()
   const shared = new SharedSlots()
@@ -216,7 +256,10 @@ t.test('who slept longer than the retention neither answers from the past nor wr
   const shared = new SharedSlots()
   const a = await node(t, shared, { compaction: EAGER })
   const sleepers = await Promise.all(['reads', 'writes'].map(() => node(t, shared)))
-  for (const sleeper of sleepers) await sleeper.settle()
+  const workers = sleepers.map(sleeper => copyOf(sleeper))
+  t.teardown(() => Promise.all(workers.map(worker => worker.close())))
+  for (const sleeper of [...sleepers, ...workers]) await sleeper.settle()
+  const versions = workers.map(worker => worker.version())
   for (let round = 0; round < 4; round++) {
     const { at } = headOf(shared).snapshot
     for (let i = 0; i < 6; i++) await a.commit([record(`${round}-${i}`)])
@@ -229,10 +272,14 @@ t.test('who slept longer than the retention neither answers from the past nor wr
   )
   await sleepers[0]!.settle()
   t.equal(await idsOf(sleepers[0]!), await idsOf(a))
-  await sleepers[1]!.commit([record('new')])
+  await workers[1]!.commit([record('new')])
+  t.equal(await workers[1]!.revision('s', 'new'), 1, 'in the file that the copy is in now')
   await a.settle()
   t.equal(await a.revision('s', 'new'), 1)
-  t.equal(await idsOf(sleepers[1]!), await idsOf(a))
+  for (const store of [sleepers[1]!, workers[1]!]) t.equal(await idsOf(store), await idsOf(a))
+  await sleepers[0]!.settle()
+  t.equal(await idsOf(workers[0]!), await idsOf(a))
+  for (const [i, worker] of workers.entries()) t.ok(worker.version() > versions[i]!)
   const third = await node(t, shared)
   t.equal(await idsOf(third), await idsOf(a))
 })
@@ -254,10 +301,13 @@ t.test('a log that is not the one that was followed is refused, and nothing is s
   for (const [name, harm] of cases) {
     const shared = new SharedSlots()
     const a = await node(t, shared)
+    const worker = copyOf(a)
+    t.teardown(() => worker.close())
     await a.commit([record('k1')])
     const before = new Map(shared.texts) as Map<string, never>
     await a.commit([record('k2')])
     await a.commit([record('k3')])
+    await worker.settle()
     harm(shared, before)
     // What one sees by itself within a second, trouble on the line makes it look for at once.
     shared.faults.push({ call: 'read', path: /^log/, code: 'unreachable' })
@@ -266,6 +316,10 @@ t.test('a log that is not the one that was followed is refused, and nothing is s
     t.throws(() => a.version(), DAMAGED)
     await t.rejects(a.commit([record('k4')]), DAMAGED, `${name}: nothing is written`)
     t.match(a.problem(), /older backup/)
+    await t.rejects(worker.settle()!, DAMAGED, `${name}: nor through a worker`)
+    t.equal(worker.settle(), undefined)
+    await t.rejects(worker.get('s', 'k1'), DAMAGED)
+    t.match(worker.problem(), /older backup/)
   }
 })
 

@@ -2,6 +2,7 @@ import { answer, errors, type FakeAnswer, type FakeRequest } from './fake-answer
 
 interface Version {
   data: unknown
+  made: string
   deleted: boolean
   destroyed: boolean
 }
@@ -51,7 +52,7 @@ export class FakeKv {
     }
     if (request.method === 'DELETE') this.#entries.delete(key)
     else if (this.createOnly?.test(key) && this.#entries.has(key)) return errors(403, '1 error occurred:\n\t* permission denied\n\n')
-    else this.#entries.set(key, [{ data: request.body, deleted: false, destroyed: false }])
+    else this.#entries.set(key, [{ data: request.body, made: '', deleted: false, destroyed: false }])
     return answer(204)
   }
 
@@ -59,7 +60,12 @@ export class FakeKv {
     const versions = this.#entries.get(key)
     const last = versions?.at(-1)
     if (!versions || !last) return MISSING
-    const metadata = { version: versions.length, destroyed: last.destroyed, deletion_time: last.deleted ? '2026-01-01T00:00:00Z' : '' }
+    const metadata = {
+      version: versions.length,
+      created_time: last.made,
+      destroyed: last.destroyed,
+      deletion_time: last.deleted ? '2026-01-01T00:00:00Z' : '',
+    }
     if (last.deleted || last.destroyed) return answer(404, { data: { data: null, metadata } })
     return answer(200, { data: { data: sorted(last.data), metadata } })
   }
@@ -72,7 +78,7 @@ export class FakeKv {
     const cas = (body.options as { cas?: number } | undefined)?.cas
     if (cas === undefined && this.casRequired) return errors(400, 'check-and-set parameter required for this call')
     if (cas !== undefined && cas !== versions.length) return CONFLICT
-    versions.push({ data: body.data, deleted: false, destroyed: false })
+    versions.push({ data: body.data, made: new Date().toISOString(), deleted: false, destroyed: false })
     this.#entries.set(key, versions)
     return answer(200, { data: { version: versions.length } })
   }
