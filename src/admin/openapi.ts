@@ -55,12 +55,10 @@ const answerSchema = (answer: Fields): Json => ({
   allOf: [{ $ref: '#/components/schemas/Envelope' }, { type: 'object', properties: { data: objectOf(answer) } }],
 })
 
-function responsesOf(verb: Verb, { statuses = STATUSES[verb], answer }: Action<unknown>): Json {
+function responsesOf(verb: Verb, { statuses = STATUSES[verb], answer, contentType }: Action<unknown>): Json {
   const envelope = answer ? answerSchema(answer) : { $ref: '#/components/schemas/Envelope' }
-  const good = statuses.map(status => [
-    status,
-    status === 204 ? { description: 'done' } : { description: 'the answer', content: { 'application/json': { schema: envelope } } },
-  ])
+  const content = contentType ? { [contentType]: {} } : { 'application/json': { schema: envelope } }
+  const good = statuses.map(status => [status, status === 204 ? { description: 'done' } : { description: 'the answer', content }])
   return Object.fromEntries([...good, ...FAILURES.map(status => [status, { $ref: '#/components/responses/Errors' }])])
 }
 

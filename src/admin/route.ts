@@ -85,6 +85,8 @@ export interface Action<C, P extends string = string, F extends Fields = Fields>
   readonly statuses?: readonly number[]
   /** Shape of the answer's `data`, for the documents. */
   readonly answer?: Fields
+  /** Of an answer that is not JSON, for the documents. */
+  readonly contentType?: string
 }
 
 /** `token`: whom a policy allows it. `sudo`: whom a policy allows it with sudo. `open`: everybody, without a token. */

@@ -59,6 +59,8 @@ export interface AdminClient {
   /** Nothing where the server has nothing. */
   read(path: string, query?: Readonly<Record<string, string>>): Promise<RemoteAnswer | undefined>
   list(path: string): Promise<RemoteAnswer | undefined>
+  /** What is no JSON. */
+  text(path: string): Promise<string | undefined>
   write(path: string, body?: Body): Promise<RemoteAnswer>
   remove(path: string, query?: Readonly<Record<string, string>>): Promise<void>
   close(): void
@@ -93,21 +95,26 @@ export async function adminClient(argv: RemoteArguments, io: Io): Promise<AdminC
   })
   const headers = { 'x-vault-token': token, 'x-vault-request': 'true', ...(namespace && { 'x-vault-namespace': namespace }) }
 
-  async function ask(
+  async function send(
     method: string,
     path: string,
     query: Readonly<Record<string, string>> = {},
     body?: Body,
-  ): Promise<RemoteAnswer | undefined> {
+  ): Promise<string | undefined> {
     const search = new URLSearchParams(query).toString()
     const target = `/v1/${path.split('/').map(encodeURIComponent).join('/')}${search === '' ? '' : `?${search}`}`
     const answer = await outgoing.request({ method, target, headers, ...(body && { body: JSON.stringify(body) }) })
-    const content: unknown = answer.body.length === 0 ? {} : JSON.parse(answer.body.toString('utf8'))
-    const { errors = [], ...rest } =
-      typeof content === 'object' && content !== null ? { ...(content as RemoteAnswer & { errors?: readonly string[] }) } : {}
+    const text = answer.body.toString('utf8')
+    if (answer.status < 400) return text
+    const { errors = [] } = contentOf(text)
     if (answer.status === 404 && errors.length === 0) return undefined
-    if (answer.status >= 400)
-      throw new RemoteError(answer.status, errors.join('; ').trim() || `the server answered with status ${answer.status}`)
+    throw new RemoteError(answer.status, errors.join('; ').trim() || `the server answered with status ${answer.status}`)
+  }
+
+  async function ask(...request: Parameters<typeof send>): Promise<RemoteAnswer | undefined> {
+    const text = await send(...request)
+    if (text === undefined) return undefined
+    const rest = contentOf(text)
     for (const warning of rest.warnings ?? []) io.stderr.write(`kmipd: ${warning}\n`)
     return rest
   }
@@ -115,12 +122,18 @@ export async function adminClient(argv: RemoteArguments, io: Io): Promise<AdminC
   return {
     read: (path, query) => ask('GET', path, query),
     list: path => ask('GET', path, { list: 'true' }),
+    text: path => send('GET', path),
     write: async (path, body = {}) => (await ask('PUT', path, {}, body)) ?? {},
     async remove(path, query) {
       await ask('DELETE', path, query)
     },
     close: () => outgoing.close(),
   }
+}
+
+function contentOf(text: string): RemoteAnswer & { readonly errors?: readonly string[] } {
+  const content: unknown = text === '' ? {} : JSON.parse(text)
+  return typeof content === 'object' && content !== null ? content : {}
 }
 
 function originOf(address: string): string {

@@ -5,9 +5,24 @@ import { administrationOptions, jsonOption } from './options.ts'
 /** kmipd ca: the certificate authority. */
 export const caCommand = (io: Io): Command => ({
   command: 'ca',
-  describe: 'Print the certificates that clients know the server by',
-  builder: y => y.command([read(io)]).demandCommand(1, 'say what to do with the CA'),
+  describe: 'Print the certificates that clients know the server by, and which of theirs were revoked',
+  builder: y => y.command([read(io), crl(io)]).demandCommand(1, 'say what to do with the CA'),
   handler() {},
+})
+
+interface CrlArguments extends AdministrationArguments {
+  readonly name?: string
+}
+
+const crl = (io: Io): Command => ({
+  command: 'crl [name]',
+  describe: 'Print the certificate revocation lists of a CA in PEM: of the intermediate, then of the root',
+  builder: y =>
+    administrationOptions(y)
+      .positional('name', { type: 'string', describe: 'a CA with a name, that was generated; default: that of the configuration' })
+      .example('$0 ca crl > ca.crl', ''),
+  handler: ({ name, ...place }: CrlArguments) =>
+    withScopes(place, io, async scopes => printLines(io, [await scopes.revocations.pem(name)])),
 })
 
 const read = (io: Io): Command => ({

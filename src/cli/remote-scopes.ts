@@ -20,7 +20,7 @@ export type Administration = Pick<
   | 'caChain'
   | 'configuration'
   | 'writeConfiguration'
->
+> & { readonly revocations: Pick<Scopes['revocations'], 'pem'> }
 
 type Data = Readonly<Record<string, unknown>>
 
@@ -115,6 +115,13 @@ export function remoteScopes(client: AdminClient, mount: string): Administration
       const pem = textIn(needed(await client.read(at('ca')), 'CA: nothing was configured yet'), 'ca_pem')
       const [intermediate = '', root = ''] = pem.split(/\n(?=-----BEGIN)/).map(text => text.trim())
       return [intermediate, root]
+    },
+    revocations: {
+      async pem(ca = '') {
+        const pem = await client.text(ca === '' ? at('crl', 'pem') : at('ca', ca, 'crl', 'pem'))
+        if (pem === undefined) throw new RemoteError(404, ca === '' ? 'there is no CA yet' : `there is no CA ${ca}`)
+        return pem.trimEnd()
+      },
     },
     async configuration() {
       return asIs<Awaited<ReturnType<Scopes['configuration']>>>(needed(await client.read(at('config')), 'configuration yet'))

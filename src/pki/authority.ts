@@ -26,7 +26,11 @@ const names = (label: string) => ({
   intermediate: encodeName([['CN', `${label}-intermediate`]]),
 })
 
-const validity = (nowMs: number, lengthMs: number) => ({ notBefore: new Date(nowMs - BACK_DATED_MS), notAfter: new Date(nowMs + lengthMs) })
+/** From a moment ago until then. */
+export const validity = (nowMs: number, lengthMs: number) => ({
+  notBefore: new Date(nowMs - BACK_DATED_MS),
+  notAfter: new Date(nowMs + lengthMs),
+})
 
 /** SHA-256 of a certificate's DER, lower-case hex. */
 export const fingerprint = (certificate: Uint8Array): string => createHash('sha256').update(certificate).digest('hex')

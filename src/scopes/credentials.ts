@@ -7,9 +7,9 @@ import { generateKey, parsePublicKey, privateKeyDer, privateKeyPem, specOf, spki
 import { parseRequestPem } from '../pki/request.ts'
 import { certificatesIn, configurationOf, ensureAuthority, type Signer, signerOf } from './authorities.ts'
 import { ScopeError } from './error.ts'
-import type { Registry } from './registry.ts'
+import type { Registry, Update } from './registry.ts'
 import { clientSpec, clientTtl } from './roles.ts'
-import { type CredentialRow, PLACE, type RoleRow } from './rows.ts'
+import { type CredentialRow, PLACE, type RevocationRow, type RoleRow } from './rows.ts'
 
 const FORMATS = ['pem', 'pem_bundle', 'der'] as const
 export type Format = (typeof FORMATS)[number]
@@ -41,6 +41,18 @@ export interface CredentialInfo {
   readonly createdMs: number
   readonly notAfterMs: number
 }
+
+/** A credential with the names it belongs to. */
+export interface CredentialEntry extends CredentialInfo {
+  readonly scope: string
+  readonly role: string
+}
+
+const infoOf = ({ serial: serial_number, createdMs, notAfterMs }: CredentialRow): CredentialInfo => ({
+  serial_number,
+  createdMs,
+  notAfterMs,
+})
 
 const base64OfPem = (pem: string): string => fromPem(pem, 'CERTIFICATE').toString('base64')
 
@@ -133,11 +145,20 @@ function asked<T>(read: () => T, field: string): T {
 }
 
 /** Credentials of a role, oldest first. */
-export const credentialsOf = (registry: Registry, role: RoleRow): readonly CredentialRow[] =>
+export const credentialsOf = (registry: Registry, role: RoleRow): readonly CredentialInfo[] =>
   registry
     .rows('credential')
     .filter(row => row.scope === role.scope && row.role === role.id)
     .sort((a, b) => a.createdMs - b.createdMs || a.serial.localeCompare(b.serial))
+    .map(infoOf)
+
+/** Those of all scopes that live. */
+export const allCredentials = (registry: Registry): readonly CredentialEntry[] =>
+  registry.rows('credential').flatMap(row => {
+    const scope = registry.row('scope', PLACE.scope(row.scope))
+    const role = registry.row('role', PLACE.role(row.scope, row.role))
+    return scope?.state === 'live' && role ? [{ scope: scope.name, role: role.name, ...infoOf(row) }] : []
+  })
 
 function credentialOf(registry: Registry, role: RoleRow, serial: string): CredentialRow {
   const row = registry.row('credential', PLACE.credential(serial.trim()))
@@ -159,14 +180,21 @@ export async function lookupCredential(registry: Registry, role: RoleRow, serial
   return answer(format, row, chainOf(registry, row.ca))
 }
 
+/** The end of a credential: no message of it is answered any more, and its CA's revocation list says so. */
+export function revocation({ serial, ca, notAfterMs }: CredentialRow, nowMs: number): readonly Update[] {
+  const row: RevocationRow = { kind: 'revocation', serial, revokedMs: nowMs, notAfterMs, ...(ca !== undefined && { ca }) }
+  return [{ place: PLACE.credential(serial) }, { place: PLACE.revocation(serial), row }]
+}
+
 /**
- * Delete a credential, found by exactly one of its serial number and its certificate (PEM).
+ * Revoke a credential, found by exactly one of its serial number and its certificate (PEM).
  * @throws ScopeError `not-found`; `invalid` for both or neither, and for what is no certificate
  */
 export function revokeCredential(
   registry: Registry,
   findRole: FindRole,
   by: { readonly serial_number?: string | undefined; readonly certificate?: string | undefined },
+  nowMs: number,
 ): Promise<void> {
   const { serial_number, certificate } = by
   if ((serial_number === undefined) === (certificate === undefined))
@@ -176,6 +204,6 @@ export function revokeCredential(
     const row = credentialOf(registry, findRole(), serial_number ?? parsed?.serial ?? '')
     if (parsed && fingerprint(parsed.der) !== row.fingerprint)
       throw new ScopeError('not-found', 'the certificate is not the stored one of this serial number')
-    return { updates: [{ place: PLACE.credential(row.serial) }], result: undefined }
+    return { updates: revocation(row, nowMs), result: undefined }
   })
 }

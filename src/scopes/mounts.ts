@@ -153,6 +153,11 @@ export class Mounts {
     }
   }
 
+  /** Forget what is of no use any more. To be called now and then. */
+  async drop(): Promise<void> {
+    for (const { scopes } of await this.list()) await scopes.revocations.drop()
+  }
+
   async #finish(row: MountRow): Promise<void> {
     await this.#scopesOf(row.id).remove()
     this.#scopes.delete(row.id)

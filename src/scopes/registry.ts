@@ -80,6 +80,11 @@ export class Registry {
   /** Operations that a role allows, by the role's place. */
   allowed = (place: string): ReadonlySet<string> | undefined => this.#allowed.get(place)
 
+  /** Another number after each commit of rows. */
+  get generation(): number {
+    return this.#generation
+  }
+
   /** Whether nothing was committed since the last `refresh`. */
   isCurrent(): boolean {
     return this.#version !== undefined && this.#version === this.records.version()

@@ -4,9 +4,9 @@ import { parseCertificatePem } from '../pki/certificate.ts'
 import { generateKey, parsePublicKey, spkiOf } from '../pki/keys.ts'
 import type { RecordChange } from '../seal/records.ts'
 import { configurationOf, ensureAuthority, signerOf } from './authorities.ts'
-import { certify, checkKey } from './credentials.ts'
+import { certify, checkKey, revocation } from './credentials.ts'
 import { ScopeError } from './error.ts'
-import type { Registry, Update } from './registry.ts'
+import type { Registry } from './registry.ts'
 import { clientSpec } from './roles.ts'
 import { type CredentialRow, PLACE, type RoleRow } from './rows.ts'
 
@@ -43,16 +43,16 @@ export async function planReplacement(registry: Registry, holder: Holder, wish: 
   const old = registry.row('credential', PLACE.credential(holder.serial))
   const role = old && registry.row('role', PLACE.role(old.scope, old.role))
   if (!role || registry.objectsOf(old.scope) !== holder.scope) return undefined
-  const end: Update = { place: PLACE.credential(old.serial) }
+  const end = revocation(old, nowMs)
   if (wish.certificate) {
     const next = registry.credentialOf(fingerprint(wish.certificate))
     if (next?.scope !== old.scope || next.role !== old.role)
       throw new ScopeError('invalid', 'the certificate is no credential of this role; only certificates that were issued here can be used')
     if (next.serial === old.serial) throw new ScopeError('invalid', 'the certificate is the one that it is to replace')
-    return { certificate: wish.certificate, changes: await registry.draft([end]) }
+    return { certificate: wish.certificate, changes: await registry.draft(end) }
   }
   const { row, key } = await issued(registry, role, wish.spki, nowMs)
-  const changes = await registry.draft([end, { place: PLACE.credential(row.serial), row }])
+  const changes = await registry.draft([...end, { place: PLACE.credential(row.serial), row }])
   return { certificate: parseCertificatePem(row.certificate).der, ...(key && { key }), changes }
 }
 

@@ -131,7 +131,7 @@ export interface RoleRow {
   readonly limits?: LimitValues
 }
 
-/** A client certificate that is good; revoking one deletes its row. */
+/** A client certificate that is good; revoking one puts a `RevocationRow` in its place. */
 export interface CredentialRow {
   readonly kind: 'credential'
   /** Decimal. */
@@ -149,7 +149,28 @@ export interface CredentialRow {
   readonly ca?: string
 }
 
-export type Row = ConfigurationRow | AuthorityRow | NamedAuthorityRow | ListenerRow | MountRow | ScopeRow | RoleRow | CredentialRow
+/** What the revocation list of a CA says of a credential that was revoked, or went with its role or scope. */
+export interface RevocationRow {
+  readonly kind: 'revocation'
+  /** Decimal. */
+  readonly serial: string
+  readonly revokedMs: number
+  /** Of the certificate: some time after it there is nothing to say any more. */
+  readonly notAfterMs: number
+  /** Name of the CA that signed it; absent: that of the configuration. */
+  readonly ca?: string
+}
+
+export type Row =
+  | ConfigurationRow
+  | AuthorityRow
+  | NamedAuthorityRow
+  | ListenerRow
+  | MountRow
+  | ScopeRow
+  | RoleRow
+  | CredentialRow
+  | RevocationRow
 
 /** The CA with its keys, all PEM; not kept in memory. */
 export interface AuthoritySecret {
@@ -177,6 +198,7 @@ export const PLACE = {
   scope: (id: string): string => `scope/${id}`,
   role: (scope: string, id: string): string => `role/${scope}/${id}`,
   credential: (serial: string): string => `credential/${serial}`,
+  revocation: (serial: string): string => `revocation/${serial}`,
   namedAuthority: (name: string): string => `authority/${name}`,
   listener: (name: string): string => `listener/${name}`,
   mount: (id: string): string => `mount/${id}`,
@@ -197,6 +219,7 @@ const KINDS: ReadonlySet<unknown> = new Set([
   'scope',
   'role',
   'credential',
+  'revocation',
 ] satisfies Row['kind'][])
 
 /** @throws StoreError `damaged` if the record was not written here, or by a newer version */

@@ -14,7 +14,9 @@ import {
 import { type Configuration, mergeConfiguration } from './configuration.ts'
 import { asPkcs12, type Pkcs12Answer, pkcs12Password } from './credential-pkcs12.ts'
 import {
+  allCredentials,
   type CredentialAnswer,
+  type CredentialEntry,
   type CredentialInfo,
   credentialsOf,
   formatOf,
@@ -32,6 +34,7 @@ import { countObjects } from './object-count.ts'
 import { NO_GRANTS } from './permissions.ts'
 import { type Plan, Registry } from './registry.ts'
 import { type Holder, planReplacement, type Replacement, type Wish } from './replacement.ts'
+import { Revocations } from './revocations.ts'
 import { mergeRole, type RoleAnswer, readRole } from './roles.ts'
 import { type LimitValues, PLACE, type RoleRow, type ScopeRow } from './rows.ts'
 import { nameOf } from './values.ts'
@@ -62,12 +65,6 @@ export interface ScopeAnswer {
   readonly credentials: number
 }
 
-/** A credential with the names it belongs to. */
-export interface CredentialEntry extends CredentialInfo {
-  readonly scope: string
-  readonly role: string
-}
-
 /**
  * Who may use kmipd, and as what: configuration, CA, scopes, roles and client certificates, with Vault's rules. Several processes may do
  * this on the same records at once; each sees what the others committed. Names in, Vault's answer shapes out. All functions reject with
@@ -78,6 +75,8 @@ export class Scopes {
   readonly authorities: NamedAuthorities
   /** Listeners beside those of the configuration. */
   readonly listeners: NamedListeners
+  /** Of the CAs that sign here. */
+  readonly revocations: Revocations
   readonly #registry: Registry
   readonly #now: () => number
   readonly #id: () => string
@@ -85,6 +84,7 @@ export class Scopes {
   constructor({ records, now, id = randomId, registry = new Registry(records) }: ScopesOptions) {
     this.authorities = new NamedAuthorities(registry, now)
     this.listeners = new NamedListeners(registry, now)
+    this.revocations = new Revocations(registry, now)
     this.#registry = registry
     this.#now = now
     this.#id = id
@@ -227,12 +227,12 @@ export class Scopes {
    * @throws ScopeError `not-found`; `not-empty` while it has objects and nobody forces
    */
   deleteScope(name: string, { force = false }: { readonly force?: boolean } = {}): Promise<void> {
-    return removeScope(this.#registry, () => this.#scope(name), force)
+    return removeScope(this.#registry, () => this.#scope(name), force, this.#now())
   }
 
   /** Finish deletions of scopes and roles that were cut short. To be called at start. */
   resume(): Promise<void> {
-    return resumeRemovals(this.#registry)
+    return resumeRemovals(this.#registry, this.#now())
   }
 
   /** Make a role, or write some fields of one and keep the others. @throws ScopeError `not-found` when there is no such scope */
@@ -262,7 +262,7 @@ export class Scopes {
 
   /** Delete a role with its credentials. @throws ScopeError `not-found` */
   deleteRole(scope: string, name: string): Promise<void> {
-    return removeRole(this.#registry, () => this.#role(scope, name))
+    return removeRole(this.#registry, () => this.#role(scope, name), this.#now())
   }
 
   /** @param options  `format`: `pem`, `pem_bundle` (also when absent) or `der` */
@@ -286,22 +286,13 @@ export class Scopes {
   /** The credentials of a role, oldest first. */
   async listCredentials(scope: string, role: string): Promise<readonly CredentialInfo[]> {
     await this.#registry.refresh()
-    return credentialsOf(this.#registry, this.#role(scope, role)).map(row => ({
-      serial_number: row.serial,
-      createdMs: row.createdMs,
-      notAfterMs: row.notAfterMs,
-    }))
+    return credentialsOf(this.#registry, this.#role(scope, role))
   }
 
   /** All credentials, for metrics and warnings before they end. */
   async credentials(): Promise<readonly CredentialEntry[]> {
     await this.#registry.refresh()
-    return this.#registry.rows('credential').flatMap(row => {
-      const scope = this.#registry.row('scope', PLACE.scope(row.scope))
-      const role = this.#registry.row('role', PLACE.role(row.scope, row.role))
-      const { serial: serial_number, createdMs, notAfterMs } = row
-      return scope?.state === 'live' && role ? [{ scope: scope.name, role: role.name, serial_number, createdMs, notAfterMs }] : []
-    })
+    return allCredentials(this.#registry)
   }
 
   /** @throws ScopeError `not-found` */
@@ -320,7 +311,7 @@ export class Scopes {
     role: string,
     by: { readonly serial_number?: string | undefined; readonly certificate?: string | undefined },
   ): Promise<void> {
-    await revokeCredential(this.#registry, () => this.#role(scope, role), by)
+    await revokeCredential(this.#registry, () => this.#role(scope, role), by, this.#now())
   }
 
   /**
@@ -333,7 +324,7 @@ export class Scopes {
 
   /** Delete everything: scopes with their objects, roles, credentials, CAs, listeners and configuration. Can be done again when cut short. */
   remove(): Promise<void> {
-    return removeAdministration(this.#registry)
+    return removeAdministration(this.#registry, this.#now())
   }
 
   /** What an identity is and may do at this moment; before each message, on open connections too. */

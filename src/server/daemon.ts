@@ -339,12 +339,14 @@ export class Daemon {
     await this.#seeEndings()
   }
 
-  /** One process tells of them, now and then: all credentials are read for it. */
+  /** One process tells of the ends of certificates, now and then: all credentials are read for it. */
   async #seeEndings(): Promise<void> {
     const nowMs = Date.now()
     if (this.#options.part?.does === 'clients' || nowMs - this.#endingsSeenMs < ENDINGS_MS) return
     this.#endingsSeenMs = nowMs
-    this.#expiry.see(await endingsOf(this.#options.data.mounts), nowMs)
+    const { mounts } = this.#options.data
+    await mounts.drop()
+    this.#expiry.see(await endingsOf(mounts), nowMs)
   }
 }
 

@@ -63,6 +63,7 @@ t.test('an engine from its configuration to a revoked credential', async t => {
   const ask = expecting(lab, t)
   await ask('GET', 'kmip/config', undefined, 404, { errors: [] })
   await ask('GET', 'kmip/ca', undefined, 400, { errors: [/write kmip\/config first/] })
+  await ask('GET', 'kmip/crl', undefined, 404, { errors: [] })
   await ask('PUT', 'kmip/config', {}, 204)
   const config = await ask('GET', 'kmip/config', undefined, 200, { mount_type: 'kmip' })
   t.same(config, {
@@ -135,6 +136,13 @@ t.test('an engine from its configuration to a revoked credential', async t => {
   await ask('PUT', `${role}/credential/revoke`, { serial_number: serial, certificate: 'x' }, 400, { errors: [/exactly one/] })
   await ask('PUT', `${role}/credential/revoke`, { serial_number: serial }, 204)
   await ask('GET', `${role}/credential/lookup?serial_number=${serial}`, undefined, 404, { errors: [] })
+  const stranger = { 'x-vault-token': '' }
+  t.match(await lab.ask('GET', '/v1/kmip/crl/pem', undefined, stranger), {
+    status: 200,
+    headers: { 'Content-Type': 'application/x-pem-file' },
+    body: { text: /^-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----\n-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----\n$/ },
+  })
+  t.match(await lab.ask('GET', '/v1/kmip/crl', undefined, stranger), { status: 200, headers: { 'Content-Type': 'application/pkix-crl' } })
   await ask('PUT', `${role}/credential/sign`, { csr: 'nonsense' }, 400)
   await ask('DELETE', role, undefined, 204)
   await ask('DELETE', role, undefined, 204)
@@ -156,6 +164,11 @@ t.test('CAs and listeners with names', async t => {
   })
   await ask('PUT', 'kmip/ca/corp', { role_name: 'b' }, 200, { data: { scope_name: 'a', role_name: 'b' } })
   await ask('PUT', 'kmip/ca/own', { role_name: 'b', scope_name: 'a' }, 400)
+  for (const form of ['crl', 'crl/pem']) {
+    t.equal((await lab.ask('GET', `/v1/kmip/ca/own/${form}`, undefined, { 'x-vault-token': '' })).status, 200)
+    await ask('GET', `kmip/ca/corp/${form}`, undefined, 400, { errors: [/imported/] })
+    await ask('GET', `kmip/ca/none/${form}`, undefined, 404, { errors: [] })
+  }
   await ask('PUT', 'kmip/ca/none', { role_name: 'b', scope_name: 'a' }, 400)
   await ask('GET', 'kmip/ca/none', undefined, 404, { errors: [] })
   await ask('LIST', 'kmip/ca', undefined, 200, { data: { keys: ['corp', 'own'] } })

@@ -40,6 +40,8 @@ t.test('a server on the network is administered by the same commands', async t =
   t.match(await command('credential', 'revoke', 'finance', 'accounting', made.serial_number), { code: 0 })
   t.match(await command('credential', 'lookup', 'finance', 'accounting', made.serial_number), { code: 1 })
   t.match(await command('ca', 'read'), { code: 0, out: /^-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\n$/ })
+  t.match(await command('ca', 'crl'), { code: 0, out: /^-----BEGIN X509 CRL-----[\s\S]+-----END X509 CRL-----\n$/ })
+  t.match(await command('ca', 'crl', 'none'), { code: 1, err: 'kmipd: there is no CA none\n' })
   t.match(await command('listener', 'write', 'server_hostnames=kms.example.com'), { code: 0 })
   t.match(await json('listener', 'read'), { server_hostnames: ['kms.example.com'] })
 
