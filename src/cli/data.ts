@@ -5,7 +5,7 @@ import type { Mounts } from '../scopes/mounts.ts'
 import type { Scopes } from '../scopes/scopes.ts'
 import type { KeyProvider } from '../seal/provider.ts'
 import type { Records } from '../seal/records.ts'
-import type { StoreService } from '../store/store-service.ts'
+import type { SharedStore } from '../store/store-owner.ts'
 import type { VaultEvent } from '../vault/session.ts'
 import { isVaultStoreThere, type Notice, type OpenAs, type OpenedStore, openStore } from './opened-store.ts'
 
@@ -14,7 +14,7 @@ export interface Data {
   readonly records: Records
   readonly mounts: Mounts
   /** For other processes of the server, where this one can have any. */
-  readonly service?: StoreService | undefined
+  readonly shared?: SharedStore | undefined
   /** Whether a provider opens the seal now. @throws SealError: why not */
   prove(provider: KeyProvider): Promise<void>
   close(): Promise<void>
@@ -56,10 +56,10 @@ export async function unsealData(config: Config, { as, providers, notice, throug
       return openRecords({ store: opened.store, providers })
     })
     if (!records || !opened) return undefined
-    const { store, close, service } = opened
+    const { store, close, shared } = opened
     const mounts = await openMounts({ records, now: Date.now })
     done = true
-    return { records, mounts, service, prove: provider => proveProvider(store, provider), close: () => records!.close().finally(close) }
+    return { records, mounts, shared, prove: provider => proveProvider(store, provider), close: () => records!.close().finally(close) }
   } finally {
     if (!done) {
       await records?.close()

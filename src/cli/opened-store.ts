@@ -3,7 +3,7 @@ import type { VaultStore } from '../config/vault-schema.ts'
 import type { Slots } from '../store/slots.ts'
 import type { UnitsMessage } from '../store/sqlite-message.ts'
 import type { Store, StoreErrorCode } from '../store/store.ts'
-import type { StoreOwner, StoreService } from '../store/store-service.ts'
+import type { SharedStore, StoreOwner } from '../store/store-owner.ts'
 import type { StoredRecord } from '../store/stored-record.ts'
 import type { VaultClient } from '../vault/client.ts'
 
@@ -26,7 +26,7 @@ export interface Contents {
 export interface OpenedStore {
   readonly store: Store
   /** Where other processes of the server can use it through this one. */
-  readonly service?: StoreService
+  readonly shared?: SharedStore
   /** @param as `moment`: all as it is at this moment; `current`: each record as it is when it is read */
   contents(as: 'moment' | 'current'): Promise<Contents>
   /** Wrap data keys anew; where there are none, absent. */
@@ -80,7 +80,7 @@ async function openFile(path: string, as: OpenAs): Promise<OpenedStore> {
   let isWhole = false
   return {
     store,
-    ...(as === 'server' && { service: { forward: (units: UnitsMessage) => store.forward(units) } }),
+    ...(as === 'server' && { shared: { forward: (units: UnitsMessage) => store.forward(units) } }),
     contents: async how => SqliteContents.open(partial?.path ?? path, how),
     async finish() {
       isWhole = true
@@ -140,11 +140,11 @@ async function openVault(section: VaultStore, dataDir: string, as: Exclude<OpenA
     return SqliteContents.open(log.path, how)
   }
   const wrapping = section.transit && (await wrappedBy(section.transit, client, log))
-  const service = { forward: (units: UnitsMessage) => log.forward(units), copy: log }
-  if (!wrapping) return { store: log, service, contents: raw, finish: () => log.finish(), close: () => log.close() }
+  const shared = { forward: (units: UnitsMessage) => log.forward(units), copy: log }
+  if (!wrapping) return { store: log, shared, contents: raw, finish: () => log.finish(), close: () => log.close() }
   const { store, source, rewrapKeys } = wrapping
   return {
-    ...{ store, service },
+    ...{ store, shared },
     async contents(how) {
       const contents = await raw(how)
       const count = contents.count - (await log.find('kmipd.transit', [], { limit: 100_000 })).length

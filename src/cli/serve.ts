@@ -173,15 +173,15 @@ function processesOf({ workers, store, notifications }: Config): number {
   throw new UsageError(`workers: ${workers} needs ${obstacle}: write workers: 1`)
 }
 
-async function startWorkers(count: number, { mounts, service }: Data, log: Logger): Promise<Workers> {
+async function startWorkers(count: number, { mounts, shared }: Data, log: Logger): Promise<Workers> {
   const { Workers } = await import('../server/workers.ts')
-  if (service === undefined) throw new UsageError('the store is not one that other processes can write to')
+  if (shared === undefined) throw new UsageError('the store is not one that other processes can write to')
   // Made once, before several processes would each make one.
   for (const { scopes } of await mounts.list()) {
     await scopes.resume()
     await scopes.serverCertificate()
   }
-  return Workers.start({ count, log, store: service })
+  return Workers.start({ count, log, store: shared })
 }
 
 /** Sections that differ and are read at the start only. */

@@ -2,7 +2,7 @@ import cluster, { type Worker } from 'node:cluster'
 import { randomBytes } from 'node:crypto'
 import { AddressError, type Sockets } from '../admin/kmip/engine.ts'
 import { answerLook } from '../store/remote-copy.ts'
-import type { StoreService } from '../store/store-service.ts'
+import type { SharedStore } from '../store/store-owner.ts'
 import type { Addresses } from './daemon.ts'
 import type { Logger } from './log.ts'
 import { WORKER_VARIABLE } from './worker-link.ts'
@@ -11,7 +11,7 @@ import type { Answers, FromWorker, MetricValues, ToWorker } from './worker-messa
 export interface WorkersOptions {
   readonly count: number
   readonly log: Logger
-  readonly store: StoreService
+  readonly store: SharedStore
 }
 
 /** A worker could not be started. */

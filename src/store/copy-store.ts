@@ -1,6 +1,6 @@
 import { openReading, type SqliteStore } from './sqlite.ts'
 import { type Change, type Found, type Page, type Sealed, type Store, StoreError } from './store.ts'
-import type { SharedCopy, StoreOwner } from './store-service.ts'
+import type { SharedCopy, StoreOwner } from './store-owner.ts'
 
 export interface CopyStoreOptions extends Required<StoreOwner> {
   /** As the owner has it: what was committed elsewhere may be seen so much later; 0: at once. */

@@ -10,7 +10,7 @@ import { type Slots, SlotsError } from './slots.ts'
 import { packChange, type Unit, type UnitsMessage, unpackUnits } from './sqlite-message.ts'
 import type { Verdict } from './sqlite-units.ts'
 import { type Change, type Found, type Page, type Sealed, type Store, StoreError } from './store.ts'
-import type { SharedCopy } from './store-service.ts'
+import type { SharedCopy } from './store-owner.ts'
 
 export interface LogStoreOptions {
   readonly slots: Slots
@@ -151,7 +151,7 @@ export class LogStore implements Store, SharedCopy {
     return this.#commit(changes.map(packChange))
   }
 
-  /** See `StoreService`. */
+  /** See `SharedStore`. */
   async forward(units: UnitsMessage): Promise<ParcelVerdict> {
     const verdicts = await Promise.all(unpackUnits(units).map(unit => this.#commit(unit).then(() => undefined, verdictOf)))
     return verdicts.some(verdict => verdict) ? verdicts : verdicts.length

@@ -1,6 +1,6 @@
 import type { Verdict } from './sqlite-units.ts'
 import { StoreError } from './store.ts'
-import type { SharedCopy } from './store-service.ts'
+import type { SharedCopy } from './store-owner.ts'
 
 interface Asked {
   readonly resolve: (agoMs: number) => void

@@ -17,7 +17,7 @@ export interface SharedCopy {
 }
 
 /** What the process of a server that has its store does for the others. */
-export interface StoreService {
+export interface SharedStore {
   /** Store units that another process packed; never rejects. */
   readonly forward: (units: UnitsMessage) => Promise<ParcelVerdict>
   /** Absent: what is stored is all in the file that the configuration names. */
