@@ -96,4 +96,8 @@ export function parseCertificate(bytes: Buffer): Certificate {
 /** Read the first certificate of a PEM text. @throws PkiError `malformed` */
 export const parseCertificatePem = (pem: string): Certificate => parseCertificate(der.fromPem(pem, 'CERTIFICATE'))
 
+/** The certificates in a PEM text, each without a line end. */
+export const certificatesIn = (pem: string): readonly string[] =>
+  pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+
 export const certificatePem = (bytes: Uint8Array): string => der.toPem('CERTIFICATE', bytes)

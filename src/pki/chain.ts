@@ -68,6 +68,12 @@ export function verifyChain(certificates: readonly Certificate[], at: Date, anch
   }
 }
 
+/** Whether one of these CAs itself signed a certificate that is good at this time: what stands above the CA does not matter. */
+export const isSignedBy = (certificate: Certificate, authorities: readonly Certificate[], at: Date): boolean =>
+  authorities.some(
+    issuer => issuer.subject.der.equals(certificate.issuer.der) && verifyChain([certificate, issuer], at, [issuer]).validity === 'Valid',
+  )
+
 /** A root is trusted for what it is, but a changed copy of one must not pass. */
 function selfSignature(root: Certificate): Verdict | undefined {
   const { algorithm, data, signature } = root.signed

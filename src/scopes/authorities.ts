@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { issueServer, makeAuthority } from '../pki/authority.ts'
-import { certificatePem, parseCertificatePem } from '../pki/certificate.ts'
+import { certificatePem, certificatesIn, parseCertificatePem } from '../pki/certificate.ts'
 import type { Issuer } from '../pki/issue.ts'
 import { generateKey, type KeySpec, parsePrivateKey, privateKeyPem, spkiOf } from '../pki/keys.ts'
 import { StoreError } from '../store/store.ts'
@@ -125,9 +125,11 @@ function served(registry: Registry, listener: ListenerRow | undefined): Served {
   return { place: PLACE.serverSecret(name), ca, hostnames, ips, spec: { type, bits }, intermediate }
 }
 
-/** The certificates in a PEM text, each without a line end. */
-export const certificatesIn = (pem: string): readonly string[] =>
-  pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+/** Whether one of these CAs (PEM) was signed by none of them. */
+export function isWithoutIssuer(authorities: readonly string[]): boolean {
+  const certificates = authorities.flatMap(certificatesIn).map(parseCertificatePem)
+  return certificates.some(({ issuer }) => !certificates.some(({ subject }) => subject.der.equals(issuer.der)))
+}
 
 /**
  * The stored certificate of the listeners, or a new one when less than a third of its life is left or its names or its CA changed.

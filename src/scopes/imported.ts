@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto'
-import { type Certificate, parseCertificate, parseCertificatePem } from '../pki/certificate.ts'
-import { verifyChain } from '../pki/chain.ts'
+import { type Certificate, certificatesIn, parseCertificate, parseCertificatePem } from '../pki/certificate.ts'
+import { isSignedBy } from '../pki/chain.ts'
 import { PkiError } from '../pki/error.ts'
-import { certificatesIn } from './authorities.ts'
 import type { Registry } from './registry.ts'
-import { type Mapping, type MappingField, type NamedAuthorityRow, PLACE, type RoleRow, type ScopeRow } from './rows.ts'
+import { type Mapping, type MappingField, PLACE, type RoleRow, type ScopeRow } from './rows.ts'
 
 /** A certificate that an imported CA signed, with what it may be mapped by. */
 export interface Imported {
@@ -31,19 +30,11 @@ export function importedOf(registry: Registry, der: Buffer, nowMs: number, admit
     if (error instanceof PkiError) return undefined
     throw error
   }
-  const row = rows.find(row => signedBy(row, certificate, nowMs))
+  const at = new Date(nowMs)
+  const row = rows.find(({ pem }) => isSignedBy(certificate, certificatesIn(pem).map(parseCertificatePem), at))
   if (!row) return undefined
   const { subject, serial, notAfter } = certificate
   return { ca: row.name, issuer: digestOf(row.pem), subject: subject.values, serial, notAfterMs: notAfter.getTime() }
-}
-
-function signedBy({ pem }: NamedAuthorityRow, certificate: Certificate, nowMs: number): boolean {
-  const issuers = certificatesIn(pem).map(parseCertificatePem)
-  return issuers.some(
-    issuer =>
-      issuer.subject.der.equals(certificate.issuer.der) &&
-      verifyChain([certificate, issuer], new Date(nowMs), [issuer]).validity === 'Valid',
-  )
 }
 
 /** What the subject has under a field, if it stands there exactly once: of two units nobody can say which is meant. */

@@ -1,4 +1,4 @@
-import { type ServerCertificate, serverCertificate } from './authorities.ts'
+import { isWithoutIssuer, type ServerCertificate, serverCertificate } from './authorities.ts'
 import { cipherList } from './cipher-suites.ts'
 import { listenAddress, READERS } from './configuration.ts'
 import { ScopeError } from './error.ts'
@@ -21,6 +21,8 @@ export interface ListenerPlan {
   readonly certificate: ServerCertificate
   /** PEM of the certificates that client certificates must lead to. */
   readonly authorities: readonly string[]
+  /** A chain may end at any of them: an intermediate is among them whose root is not. */
+  readonly endsAnywhere: boolean
   /** Names of the CAs whose clients are let in; empty: that of the configuration. */
   readonly admits: ReadonlySet<string>
 }
@@ -133,6 +135,10 @@ export class NamedListeners {
     const named = [row.ca, ...row.additional_client_cas]
     const legacy = this.#registry.row('authority', PLACE.authority)
     const ciphers = cipherList(row.tls_cipher_suites)
+    const authorities = [
+      ...named.flatMap(ca => this.#registry.row('named-authority', PLACE.namedAuthority(ca))?.pem ?? []),
+      ...(row.also_use_legacy_ca && legacy ? [legacy.intermediate, legacy.root, ...legacy.former] : []),
+    ]
     return {
       name,
       address,
@@ -140,10 +146,8 @@ export class NamedListeners {
       maxVersion: TLS[row.tls_max_version || 'tls13'],
       ...(ciphers !== undefined && { ciphers }),
       certificate,
-      authorities: [
-        ...named.flatMap(ca => this.#registry.row('named-authority', PLACE.namedAuthority(ca))?.pem ?? []),
-        ...(row.also_use_legacy_ca && legacy ? [legacy.intermediate, legacy.root, ...legacy.former] : []),
-      ],
+      authorities,
+      endsAnywhere: isWithoutIssuer(authorities),
       admits: new Set([...named, ...(row.also_use_legacy_ca ? [''] : [])]),
     }
   }

@@ -1,6 +1,6 @@
-import { certificatePem, parseCertificatePem } from '../pki/certificate.ts'
+import { certificatePem, certificatesIn, parseCertificatePem } from '../pki/certificate.ts'
 import { PkiError } from '../pki/error.ts'
-import { certificatesIn, newAuthority } from './authorities.ts'
+import { newAuthority } from './authorities.ts'
 import { checkedSpec, keyTypeOf } from './configuration.ts'
 import { ScopeError } from './error.ts'
 import type { Registry } from './registry.ts'
@@ -160,12 +160,7 @@ function importable(value: unknown): string {
       throw new ScopeError('invalid', `ca_pem: ${cause.message}`, { cause })
     }
   })
-  for (const { subject, issuer, authority } of certificates) {
-    if (!authority) throw new ScopeError('invalid', `ca_pem: ${subject.text} is not a CA`)
-    // TLS trusts whole chains alone.
-    if (!certificates.some(other => other.subject.der.equals(issuer.der)))
-      throw new ScopeError('invalid', `ca_pem: the certificate of ${issuer.text}, which signed ${subject.text}, must be there too`)
-  }
+  for (const { subject, authority } of certificates) if (!authority) throw new ScopeError('invalid', `ca_pem: ${subject.text} is not a CA`)
   return certificates.map(({ der }) => certificatePem(der)).join('\n')
 }
 

@@ -194,11 +194,21 @@ export class KmipSockets implements Sockets {
       if (isFirst && https) wanted.push({ ...fixed, key: 'https', address: https, isHttps: true })
     }
     for (const name of await scopes.listeners.list()) {
-      const { address, certificate: shown, authorities, admits, minVersion, maxVersion, ciphers } = await scopes.listeners.plan(name)
+      const {
+        address,
+        admits,
+        certificate: shown,
+        authorities,
+        endsAnywhere,
+        minVersion,
+        maxVersion,
+        ciphers,
+      } = await scopes.listeners.plan(name)
       const { certificate, key } = shown
       const versions = { minVersion, maxVersion, ...(ciphers !== undefined && { ciphers }) }
-      const credential = { certificate, key, authorities, ...versions }
-      wanted.push({ key: `${name} ${formatAddress(address)}`, address, credential, admits })
+      const credential = { certificate, key, authorities, endsAnywhere, ...versions }
+      // Whether chains may end anywhere is the same for the life of a listener.
+      wanted.push({ key: `${name} ${formatAddress(address)} ${endsAnywhere}`, address, credential, admits })
     }
     return wanted
   }

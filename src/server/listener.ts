@@ -9,6 +9,7 @@ import type { Limits } from './limits.ts'
 import type { Logger } from './log.ts'
 import type { Metrics, Refusal } from './metrics.ts'
 import { Outbox } from './outbox.ts'
+import { endsAtOneOf } from './partial-chain.ts'
 import { Session } from './session.ts'
 import type { Turn } from './turn.ts'
 import { WriteLane } from './write-lane.ts'
@@ -20,6 +21,8 @@ export interface ServerCredential {
   readonly key: string
   /** Certificates that client certificates must lead to. */
   readonly authorities: readonly string[]
+  /** A chain may end at any of them, not only at a root; the same for the life of a listener. */
+  readonly endsAnywhere?: boolean
   /** TLS 1.2 unless told. */
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
   /** TLS 1.3 unless told. */
@@ -70,6 +73,7 @@ export class Listener {
   readonly #timers: NodeJS.Timeout[] = []
   // One set for the life of the listener, so that a renewed certificate does not end the sessions that clients resume.
   readonly #ticketKeys: Buffer
+  #credential: ServerCredential
   #nextId = 1
   #seenVersion: number
   #stopping = false
@@ -77,6 +81,7 @@ export class Listener {
   private constructor(options: ListenerOptions) {
     const { limits, metrics, now } = options
     this.#options = options
+    this.#credential = options.credential
     this.#ticketKeys = options.ticketKeys ?? randomBytes(48)
     this.outbox = new Outbox(options)
     this.#context = { ...options, outbox: this.outbox, lane: new WriteLane(options.turn), nowMs: now() }
@@ -84,7 +89,7 @@ export class Listener {
     this.#server = createServer({
       ...secureOptions(options.credential, this.#ticketKeys),
       requestCert: true,
-      rejectUnauthorized: true,
+      rejectUnauthorized: options.credential.endsAnywhere !== true,
       handshakeTimeout: limits.handshakeMs,
       // The client may stop sending and still wait for its answer.
       allowHalfOpen: true,
@@ -131,6 +136,7 @@ export class Listener {
 
   /** Show another certificate from the next handshake on; open connections stay. */
   renew(credential: ServerCredential): void {
+    this.#credential = credential
     this.#server.setSecureContext(secureOptions(credential, this.#ticketKeys))
   }
 
@@ -193,6 +199,11 @@ export class Listener {
     const { raw, fingerprint256: fingerprint, valid_to } = socket.getPeerCertificate()
     if (raw === undefined) {
       this.#refuse(socket, 'certificate', 'a client has no certificate')
+      return
+    }
+    const { authorities, endsAnywhere } = this.#credential
+    if (!socket.authorized && !(endsAnywhere && endsAtOneOf(authorities, socket.authorizationError, raw, new Date(this.#options.now())))) {
+      this.#refuse(socket, 'certificate', `a client certificate leads to none of our CAs: ${socket.authorizationError}`)
       return
     }
     let identity = this.#identities.get(fingerprint)

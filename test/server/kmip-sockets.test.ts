@@ -7,7 +7,7 @@ import { KmipClient } from '../../src/client/client.ts'
 import { parseConfig } from '../../src/config/parse.ts'
 import { makeAuthority } from '../../src/pki/authority.ts'
 import { certificatePem } from '../../src/pki/certificate.ts'
-import { extendedKeyUsage } from '../../src/pki/extensions.ts'
+import { authorityConstraints, extendedKeyUsage, keyUsage } from '../../src/pki/extensions.ts'
 import { issueCertificate } from '../../src/pki/issue.ts'
 import { generateKey, privateKeyPem, spkiOf } from '../../src/pki/keys.ts'
 import { encodeName } from '../../src/pki/name.ts'
@@ -126,7 +126,6 @@ t.test('listeners follow what administrators write, and leave each other alone',
   const own = (await api('PUT', 'kmip/ca/own/generate', { key_type: 'ec', key_bits: 256 })) as { ca_pem: string }
   const corporate = await makeAuthority(EC, 'corporate', Date.now())
   const pem = certificatePem(corporate.intermediate.certificate)
-  await api('PUT', 'kmip/ca/corp/import', { ca_pem: pem, scope_name: 'a', role_name: 'b' }, [400])
   const chain = `${pem}\n${certificatePem(corporate.root.certificate)}`
   await api('PUT', 'kmip/ca/corp/import', { ca_pem: chain, scope_field: 'O', role_field: 'CN' })
   await api('PUT', 'kmip/listener/l', { ca: 'own', address: `127.0.0.1:${ownPort}`, additional_client_cas: 'corp' })
@@ -152,6 +151,42 @@ t.test('listeners follow what administrators write, and leave each other alone',
   const imported = await connect(ownPort, own.ca_pem, employee)
   t.ok(await works(imported), 'clients of an imported CA are let in')
   await isRefused(port, ca, employee, 'but not elsewhere')
+
+  const alonePort = await freePort()
+  const alone = { ca: 'own', address: `127.0.0.1:${alonePort}` }
+  await api('PUT', 'kmip/ca/alone/import', { ca_pem: pem, scope_field: 'O', role_field: 'CN' })
+  await api('PUT', 'kmip/listener/alone', alone)
+  await isRefused(alonePort, own.ca_pem, employee, 'who is not admitted')
+  await api('PUT', 'kmip/listener/alone', { ...alone, additional_client_cas: ['alone'] })
+  const below = await connect(alonePort, own.ca_pem, employee)
+  t.ok(await works(below), 'the CA that signs is enough, without its root')
+  const whole = await connect(alonePort, own.ca_pem, { ...employee, certificate: `${employee.certificate}\n${chain}` })
+  t.ok(await works(whole), 'also if the client shows the root')
+  const another = await connect(alonePort, own.ca_pem, signed)
+  t.ok(await works(another), 'beside a CA that has one')
+  const other = await makeAuthority(EC, 'corporate', Date.now())
+  const sub = await generateKey(EC)
+  const subName = encodeName([['CN', 'sub']])
+  const subCa = issueCertificate(
+    { subject: subName, spki: spkiOf(sub), ...validity, extensions: [authorityConstraints(0), keyUsage('keyCertSign')] },
+    issuer,
+  )
+  const ended = { notBefore: new Date(Date.now() - 120_000), notAfter: new Date(Date.now() - 60_000) }
+  const fields = { subject, spki: spkiOf(key), ...validity, extensions: [extendedKeyUsage('clientAuth')] }
+  for (const [name, issued, more = ''] of [
+    ['one that another CA of that name signed', issueCertificate(fields, { ...issuer, key: other.intermediate.key })],
+    [
+      'one that the root signed, which is not imported',
+      issueCertificate(fields, { name: encodeName([['CN', 'corporate']]), key: corporate.root.key }),
+    ],
+    ['one of a CA below', issueCertificate(fields, { name: subName, key: sub }), certificatePem(subCa)],
+    ['one that has ended', issueCertificate({ ...fields, ...ended }, issuer)],
+    ['one for servers', issueCertificate({ ...fields, extensions: [extendedKeyUsage('serverAuth')] }, issuer)],
+    ['one that the client signed itself', issueCertificate(fields, { name: subject, key })],
+  ] as const)
+    await isRefused(alonePort, own.ca_pem, { certificate: `${certificatePem(issued)}\n${more}`, private_key: privateKeyPem(key) }, name)
+  for (const client of [below, whole, another]) client.close()
+  await api('DELETE', 'kmip/listener/alone')
   await api('PUT', 'kmip/ca/corp', { role_name: 'nobody' })
   await t.rejects(works(imported), 'who is mapped to no role any more is cut off')
 

@@ -62,7 +62,7 @@ export const CA_ROUTES = [
     path: 'ca/:name/import',
     summary: 'Let in clients whose certificates somebody else signs.',
     description:
-      'The CA that signs the client certificates themselves must be among the certificates, and all above it up to the root. It verifies clients and never signs here. Listeners admit it by additional_client_cas.',
+      'The CA that signs the client certificates themselves must be among the certificates; those above it need not be. It verifies clients and never signs here. Listeners admit it by additional_client_cas.',
     params,
     fields: { ca_pem: { type: 'string', required: true, description: 'CA certificates in PEM.' }, ...MAPPING },
     actions: {
