@@ -35,7 +35,7 @@ export class LocalCopy {
    */
   static open(path: string): LocalCopy {
     return guarded(() => {
-      closeSync(openSync(path, 'a', 0o600))
+      createFile(path)
       const writer = connectCopy(path)
       try {
         writer.pragma('trusted_schema = off')
@@ -71,6 +71,7 @@ export class LocalCopy {
 
   /** Write the state of this moment to a file, while the copy changes on. */
   async image(path: string): Promise<void> {
+    createFile(path)
     const source = connectReader(this.path)
     try {
       source.exec('begin')
@@ -90,6 +91,9 @@ export class LocalCopy {
     for (const end of ['', '-wal', '-shm']) rmSync(`${this.path}${end}`, { force: true })
   }
 }
+
+/** SQLite would make it readable for everybody. */
+const createFile = (path: string): void => closeSync(openSync(path, 'a', 0o600))
 
 /** An image came from afar: nothing in it may do anything by itself. */
 function checkSchema(db: Connection): void {

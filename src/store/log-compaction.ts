@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { removeBlobs } from './log-blobs.ts'
 import { type HeadSeen, type LogFollower, readHead } from './log-follower.ts'
 import type { Head, Mark } from './log-head.ts'
@@ -39,9 +40,19 @@ export const isCompactionDue = ({ sinceSnapshot }: LogFollower, { entries, bytes
 export async function compact(slots: Slots, follower: LogFollower, options: CompactionOptions): Promise<void> {
   await new Promise(resolve => setTimeout(resolve, Math.random() * options.jitterMs))
   if ((await follower.check()) === 'behind' || !isCompactionDue(follower, options)) return
+  const path = follower.newFile()
+  try {
+    await replaceSnapshot(slots, follower, path, options)
+  } finally {
+    rmSync(path, { force: true })
+  }
+}
+
+/** @param path of the new one's image, on its way */
+async function replaceSnapshot(slots: Slots, follower: LogFollower, path: string, options: CompactionOptions): Promise<void> {
   const before = await headOf(slots, follower)
   const { copy, at, digest, endMs } = follower
-  const snapshot = await writeSnapshot(slots, copy, { at, digest }, follower.newFile(), endMs)
+  const snapshot = await writeSnapshot(slots, copy, { at, digest }, path, endMs)
   const { nowMs } = await slots.read(HEAD)
   const { head } = before
   const moved: Head = {
@@ -51,8 +62,10 @@ export async function compact(slots: Slots, follower: LogFollower, options: Comp
     old: head.snapshot.chunks > 0 ? [...head.old, { name: head.snapshot.name, chunks: head.snapshot.chunks, sinceMs: nowMs }] : head.old,
   }
   const replaced = await replaceHead(slots, before, moved)
-  if (replaced) await removeOld(slots, follower.store, replaced, nowMs, options)
-  else if ((await headOf(slots, follower)).head.snapshot.name !== snapshot.name) await removeSnapshot(slots, snapshot)
+  if (replaced) {
+    await follower.kept.put(snapshot.name, path)
+    await removeOld(slots, follower.store, replaced, nowMs, options)
+  } else if ((await headOf(slots, follower)).head.snapshot.name !== snapshot.name) await removeSnapshot(slots, snapshot)
 }
 
 async function headOf(slots: Slots, { store }: LogFollower): Promise<HeadSeen> {

@@ -3,6 +3,7 @@ import type { LocalCopy } from './local-copy.ts'
 import { readBlobs } from './log-blobs.ts'
 import { digestOf, firstDigest, parseEntry, parseUnit } from './log-entry.ts'
 import { type Head, parseHead } from './log-head.ts'
+import type { KeptSnapshot } from './log-kept.ts'
 import { entryPath, HEAD } from './log-paths.ts'
 import { loadSnapshot } from './log-snapshot.ts'
 import type { Slot, Slots } from './slots.ts'
@@ -17,6 +18,7 @@ export interface FollowerOptions {
   readonly slots: Slots
   /** A folder of ours alone, for the copy. */
   readonly dir: string
+  readonly kept: KeptSnapshot
   /**
    * What was seen of the end of the log is good for this long, by the clock of the other side; far less than the time for which entries
    * are kept. Who has slept longer looks at the head before it believes that nothing is there, or that its own entry counts.
@@ -80,6 +82,10 @@ export class LogFollower {
       follower.close()
       throw e
     }
+  }
+
+  get kept(): KeptSnapshot {
+    return this.#options.kept
   }
 
   /** A file in our folder that nothing else uses. */
@@ -186,7 +192,7 @@ export class LogFollower {
   async #load(): Promise<void> {
     for (let attempt = 1; attempt <= LOAD_ATTEMPTS; attempt++) {
       const head = await this.#head()
-      const loaded = await loadSnapshot(this.#slots, head.snapshot, this.newFile())
+      const loaded = await loadSnapshot(this.#slots, head.snapshot, this.newFile(), this.kept)
       if (!loaded) continue
       const before: LocalCopy | undefined = this.copy
       this.copy = loaded

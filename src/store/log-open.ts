@@ -5,6 +5,7 @@ import type { CompactionOptions } from './log-compaction.ts'
 import { firstDigest } from './log-entry.ts'
 import { type HeadSeen, LogFollower, readHead } from './log-follower.ts'
 import { newHead } from './log-head.ts'
+import { KeptSnapshot } from './log-kept.ts'
 import { HEAD } from './log-paths.ts'
 import { problemOf } from './log-patience.ts'
 import { NodePresence, type Presence } from './log-presence.ts'
@@ -15,7 +16,7 @@ import { StoreError } from './store.ts'
 export interface LogOptions {
   /** Closed with the store. */
   readonly slots: Slots
-  /** Folder for the copy, which is removed at the end; what processes that are gone left there is removed too. */
+  /** Folder for the copy, which is removed at the end, and the last snapshot; what processes that are gone left there is removed too. */
   readonly dir: string
   /**
    * `there`: use the store that is there; `any`: or make one; `new`: make one that is none for others before `LogStore.finish`, and refuse if
@@ -50,10 +51,12 @@ export async function openLog(options: LogOptions): Promise<LogStore> {
     const store = await storeAt(slots, options.expect)
     const presence = options.presence && (await NodePresence.announce(slots, options.presence, error => opened?.fail(error)))
     let opened: LogStore | undefined
-    const follower = await LogFollower.open({ slots, dir, fenceMs }, store).catch(async (e: unknown) => {
-      await presence?.close()
-      throw e
-    })
+    const follower = await LogFollower.open({ slots, dir, fenceMs, kept: new KeptSnapshot(options.dir) }, store).catch(
+      async (e: unknown) => {
+        await presence?.close()
+        throw e
+      },
+    )
     opened = new LogStore({
       slots,
       follower,

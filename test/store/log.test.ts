@@ -1,4 +1,5 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { USUAL_COMPACTION } from '../../src/store/log-compaction.ts'
 import { type LogOptions, openLog } from '../../src/store/log-open.ts'
@@ -248,7 +249,42 @@ t.test('snapshots: a node begins with the last one, and the log is cut behind th
   t.ok(new Set(shared.paths(/^snap/).map(path => path.split('/')[1])).size <= 2)
   const c = await node(t, shared)
   t.equal(await idsOf(c), await idsOf(a))
-  t.equal(readdirSync(dir).length, 3, 'a folder for each copy')
+  const inDir = (begin: string): string[] => readdirSync(dir).filter(name => name.startsWith(begin))
+  t.equal(inDir('log-copy').length, 3, 'a folder for each copy')
+  t.equal(inDir('').length, 4, 'and the last snapshot')
+})
+
+t.test('a snapshot that was read or written here is not read again, unless it was changed', async t => {
+  const dir = t.testdir({ other: {} })
+  const shared = new SharedSlots()
+  const a = await node(t, shared, { compaction: EAGER })
+  for (let i = 0; i < 7; i++) await a.commit([record(`k${i}`)])
+  const kept = (): string[] => readdirSync(dir).filter(name => name.startsWith('log-snapshot'))
+  const chunksRead = async (options: Partial<LogOptions> = {}): Promise<number> => {
+    shared.calls.length = 0
+    const b = await node(t, shared, options)
+    t.equal(await idsOf(b), await idsOf(a))
+    return shared.calls.filter(call => call.startsWith('read snap')).length
+  }
+  await until(() => headOf(shared).snapshot.at >= 5 && kept().length === 1)
+  t.equal(await chunksRead(), 0, 'who wrote it has it')
+  t.equal(statSync(join(dir, kept()[0]!)).mode & 0o777, 0o600)
+  t.equal(await chunksRead({ dir: join(dir, 'other') }), 1, 'another machine has not')
+  t.equal(await chunksRead({ dir: join(dir, 'other') }), 0, 'and has it then')
+  const [first] = kept()
+  const file = join(dir, first!)
+  const bytes = readFileSync(file)
+  bytes[bytes.length - 3]! ^= 1
+  for (const changed of [bytes, bytes.subarray(0, 100), Buffer.alloc(0)]) {
+    writeFileSync(file, changed)
+    t.equal(await chunksRead(), 1, 'changed')
+    t.equal(await chunksRead(), 0, 'put right')
+  }
+  const { at } = headOf(shared).snapshot
+  for (let i = 0; i < 6; i++) await a.commit([record(`later${i}`)])
+  await until(() => headOf(shared).snapshot.at > at && kept()[0] !== first)
+  t.equal(kept().length, 1, 'the one before is gone')
+  t.equal(await chunksRead(), 0)
 })
 
 t.test('who slept longer than the retention neither answers from the past nor writes into it', async t => {
