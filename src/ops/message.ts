@@ -1,5 +1,18 @@
 import { ENUM } from '../ttlv/enumerations.ts'
-import { bytes, child, dateTime, enumeration, type Item, integer, type Structure, structure, TYPE, text } from '../ttlv/item.ts'
+import {
+  bytes,
+  child,
+  dateTime,
+  enumeration,
+  type Item,
+  integer,
+  type Structure,
+  structure,
+  TYPE,
+  tagName,
+  text,
+  typeName,
+} from '../ttlv/item.ts'
 import { ProtocolVersion } from '../ttlv/payloads/structures.ts'
 import {
   boolean,
@@ -58,9 +71,9 @@ export interface Request {
 export function versionOf(message: Item): { major: number; minor: number } | undefined {
   const header = child(message, TAG.RequestHeader)
   const version = header && child(header, TAG.ProtocolVersion)
-  const major = version && child(version, TAG.ProtocolVersionMajor)?.value
-  const minor = version && child(version, TAG.ProtocolVersionMinor)?.value
-  return typeof major === 'number' && typeof minor === 'number' ? { major, minor } : undefined
+  const major = version && child(version, TAG.ProtocolVersionMajor)
+  const minor = version && child(version, TAG.ProtocolVersionMinor)
+  return major?.type === TYPE.Integer && minor?.type === TYPE.Integer ? { major: major.value, minor: minor.value } : undefined
 }
 
 /**
@@ -75,9 +88,12 @@ export function readRequest(message: Item): Request {
   const header = read(first, RequestHeader)
   const { major, minor } = header.protocolVersion
   const version = major * 10 + minor
+  requireType(header.asynchronousIndicator, version < 20 ? TYPE.Boolean : TYPE.Enumeration)
   const items = rest.map(one => {
     if (one.tag !== TAG.BatchItem) throw new MessageError('InvalidMessage', 'RequestMessage may hold only its header and BatchItems')
-    return read(one, RequestItem)
+    const requested = read(one, RequestItem)
+    requireType(requested.ephemeral, version < 30 ? TYPE.Boolean : TYPE.Enumeration)
+    return requested
   })
   if (items.length === 0) throw new MessageError('InvalidMessage', 'BatchItem is missing in RequestMessage')
   if (version < 20 && header.batchCount === undefined) throw new MessageError('InvalidMessage', 'BatchCount is missing in RequestHeader')
@@ -86,6 +102,12 @@ export function readRequest(message: Item): Request {
   if (items.length > 1 && version < 30 && items.some(one => one.uniqueBatchItemId === undefined))
     throw new MessageError('InvalidMessage', 'UniqueBatchItemID is missing in a BatchItem: it is required where there are several')
   return { version, header, items }
+}
+
+/** The type of a field that changed with a version. @throws MessageError Invalid Message */
+function requireType(field: Item | undefined, type: number): void {
+  if (field && field.type !== type)
+    throw new MessageError('InvalidMessage', `${tagName(field.tag)} must be of type ${typeName(type)} in this version of the protocol`)
 }
 
 export interface ResponseItem {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
 import { decode, encode } from '../../src/ttlv/binary.ts'
@@ -103,4 +104,12 @@ t.test('what a malformed client really sent', async t => {
   }
   t.equal(await c.state(ids[1]!), 'PreActive', 'a Revoke whose reason cannot be read revokes nothing')
   t.equal(await c.result('Get', uid(ids[0]!)), 'Success', 'and all goes on')
+})
+
+t.test('what the fuzzer found', async t => {
+  const lines = readFileSync('fixtures/fuzz/engine.txt', 'utf8').split('\n')
+  for (const line of lines.filter(line => line !== '' && !line.startsWith('#'))) {
+    const [what, result, hex] = line.split(' ')
+    t.equal((await answered((await inhabited()).c, Buffer.from(hex!, 'hex'))).reply.result, result, what)
+  }
 })

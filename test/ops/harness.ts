@@ -141,7 +141,9 @@ export class Message {
       const failed = reply.status === 'OperationFailed'
       if (failed && (reply.reason === undefined || !reply.message)) fail(`no reason or message: ${describe(reply)}`)
       if (!failed && (reply.reason !== undefined || reply.message !== undefined)) fail(`reason without failure: ${describe(reply)}`)
-      if (!failed && reply.payload === undefined) fail('no payload')
+      const isPending = reply.status === 'OperationPending'
+      if (isPending && child(reply.item, TAG.AsynchronousCorrelationValue) === undefined) fail('pending without a correlation value')
+      if (!failed && !isPending && reply.payload === undefined) fail('no payload')
       const [since, until] = ENUM_VERSIONS.ResultReason?.[reply.reason ?? ''] ?? [10, 30]
       if (this.version >= 10 && this.version <= 30 && (this.version < since || this.version > until))
         fail(`${reply.reason} is no reason of ${this.version}`)
