@@ -12,17 +12,17 @@ const CONTEXT = Buffer.from('{"bucket":"bucket/object"}').toString('base64')
 /** Ticks of the processor's clock in a second, as /proc counts. */
 const TICKS = 100
 
-/** @param {{ dist: string, dir: string, seconds: number, rounds: number, connections: number[], only: Set<string>, json?: string, nodeFlags: string[] }} options */
-export async function benchKes({ dist, dir: parent, seconds, rounds, connections, only, json, nodeFlags }) {
+/** @param {{ dist: string, dir: string, seconds: number, rounds: number, connections: number[], only: Set<string>, workers: number, json?: string, nodeFlags: string[] }} options */
+export async function benchKes({ dist, dir: parent, seconds, rounds, connections, only, workers, json, nodeFlags }) {
   const dir = mkdtempSync(join(parent, 'kmipd-bench-kes-'))
   const processes = []
   try {
     const client = await makeClient(dist)
-    const kes = await startKes({ dist, dir, client, nodeFlags, processes })
+    const kes = await startKes({ dist, dir, client, workers, nodeFlags, processes })
     const bare = {}
-    for (const version of VERSIONS) bare[version] = await startBare({ version, client, processes })
+    for (const version of VERSIONS) bare[version] = await startBare({ version, client, workers, processes })
     process.stdout.write(
-      `node ${process.version}, ${cpus().length} x ${cpus()[0].model.trim()}, key store: files; ${seconds} s for each line and server\n`,
+      `node ${process.version}, ${cpus().length} x ${cpus()[0].model.trim()}, key store: files, processes: ${workers}; ${seconds} s for each line and server\n`,
     )
     process.stdout.write(
       `${'operation'.padEnd(10)}${'version'.padEnd(10)}${'conns'.padEnd(7)}${'KES door/s'.padStart(11)}${'bare/s'.padStart(11)}${'ratio'.padStart(8)}${'p99 ms'.padStart(9)}${'bare'.padStart(8)}${'µs CPU'.padStart(9)}${'bare'.padStart(8)}\n`,
@@ -81,13 +81,14 @@ function print({ operation, version, connections, door, bare }) {
   )
 }
 
-/** Seconds of the processor that a process used. Linux alone tells; elsewhere none. */
+/** Seconds of the processor that a process and those that it made used. Linux alone tells; elsewhere none. */
 function cpuOf(pid) {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
       .replace(/^.*\) /, '')
       .split(' ')
-    return (Number(fields[11]) + Number(fields[12])) / TICKS
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Number)
+    return children.reduce((sum, child) => sum + cpuOf(child), (Number(fields[11]) + Number(fields[12])) / TICKS)
   } catch {
     return 0
   }
@@ -116,7 +117,7 @@ async function operations({ port }, client) {
   return all
 }
 
-async function startKes({ dist, dir, client, nodeFlags, processes }) {
+async function startKes({ dist, dir, client, workers, nodeFlags, processes }) {
   mkdirSync(join(dir, 'keys'))
   writeFileSync(join(dir, 'server.key'), client.key)
   writeFileSync(join(dir, 'server.crt'), client.cert)
@@ -135,14 +136,13 @@ async function startKes({ dist, dir, client, nodeFlags, processes }) {
     keystore: { fs: { path: join(dir, 'keys') } },
   }
   writeFileSync(join(dir, 'config.yml'), JSON.stringify(config))
-  const child = spawn(process.execPath, [...nodeFlags, join(dist, 'cli/main.js'), 'kes', 'server', '--config', join(dir, 'config.yml')], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const args = ['kes', 'server', '--config', join(dir, 'config.yml'), '--workers', String(workers)]
+  const child = spawn(process.execPath, [...nodeFlags, join(dist, 'cli/main.js'), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   return started(child, processes)
 }
 
-function startBare({ version, client, processes }) {
-  const env = { ...process.env, KMIPD_BENCH: JSON.stringify({ version, ...client }) }
+function startBare({ version, client, workers, processes }) {
+  const env = { ...process.env, KMIPD_BENCH: JSON.stringify({ version, workers, ...client }) }
   const child = spawn(process.execPath, [fileURLToPath(new URL('kes-bare.mjs', import.meta.url))], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],

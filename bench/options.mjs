@@ -24,7 +24,7 @@ Only the ratios say something about kmipd; the rest says more about the machine.
   --store sqlite|memory default sqlite; or vault, with:
   --vault FILE          JSON with the addresses and root_token of a Vault or OpenBao that has a KV v2 engine at kv/: then get, locate and
                         create are measured on Vault, strict and with a staleness of a second, on SQLite, and beside bare writes to KV v2
-  --workers N           processes of kmipd that answer, with SQLite; default 1
+  --workers N           processes of kmipd that answer, with SQLite, and with --kes of the bare server too; default 1
   --dir DIR             where the data is kept while it runs; default the system's folder for temporary files
   --json FILE           write the results there too
   --dist DIR            the build to measure; default dist

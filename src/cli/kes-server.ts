@@ -1,5 +1,7 @@
+import { availableParallelism } from 'node:os'
 import type { KesSettings } from '../kes/settings.ts'
 import type { KesCredential } from '../server/kes-credential.ts'
+import type { KesStateOptions } from '../server/kes-state.ts'
 import type { Command, Io } from './io.ts'
 import { loadKesConfig } from './kes-config.ts'
 import { UsageError } from './usage-error.ts'
@@ -15,6 +17,7 @@ interface ServerArguments {
   readonly root?: string
   readonly mlock?: boolean
   readonly quiet?: boolean
+  readonly workers?: string
 }
 
 /** kmipd kes server: KES's server, by its own configuration file. */
@@ -25,6 +28,11 @@ export const kesServerCommand = (io: Io): Command => ({
     y
       .option('config', { type: 'string', requiresArg: true, describe: "KES's configuration file, of any release since v0.5" })
       .option('addr', { type: 'string', requiresArg: true, describe: 'address to listen on, instead of that of the file' })
+      .option('workers', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'processes that answer: a number, or auto: one for each processor',
+      })
       .option('dev', { type: 'boolean', describe: 'without a file: keys in memory, and a new API key that may everything' })
       .option('key', { type: 'string', requiresArg: true, describe: 'file with the private key of TLS, if the configuration names none' })
       .option('cert', { type: 'string', requiresArg: true, describe: 'file with the TLS certificate, if the configuration names none' })
@@ -50,38 +58,41 @@ interface Setup {
   readonly apiKey?: string
 }
 
+/** A door that is open, here or in other processes. */
+export interface OpenDoor {
+  readonly address: string
+  readonly store: { readonly description: string }
+  readonly settings: KesSettings
+  reload(): Promise<void>
+  stop(): Promise<void>
+}
+
 async function run(argv: ServerArguments, io: Io): Promise<void> {
+  const count = processesOf(argv.workers)
+  const { isWorker } = await import('../server/worker-link.ts')
+  const several = count > 1 ? await import('./kes-server-workers.ts') : undefined
+  if (several && isWorker()) return several.serveAsWorker(count, io)
   for (const warning of warningsOf(argv)) io.stderr.write(`warning: ${warning}\n`)
   const { config: file } = argv
   const setup: Setup = file === undefined ? await devSetup(argv, io) : { read: () => loadKesConfig(file, io, overridesOf(argv)) }
-  const settings = await setup.read()
-  for (const warning of settings.warnings) io.stderr.write(`warning: ${warning}\n`)
-  const { KesServer } = await import('../server/kes-door.ts')
-  const { openAudit } = await import('../server/audit.ts')
-  const { AuditLines } = await import('../server/audit-lines.ts')
   const { openKeyStore } = await import('../keystore/open.ts')
-  const audit = new AuditLines(openAudit({}))
   const { credential } = setup
-  const server = await KesServer.start({
-    settings,
-    reload: setup.read,
+  const options: KesStateOptions = {
+    async read() {
+      const settings = await setup.read()
+      for (const warning of settings.warnings) io.stderr.write(`warning: ${warning}\n`)
+      return settings
+    },
     ...(credential && { readCredential: () => credential }),
     openKeyStore: settings => openKeyStore(settings, { onEvent: event => io.stderr.write(`${JSON.stringify(event)}\n`) }),
-    sinks: {
-      audit: (_, line) => (line === undefined ? undefined : audit.add(line)),
-      log: (_level, _message, _asked, line) => io.stderr.write(line),
-    },
-    version: version(),
-  })
+  }
+  const server = several ? await several.startWorkers(count, options) : await startAlone(options, io)
   try {
     const stopped = io.untilStopped(() => {
       io.stderr.write('SIGHUP signal received. Reloading configuration...\n')
-      server.reload().then(
-        () => {
-          for (const warning of server.settings.warnings) io.stderr.write(`warning: ${warning}\n`)
-        },
-        (error: unknown) => io.stderr.write(`not reloaded; the server goes on as it was: ${textOf(error)}\n`),
-      )
+      server.reload().then(undefined, (error: unknown) => {
+        io.stderr.write(`not reloaded; the server goes on as it was: ${textOf(error)}\n`)
+      })
     })
     if (argv.quiet !== true) io.stdout.write(banner(server, setup.apiKey))
     await stopped
@@ -89,6 +100,22 @@ async function run(argv: ServerArguments, io: Io): Promise<void> {
   } finally {
     await server.stop()
   }
+}
+
+async function startAlone(options: KesStateOptions, io: Io): Promise<OpenDoor> {
+  const { KesServer } = await import('../server/kes-door.ts')
+  const { kesSinks } = await import('./kes-sinks.ts')
+  return KesServer.start({ ...options, sinks: kesSinks(io), version: version() })
+}
+
+const MOST_PROCESSES = 64
+
+/** @throws UsageError */
+function processesOf(text = '1'): number {
+  if (text === 'auto') return Math.min(availableParallelism(), MOST_PROCESSES)
+  const count = Number(text)
+  if (!/^\d+$/.test(text) || count < 1 || count > MOST_PROCESSES) throw new UsageError(`--workers ${text}: 1 to ${MOST_PROCESSES}, or auto`)
+  return count
 }
 
 const overridesOf = ({ addr, key, cert, auth, root }: ServerArguments) => ({
@@ -127,16 +154,13 @@ async function devSetup({ addr = '127.0.0.1:7373' }: ServerArguments, io: Io): P
   return { read: async () => readKesConfig(text, io.env, { address: addr }), credential: await ephemeralCredential(), apiKey }
 }
 
-function banner(
-  { keyStore, address, settings: { admin = '', log } }: { keyStore: string; address: string; settings: KesSettings },
-  apiKey?: string,
-): string {
+function banner({ store, address, settings: { admin = '', log } }: OpenDoor, apiKey?: string): string {
   const rows: [name: string, value: string][] = [
     ['Version', `kmipd ${version()}`],
     ['Runtime', `node ${process.version} ${process.platform}/${process.arch}`],
     ['License', 'Apache-2.0'],
     ['', ''],
-    ['KMS', keyStore],
+    ['KMS', store.description],
     ['API', `· https://${address}`],
     ['', ''],
     ...(apiKey === undefined ? [] : ([['API Key', apiKey]] as [string, string][])),

@@ -2,7 +2,7 @@ import cluster from 'node:cluster'
 import type { Config } from '../config/schema.ts'
 import { Daemon } from '../server/daemon.ts'
 import type { Logger } from '../server/log.ts'
-import { applied, WorkerLink } from '../server/worker-link.ts'
+import { applied, reloaded, WorkerLink } from '../server/worker-link.ts'
 import { openData } from './data.ts'
 import type { ServeOptions } from './serve.ts'
 import { version } from './version.ts'
@@ -15,16 +15,17 @@ import { version } from './version.ts'
 export async function serveClients({ config, reload, kmip, settings }: ServeOptions, count: number, log: Logger): Promise<void> {
   const own = log.child({ worker: cluster.worker?.id })
   const link = new WorkerLink()
-  const { store, ticketKeys } = await link.started
-  const data = await openData(config, store)
+  const start = await link.started
+  const data = await openData(config, start.store)
   try {
-    const part = { does: 'clients', count, ticketKeys } as const
+    const part = { does: 'clients', count, ticketKeys: start.ticketKeys } as const
     const server = await Daemon.start({
       config,
       data,
       log: own,
       version: version(),
       part,
+      ...(start.hasKes && { kes: link.kes(start, count) }),
       ...(kmip && { kmip }),
       ...(settings && { settings }),
     })
@@ -32,13 +33,11 @@ export async function serveClients({ config, reload, kmip, settings }: ServeOpti
       await new Promise<void>(stop => {
         link.serve(server.addresses, {
           stop,
-          reload: () => {
-            refresh(reload, server, own).then(undefined, (err: unknown) => own.error({ err }, 'not reloaded; the worker goes on as it was'))
-          },
           answers: {
             metrics: () => server.metrics.registry.getMetricsAsJSON(),
             unready: () => server.unready(),
-            apply: mount => applied(server.sockets, mount, own),
+            reload: () => reloaded(() => refresh(reload, server, own), own),
+            apply: ({ mount }) => applied(server.sockets, mount, own),
           },
         })
       })

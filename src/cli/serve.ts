@@ -102,7 +102,7 @@ async function run(data: Data, providers: readonly KeyProvider[], options: RunOp
   try {
     await storeFields(config, data.mounts)
     await prepare?.(data)
-    const workers = count > 1 ? await startWorkers(count, data, log) : undefined
+    const workers = count > 1 ? await makeWorkers(count, data, log) : undefined
     const source = kes ?? kesOf(config, io)
     let server: Daemon | undefined
     try {
@@ -138,7 +138,7 @@ async function run(data: Data, providers: readonly KeyProvider[], options: RunOp
       const next = await options.reload()
       await storeFields(next, data.mounts)
       await server?.reload()
-      workers?.reload()
+      await workers?.reload()
       log.level = next.log.level
       const later = needRestart(config, next)
       log.info(later.length > 0 ? { later } : {}, later.length > 0 ? 'reloaded; some changes need a restart' : 'reloaded')
@@ -173,7 +173,8 @@ function processesOf({ workers, store, notifications }: Config): number {
   throw new UsageError(`workers: ${workers} needs ${obstacle}: write workers: 1`)
 }
 
-async function startWorkers(count: number, { mounts, shared }: Data, log: Logger): Promise<Workers> {
+/** They start with the server that they are a part of. */
+async function makeWorkers(count: number, { mounts, shared }: Data, log: Logger): Promise<Workers> {
   const { Workers } = await import('../server/workers.ts')
   if (shared === undefined) throw new UsageError('the store is not one that other processes can write to')
   // Made once, before several processes would each make one.
@@ -181,7 +182,7 @@ async function startWorkers(count: number, { mounts, shared }: Data, log: Logger
     await scopes.resume()
     await scopes.serverCertificate()
   }
-  return Workers.start({ count, log, store: shared })
+  return new Workers({ count, log, store: shared })
 }
 
 /** Sections that differ and are read at the start only. */

@@ -40,6 +40,8 @@ export interface HttpListenerOptions {
     /** What is chosen where the client speaks both. */
     readonly prefer?: 'h2' | 'http/1.1'
     readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
+    /** Of TLS session tickets, 48 bytes, where other processes serve the same listener. */
+    readonly ticketKeys?: Buffer
   }
   readonly handler: HttpHandler
   readonly allow: Allow
@@ -69,7 +71,7 @@ export class HttpListener {
     const serving: Serving = { ...each, handler, allow, onError, exchanges: this.#exchanges, stopping: () => this.#stopping }
     this.#http1 = new Http1(serving)
     this.#http2 = new Http2(serving)
-    const { prefer = 'h2', minVersion = 'TLSv1.2', credential, clientCertificates } = tls ?? {}
+    const { prefer = 'h2', minVersion = 'TLSv1.2', credential, clientCertificates, ticketKeys } = tls ?? {}
     if (credential && clientCertificates)
       this.#secure = new SecureConnections({
         credential,
@@ -77,6 +79,7 @@ export class HttpListener {
         minVersion,
         protocols: prefer === 'h2' ? ['h2', 'http/1.1'] : ['http/1.1', 'h2'],
         handshakeMs: each.headerMs,
+        ...(ticketKeys && { ticketKeys }),
         onSecure: this.#onSecure,
         onRefused: onRefused ?? (() => undefined),
       })

@@ -24,6 +24,8 @@ export interface SecureOptions {
   readonly protocols: readonly string[]
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
   readonly handshakeMs: number
+  /** 48 bytes, where other processes serve the same listener; absent: fresh ones. */
+  readonly ticketKeys?: Buffer
   readonly onSecure: (socket: TLSSocket) => void
   /** A handshake failed: why, and the address of the client. */
   readonly onRefused: (cause: string, address: string) => void
@@ -38,11 +40,12 @@ export class SecureConnections {
   #server: Server
   #clientCertificates: ClientCertificates
   // One set for the life of the listener, so that a renewed certificate does not end the sessions that clients resume.
-  readonly #ticketKeys = randomBytes(48)
+  readonly #ticketKeys: Buffer
   #context: SecureContext
 
   constructor(options: SecureOptions) {
     this.#options = options
+    this.#ticketKeys = options.ticketKeys ?? randomBytes(48)
     this.#clientCertificates = options.clientCertificates
     this.#context = createSecureContext(this.#secure(options.credential))
     this.#server = this.#make(options.credential)

@@ -3,6 +3,7 @@ import type { Access, Asker } from './access.ts'
 import { ACCESS_ROUTES } from './access-routes.ts'
 import { failure, malformed, nowhere, redirect, wrongMethod } from './answer.ts'
 import { KesError } from './error.ts'
+import type { Figures } from './figures.ts'
 import type { KeyCache } from './key-cache.ts'
 import { KEY_ROUTES } from './key-routes.ts'
 import type { Asked, KesEvent, Level } from './log-line.ts'
@@ -10,7 +11,7 @@ import { readPath } from './path.ts'
 import { withoutMark } from './pattern.ts'
 import { type Call, type Context, type Route, Routes } from './route.ts'
 import { SERVER_ROUTES } from './server-routes.ts'
-import type { System, Telemetry } from './telemetry.ts'
+import type { Telemetry } from './telemetry.ts'
 
 /** All routes as they are unless the configuration says otherwise. */
 export const ROUTES: readonly Route[] = [...SERVER_ROUTES, ...KEY_ROUTES, ...ACCESS_ROUTES]
@@ -32,7 +33,8 @@ export interface KesDoorOptions {
   /** RFC 3339. */
   readonly configuredAt: string
   nowNs(): bigint
-  system(): System
+  /** Of all processes of the server. */
+  readonly figures: () => Promise<Figures>
   /** Told of each request, before its answer leaves; a promise is waited for, and if it fails there is no answer. */
   audit(event: KesEvent): Promise<void> | undefined
   log(level: Level, message: string, asked: Asked): void

@@ -53,6 +53,7 @@ export class KeyCache {
   /** @throws KeyStoreError */
   async create(name: string, key: StoredKey): Promise<void> {
     await this.#watched(() => this.store.create(name, key))
+    this.forget(name)
   }
 
   /** @throws KeyStoreError */
@@ -60,9 +61,14 @@ export class KeyCache {
     try {
       await this.#watched(() => this.store.delete(name))
     } finally {
-      this.#entries.delete(name)
-      this.#fetches.delete(name)
+      this.forget(name)
     }
+  }
+
+  /** The key may be another one now, or none: ask the store, and not by a question that is already on its way. */
+  forget(name: string): void {
+    this.#entries.delete(name)
+    this.#fetches.delete(name)
   }
 
   /** Milliseconds that the store took to answer. @throws KeyStoreError */

@@ -1,7 +1,8 @@
 import type { HttpRequest, HttpResponse } from '../http/exchange.ts'
 import type { Access, Asker } from './access.ts'
+import type { Figures } from './figures.ts'
 import type { KeyCache } from './key-cache.ts'
-import type { System, Telemetry } from './telemetry.ts'
+import type { Telemetry } from './telemetry.ts'
 
 /** What routes work with. */
 export interface Context {
@@ -15,7 +16,8 @@ export interface Context {
   readonly routes: readonly Route[]
   /** Nanoseconds since 1970. */
   nowNs(): bigint
-  system(): System
+  /** Of all processes of the server. */
+  readonly figures: () => Promise<Figures>
   /** A fault of ours or of the key store, for the error log. */
   fault(error: unknown, call: Call): void
 }

@@ -1,9 +1,10 @@
 import type { HttpResponse } from '../http/exchange.ts'
 import { KeyStoreError } from '../keystore/keystore.ts'
 import { done, json, success } from './answer.ts'
-import type { Broadcast } from './broadcast.ts'
 import { notAvailable, notReachable } from './error.ts'
+import { metricsText } from './figures.ts'
 import type { Call, Context, Route } from './route.ts'
+import type { Stream } from './telemetry.ts'
 
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores'
 const LOG_TYPE = 'application/x-ndjson'
@@ -18,7 +19,7 @@ async function ready(_: Call, { keys }: Context): Promise<HttpResponse> {
 }
 
 async function status(call: Call, context: Context): Promise<HttpResponse> {
-  const { upTime, cpus, usableCpus, heapBytes, stackBytes } = context.system()
+  const { upTime, cpus, usableCpus, heapBytes, stackBytes } = (await context.figures()).system
   return success(
     json({
       version: context.version,
@@ -58,19 +59,21 @@ const api = (_: Call, { routes }: Context): HttpResponse =>
     ),
   )
 
-const metrics = (_: Call, { telemetry, system }: Context): HttpResponse => ({
+const metrics = async (_: Call, { figures }: Context): Promise<HttpResponse> => ({
   status: 200,
   headers: { 'Content-Type': METRICS_TYPE },
-  body: telemetry.text(system()),
+  body: metricsText(await figures()),
 })
 
-const stream = ({ request: { signal } }: Call, source: Broadcast): HttpResponse => ({
-  status: 200,
-  headers: { 'Content-Type': LOG_TYPE },
-  body: source.listen(signal),
-})
-const auditLog = (call: Call, { telemetry }: Context): HttpResponse => stream(call, telemetry.audit)
-const errorLog = (call: Call, { telemetry }: Context): HttpResponse => stream(call, telemetry.errors)
+const stream =
+  (name: Stream): Route['run'] =>
+  async ({ request: { signal } }, { telemetry }) => ({
+    status: 200,
+    headers: { 'Content-Type': LOG_TYPE },
+    body: await telemetry[name].listen(signal),
+  })
+const auditLog = stream('audit')
+const errorLog = stream('errors')
 
 const row = (path: string, timeoutMs: number, run: Route['run'], auth: Route['auth'] = 'policy', isCurrent = true): Route => ({
   method: 'GET',

@@ -78,6 +78,8 @@ function open(file: string): number {
   }
 }
 
+/** So many bytes POSIX promises to write to a pipe in one piece on Linux. */
+export const PIPE_BUF = 4_096
 /** What the link of a chain adds to the last line of a piece, at most. */
 const LINK_BYTES = 160
 

@@ -10,7 +10,7 @@ import { identifierSource } from '../ops/identifier.ts'
 import { FIRST_PATH, type Mounts } from '../scopes/mounts.ts'
 import type { Records } from '../seal/records.ts'
 import { AdminDoor } from './admin-door.ts'
-import { type Audit, openAudit } from './audit.ts'
+import { type Audit, openAudit, PIPE_BUF } from './audit.ts'
 import { auditKey, writeAnchor } from './audit-anchors.ts'
 import { AuditChain } from './audit-chain.ts'
 import { ClientLimiter } from './client-limits.ts'
@@ -19,7 +19,8 @@ import { Expiry } from './expiry.ts'
 import { MetricsServer } from './http.ts'
 import { identitiesOf } from './identities-of.ts'
 import type { KesServer } from './kes-door.ts'
-import { type KesSource, openKesDoor } from './kes-in-daemon.ts'
+import type { KesHub } from './kes-hub.ts'
+import { type KesInDaemonOptions, type KesSource, liveKes, openKesDoor, openKesHub } from './kes-in-daemon.ts'
 import { KmipSockets } from './kmip-sockets.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import type { ServerCredential } from './listener.ts'
@@ -69,8 +70,6 @@ export interface Addresses {
 
 const RENEWAL_MS = 60_000
 const ENDINGS_MS = 600_000
-/** So many bytes POSIX promises to write to a pipe in one piece on Linux. */
-const PIPE_BUF = 4_096
 
 /** A server that answers: engine, listeners, audit log and metrics, made of one configuration. It keeps the clock and the timers. */
 export class Daemon {
@@ -87,7 +86,8 @@ export class Daemon {
   #http: MetricsServer | undefined
   #activity: RecentActivity | undefined
   #admin: AdminDoor | undefined
-  #kes: KesServer | undefined
+  /** The door itself, or what holds together those of the workers. */
+  #kes: KesServer | KesHub | undefined
   #shown: ServerCredential | undefined
   #engine: Engine | undefined
   #notifier: Notifier | undefined
@@ -128,7 +128,7 @@ export class Daemon {
       ...(part?.does === 'rest' ? part.workers.addresses : this.#sockets?.addresses),
       ...(this.#http && { metrics: this.#http.address }),
       ...(this.#admin && { admin: this.#admin.url }),
-      ...(this.#kes && { kes: this.#kes.address }),
+      ...(this.#kes && 'address' in this.#kes && { kes: this.#kes.address }),
     }
   }
 
@@ -221,13 +221,11 @@ export class Daemon {
       await this.#sockets.start()
       this.#notifier?.start()
     }
+    await this.#openKes(this.#engine)
     const { listen } = config.metrics
     if (listen && part?.does !== 'clients')
       this.#http = await MetricsServer.listen({ ...listen, metrics: () => this.#allMetrics(), unready: () => this.#unreadyOfAll() })
-    if (part?.does !== 'clients') {
-      await this.#openKes(this.#engine)
-      await this.#openAdmin(this.sockets, this.#engine)
-    }
+    if (part?.does !== 'clients') await this.#openAdmin(this.sockets, this.#engine)
     await this.#seeEndings()
     this.#timer = setInterval(() => {
       this.#renewing = this.#renew().then(undefined, (err: unknown) =>
@@ -239,17 +237,24 @@ export class Daemon {
     }, RENEWAL_MS).unref()
   }
 
+  /** Here, or in the workers, which start with it. */
   async #openKes(engine: Engine): Promise<void> {
-    const { data, log, version, kes: source } = this.#options
-    if (!source) return
-    const mount = await data.mounts.at(FIRST_PATH)
-    if (!mount) throw new Error(`the KES door needs the engine at ${FIRST_PATH}`)
-    this.#kes = await openKesDoor({
-      ...{ source, engine, audit: this.#audit, log, version },
-      data: { records: data.records, scopes: mount.scopes },
-      credential: () => this.#shown!,
-      newId: identifierSource(Date.now, randomBytes),
-    })
+    const { data, log, version, kes: source, part } = this.#options
+    const options = async (): Promise<KesInDaemonOptions> => {
+      const mount = await data.mounts.at(FIRST_PATH)
+      if (!mount) throw new Error(`the KES door needs the engine at ${FIRST_PATH}`)
+      return {
+        ...{ engine, log },
+        data: { records: data.records, scopes: mount.scopes },
+        credential: () => this.#shown!,
+        newId: identifierSource(Date.now, randomBytes),
+      }
+    }
+    if (part?.does === 'rest') {
+      const hub = source && (await openKesHub({ ...(await options()), source, members: part.workers }))
+      this.#kes = hub
+      await part.workers.start(hub)
+    } else if (source) this.#kes = await openKesDoor({ ...(await options()), source, audit: this.#audit, version })
   }
 
   async #openAdmin(sockets: Sockets, engine: Engine): Promise<void> {
@@ -262,7 +267,7 @@ export class Daemon {
       store: () => ({ healthy: unready() === undefined, description: STORE_TITLES[config.store.kind] }),
       seal: () => ({ healthy: true, description: config.seal.map(({ kind }) => SEAL_TITLES[kind]).join(', ') }),
       certificates: () => endingsOf(data.mounts),
-      kes: () => this.#kes?.live,
+      kes: () => this.#kes && liveKes(this.#kes),
     })
     this.#activity.start()
     const objects = objectServices({ records: data.records, engine, audit: this.#audit, file: config.audit.file, traces: this.#traces })

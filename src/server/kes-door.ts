@@ -1,17 +1,18 @@
-import { randomBytes } from 'node:crypto'
-import { availableParallelism, cpus } from 'node:os'
-import { getHeapStatistics } from 'node:v8'
-import { type HttpCredential, HttpListener } from '../http/listener.ts'
+import { createHmac } from 'node:crypto'
+import { HTTP_LIMITS, type HttpCredential, HttpListener } from '../http/listener.ts'
 import { Access } from '../kes/access.ts'
 import { createKesDoor, type KesDoor } from '../kes/door.ts'
+import type { Counts, Figures } from '../kes/figures.ts'
 import { KeyCache } from '../kes/key-cache.ts'
 import { type Asked, eventLine, type KesEvent, LEVELS, type Level, logLine } from '../kes/log-line.ts'
-import type { KesSettings, TlsSettings } from '../kes/settings.ts'
-import { type System, Telemetry } from '../kes/telemetry.ts'
-import { type KeyStore, KeyStoreError } from '../keystore/keystore.ts'
-import type { KeyStoreSettings } from '../keystore/settings.ts'
+import type { KesSettings } from '../kes/settings.ts'
+import { STREAMS, type Stream, Telemetry } from '../kes/telemetry.ts'
+import type { KeyStore } from '../keystore/keystore.ts'
 import type { Records } from '../seal/records.ts'
-import { type KesCredential, readKesCredential } from './kes-credential.ts'
+import type { KesCredential } from './kes-credential.ts'
+import type { Heard, Member, Siblings } from './kes-siblings.ts'
+import { closeLater, type KesState, type KesStateOptions, openState, readCredential } from './kes-state.ts'
+import { systemNow } from './kes-system.ts'
 import { settled } from './settled.ts'
 
 /** Where the door's lines go. */
@@ -22,32 +23,21 @@ export interface KesSinks {
   log(level: Level, message: string, asked: Asked | undefined, line: string): void
 }
 
-export interface KesServerOptions {
-  readonly settings: KesSettings
-  /** Reads the configuration anew. */
-  reload(): Promise<KesSettings>
-  openKeyStore(settings: KeyStoreSettings): Promise<KeyStore>
+export interface KesServerOptions extends KesStateOptions {
   /** Absent: there is no store of ours behind the keys. */
   readonly records?: Pick<Records, 'settle'>
-  /** Absent: the files that the configuration names. */
-  readCredential?(settings: TlsSettings): KesCredential
+  /** Absent: no other process serves the door. */
+  readonly siblings?: Siblings
   readonly sinks: KesSinks
   readonly version: string
-}
-
-interface LivePolicy {
-  readonly name: string
-  readonly allow: readonly string[]
-  readonly deny: readonly string[]
-  readonly identities: readonly string[]
 }
 
 const RENEWAL_MS = 900_000
 const STOP_MS = 1000
 
 /** A door for clients of KES, by a configuration that can change while it is open. */
-export class KesServer {
-  readonly telemetry = new Telemetry()
+export class KesServer implements Member {
+  readonly telemetry: Telemetry
   readonly #options: KesServerOptions
   readonly #startedMs = Date.now()
   #settings: KesSettings
@@ -57,24 +47,30 @@ export class KesServer {
   #listener: HttpListener | undefined
   #timer: NodeJS.Timeout | undefined
 
-  private constructor(options: KesServerOptions, credential: KesCredential, keys: KeyCache) {
+  private constructor(options: KesServerOptions, { settings, credential, store }: KesState) {
+    const { siblings } = options
     this.#options = options
-    this.#settings = options.settings
+    this.telemetry = new Telemetry(
+      stream =>
+        siblings && {
+          listening: isHeard => siblings.listening(stream, isHeard),
+          pass: lines => siblings.pass(stream, lines),
+        },
+    )
+    this.#settings = settings
     this.#credential = credential
-    this.#keys = keys
-    this.#door = this.#makeDoor(options.settings, credential, keys)
+    this.#keys = cacheOf(settings, store)
+    this.#door = this.#makeDoor(settings, credential, this.#keys)
   }
 
   /** Open the key store and listen. @throws KesConfigError, KeyStoreError, the system's error */
   static async start(options: KesServerOptions): Promise<KesServer> {
-    const { settings, openKeyStore, readCredential = readKesCredential } = options
-    const credential = readCredential(settings.tls)
-    const keys = new KeyCache(await openKeyStore(settings.keystore), settings.cache, Date.now)
-    const server = new KesServer(options, credential, keys)
+    const server = new KesServer(options, await openState(options))
     try {
+      await options.siblings?.join(server)
       await server.#open()
     } finally {
-      if (server.#listener === undefined) await keys.close()
+      if (server.#listener === undefined) await server.#keys.close()
     }
     return server
   }
@@ -83,22 +79,8 @@ export class KesServer {
     return this.#listener?.address ?? ''
   }
 
-  /** Of the key store, for people. */
-  get keyStore(): string {
-    return this.#keys.store.description
-  }
-
-  /** For administrators. */
-  get live(): { readonly store: KeyStore; readonly policies: readonly LivePolicy[] } {
-    const patterns = (rules: readonly { readonly pattern: string }[]): string[] => rules.map(({ pattern }) => pattern)
-    return {
-      store: this.#keys.store,
-      policies: this.#settings.policies.map(({ name, allow, deny, identities }) => ({
-        ...{ name, identities },
-        allow: patterns(allow),
-        deny: patterns(deny),
-      })),
-    }
+  get store(): KeyStore {
+    return this.#keys.store
   }
 
   get settings(): KesSettings {
@@ -110,13 +92,11 @@ export class KesServer {
    * @throws what is wrong with it, and all is as before
    */
   async reload(): Promise<void> {
-    const settings = await this.#options.reload()
-    const credential = this.#readCredential(settings)
-    const keys = new KeyCache(await this.#options.openKeyStore(settings.keystore), settings.cache, Date.now)
+    const { settings, credential, store } = await openState(this.#options)
+    const keys = cacheOf(settings, store)
     const old = this.#keys
     let isChanged = false
     try {
-      await this.#prepare(settings, keys)
       this.#listener?.renew(credential, clientCertificatesOf(settings))
       this.#door = this.#makeDoor(settings, credential, keys)
       this.#settings = settings
@@ -126,7 +106,7 @@ export class KesServer {
     } finally {
       if (!isChanged) await keys.close()
     }
-    setTimeout(() => void old.close(), this.#longestMs(settings)).unref()
+    closeLater(old, settings)
   }
 
   async stop(): Promise<void> {
@@ -135,16 +115,39 @@ export class KesServer {
     await this.#keys.close()
   }
 
+  get counts(): Counts {
+    return this.telemetry.counts
+  }
+
+  /** Of this process. */
+  figures(): Figures {
+    return { counts: this.counts, system: systemNow(this.#startedMs) }
+  }
+
+  forget(name: string): void {
+    this.#keys.forget(name)
+  }
+
+  listen(heard: Heard): void {
+    for (const stream of STREAMS) this.telemetry[stream].isHeardElsewhere = heard[stream]
+  }
+
+  hear(stream: Stream, lines: string): void {
+    this.telemetry[stream].hear(lines)
+  }
+
   async #open(): Promise<void> {
-    const { settings, credential } = { settings: this.#settings, credential: this.#credential }
-    await this.#prepare(settings, this.#keys)
+    const { siblings } = this.#options
+    const settings = this.#settings
     this.#listener = await HttpListener.listen({
       ...settings.address,
       tls: {
-        credential: credential satisfies HttpCredential,
+        credential: this.#credential satisfies HttpCredential,
         clientCertificates: clientCertificatesOf(settings),
         ...(settings.prefer && { prefer: settings.prefer }),
+        ...(siblings && { ticketKeys: ticketKeysOf(siblings.ticketKeys) }),
       },
+      ...(siblings && { limits: { connections: Math.ceil(HTTP_LIMITS.connections / siblings.count) } }),
       handler: settled(
         request => this.#door.handler(request),
         this.#options.records ?? {},
@@ -154,24 +157,13 @@ export class KesServer {
       onError: error => this.#log('ERROR', error instanceof Error ? (error.stack ?? error.message) : String(error)),
       onRefused: (cause, address) => this.#log('DEBUG', `a TLS handshake with ${address} failed: ${cause}`),
     })
-    this.#timer = setInterval(() => this.#renew(), RENEWAL_MS).unref()
-  }
-
-  /** Make the keys that the configuration wants to be there. */
-  async #prepare({ keys: names }: KesSettings, keys: KeyCache): Promise<void> {
-    for (const name of names)
-      try {
-        const nowNs = BigInt(Date.now()) * 1_000_000n
-        await keys.create(name, { algorithm: 'AES256', key: randomBytes(32), hmacKey: randomBytes(32), createdAtNs: nowNs })
-      } catch (error) {
-        if (!(error instanceof KeyStoreError && error.code === 'exists')) throw error
-      }
+    this.#timer = setInterval(() => void this.#renew(), RENEWAL_MS).unref()
   }
 
   /** Files that cannot be read now may be half written; the old certificate is shown until they can. */
-  #renew(): void {
+  async #renew(): Promise<void> {
     try {
-      const credential = this.#readCredential(this.#settings)
+      const credential = await readCredential(this.#options, this.#settings)
       if (credential.certificate !== this.#credential.certificate) this.#listener?.renew(credential)
       this.#credential = credential
     } catch (error) {
@@ -179,13 +171,9 @@ export class KesServer {
     }
   }
 
-  #readCredential({ tls }: KesSettings): KesCredential {
-    return (this.#options.readCredential ?? readKesCredential)(tls)
-  }
-
   #makeDoor(settings: KesSettings, credential: KesCredential, keys: KeyCache): KesDoor {
     const { admin = '', policies, tls, api, oldTexts, log } = settings
-    const { sinks, version } = this.#options
+    const { sinks, version, siblings } = this.#options
     const { telemetry } = this
     const proxy = tls.proxy && { ...tls.proxy, ...(tls.auth && { authorities: credential.trusted }) }
     return createKesDoor({
@@ -193,7 +181,7 @@ export class KesServer {
       ...{ keys, api, oldTexts, telemetry, version },
       configuredAt: new Date().toISOString(),
       nowNs: () => BigInt(Date.now()) * 1_000_000n,
-      system: () => systemNow(this.#startedMs),
+      figures: async () => siblings?.figures() ?? this.figures(),
       audit: event => sinks.audit(event, log.audit > LEVELS.INFO ? undefined : eventLine(event)),
       log: (level, message, asked) => this.#log(level, message, asked),
     })
@@ -205,12 +193,9 @@ export class KesServer {
     this.telemetry.error(line)
     this.#options.sinks.log(level, message, asked, line)
   }
-
-  /** How long a request that is open may still need its key store. */
-  #longestMs({ api }: KesSettings): number {
-    return Math.max(15_000, ...Object.values(api).map(({ timeoutMs = 0 }) => timeoutMs))
-  }
 }
+
+const cacheOf = ({ cache }: KesSettings, store: KeyStore): KeyCache => new KeyCache(store, cache, Date.now)
 
 /** Once some path is open to everybody, nobody has to show a certificate in the handshake. */
 function clientCertificatesOf({ tls, api }: KesSettings) {
@@ -219,21 +204,5 @@ function clientCertificatesOf({ tls, api }: KesSettings) {
   return isOpen ? 'optional' : 'required'
 }
 
-const PROCESSORS = cpus().length
-/** Bytes of an object, for an estimate of their number. */
-const OBJECT = 64
-
-function systemNow(startedMs: number): System {
-  const { used_heap_size: heapBytes } = getHeapStatistics()
-  return {
-    upTime: (Date.now() - startedMs) / 1000,
-    cpus: PROCESSORS,
-    usableCpus: availableParallelism(),
-    // The main thread, and those of the pool of libuv unless it is configured.
-    threads: 1 + Number(process.env.UV_THREADPOOL_SIZE ?? 4),
-    heapBytes,
-    heapObjects: Math.round(heapBytes / OBJECT),
-    // What Node gives to the main thread unless it is configured.
-    stackBytes: 984 * 1024,
-  }
-}
+/** Others than those of the KMIP listeners, and 48 bytes. */
+const ticketKeysOf = (secret: Buffer): Buffer => createHmac('sha384', secret).update('kes').digest()

@@ -1,7 +1,10 @@
+import type { KesDoor } from '../admin/live.ts'
 import type { KesEvent } from '../kes/log-line.ts'
 import type { KesSettings } from '../kes/settings.ts'
+import type { KeyStore } from '../keystore/keystore.ts'
 import { NativeKeyStore } from '../keystore/native.ts'
 import { openKeyStore } from '../keystore/open.ts'
+import type { KeyStoreSettings } from '../keystore/settings.ts'
 import type { Engine } from '../ops/engine.ts'
 import type { Scopes } from '../scopes/scopes.ts'
 import type { Records } from '../seal/records.ts'
@@ -9,38 +12,81 @@ import type { Audit } from './audit.ts'
 import { AuditLines } from './audit-lines.ts'
 import type { KesCredential } from './kes-credential.ts'
 import { KesServer } from './kes-door.ts'
+import { type HubMembers, KesHub } from './kes-hub.ts'
+import type { Siblings } from './kes-siblings.ts'
+import type { KesStateOptions } from './kes-state.ts'
 import type { Logger } from './log.ts'
 
-/** Where the settings of the KES door come from. */
-export interface KesSource {
-  /** Read them, at the start and at each reload. */
-  read(): Promise<KesSettings>
-  /** Whether to show the certificate of the KMIP listener instead of one of the settings. */
-  readonly ownCertificate?: boolean
-}
+/** Where the settings of the KES door come from: they are read at the start and at each reload. */
+export type KesSource =
+  | {
+      read(): Promise<KesSettings>
+      /** Whether to show the certificate of the KMIP listener instead of one of the settings. */
+      readonly ownCertificate?: boolean
+    }
+  /** From the process that holds together those that serve the door. */
+  | Siblings
 
 export interface KesInDaemonOptions {
-  readonly source: KesSource
   readonly data: { readonly records: Records; readonly scopes: Scopes }
   readonly engine: Engine
-  readonly audit: Audit
   readonly log: Logger
-  readonly version: string
   /** PEM. */
   credential(): { readonly certificate: string; readonly key: string }
   newId(): string
 }
 
+export interface KesDoorOptions extends KesInDaemonOptions {
+  readonly source: KesSource
+  readonly audit: Audit
+  readonly version: string
+}
+
 /** The KES door beside the other doors: its keys may be KMIP objects, its requests stand in the same audit log. */
-export async function openKesDoor(options: KesInDaemonOptions): Promise<KesServer> {
-  const { source, data, engine, log, version, newId } = options
+export function openKesDoor(options: KesDoorOptions): Promise<KesServer> {
+  const { source, data, log, version } = options
   const audit = new AuditLines(options.audit)
-  const now = (): bigint => BigInt(Math.floor(Date.now() / 1000))
-  const settings = await read()
   return KesServer.start({
-    settings,
+    ...(isSiblings(source) ? { ...sharedState(source, options), siblings: source } : ownState(source, options)),
     records: data.records,
-    reload: read,
+    sinks: {
+      audit: event => audit.add(auditLine(event)),
+      log: (level, message, asked) => log[LEVELS[level]]({ door: 'kes', ...asked }, message),
+    },
+    version,
+  })
+}
+
+/** What holds the door together where other processes serve it. */
+export function openKesHub(options: KesInDaemonOptions & { readonly source: KesSource; readonly members: HubMembers }): Promise<KesHub> {
+  const { source, members } = options
+  if (isSiblings(source)) throw new Error('only one process holds the door together')
+  return KesHub.open({ ...ownState(source, options), members })
+}
+
+/** For administrators. */
+export function liveKes({ store, settings }: { readonly store: KeyStore; readonly settings: KesSettings }): KesDoor {
+  const patterns = (rules: readonly { readonly pattern: string }[]): string[] => rules.map(({ pattern }) => pattern)
+  return {
+    store,
+    policies: settings.policies.map(({ name, allow, deny, identities }) => ({
+      ...{ name, identities },
+      allow: patterns(allow),
+      deny: patterns(deny),
+    })),
+  }
+}
+
+const isSiblings = (source: KesSource): source is Siblings => 'join' in source
+
+function ownState(source: Exclude<KesSource, Siblings>, options: KesInDaemonOptions): KesStateOptions {
+  const { log } = options
+  return {
+    async read() {
+      const settings = await source.read()
+      for (const warning of settings.warnings) log.warn({ door: 'kes' }, warning)
+      return settings
+    },
     ...(source.ownCertificate && {
       readCredential: (): KesCredential => {
         const { certificate, key } = options.credential()
@@ -49,22 +95,22 @@ export async function openKesDoor(options: KesInDaemonOptions): Promise<KesServe
     }),
     openKeyStore: settings =>
       openKeyStore(settings, {
-        native: scope => NativeKeyStore.open({ ...data, engine, scope, now, newId }),
+        native: scope => openNative(scope, options),
         onEvent: event => log.info({ event }, 'the key store of the KES door'),
       }),
-    sinks: {
-      audit: event => audit.add(auditLine(event)),
-      log: (level, message, asked) => log[LEVELS[level]]({ door: 'kes', ...asked }, message),
-    },
-    version,
-  })
-
-  async function read(): Promise<KesSettings> {
-    const settings = await source.read()
-    for (const warning of settings.warnings) log.warn({ door: 'kes' }, warning)
-    return settings
   }
 }
+
+/** Objects of the server each process reads by itself; any other key store is open in one of them. */
+const sharedState = (siblings: Siblings, options: KesInDaemonOptions): KesStateOptions => ({
+  read: () => siblings.settings(),
+  readCredential: () => siblings.credential(),
+  openKeyStore: async (settings: KeyStoreSettings) =>
+    settings.kind === 'native' ? openNative(settings.scope, options) : siblings.keyStore(),
+})
+
+const openNative = (scope: string, { data, engine, newId }: KesInDaemonOptions): Promise<NativeKeyStore> =>
+  NativeKeyStore.open({ ...data, engine, scope, now: () => BigInt(Math.floor(Date.now() / 1000)), newId })
 
 const LEVELS = { DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const
 

@@ -4,14 +4,18 @@ import { RemoteCopy } from '../store/remote-copy.ts'
 import { RemoteWriter } from '../store/remote-writer.ts'
 import type { StoreOwner } from '../store/store-owner.ts'
 import type { Addresses } from './daemon.ts'
+import { type KesCall, Siblings } from './kes-siblings.ts'
 import type { Logger } from './log.ts'
-import type { Answers, FromWorker, ToWorker } from './worker-messages.ts'
+import type { Answers, FromWorker, Question, Start, ToWorker } from './worker-messages.ts'
+
+type About<W extends Question['what']> = Extract<Question, { readonly what: W }>
 
 /** What a worker process does when the primary process tells it. */
 export interface Told {
-  reload(): void
   stop(): void
-  readonly answers: { readonly [what in keyof Answers]: (mount: string) => Promise<Answers[what]> | Answers[what] }
+  readonly answers: {
+    readonly [what in Exclude<keyof Answers, 'kes'>]: (question: About<what>) => Promise<Answers[what]> | Answers[what]
+  }
 }
 
 /** Set for the processes that the primary process makes. */
@@ -25,10 +29,13 @@ export const isWorker = (): boolean => cluster.isWorker && process.env[WORKER_VA
  * not store anything any more. Its signals are the primary's to handle, except that it stops when it is told to.
  */
 export class WorkerLink {
-  /** Resolves with what the primary process has for its workers: the store, and the keys of TLS session tickets that all share. */
-  readonly started: Promise<{ readonly store: StoreOwner; readonly ticketKeys: Buffer }>
+  /** Resolves with what the primary process has for its workers. */
+  readonly started: Promise<Start & { readonly store: StoreOwner }>
   readonly #writer: RemoteWriter
   #copy: RemoteCopy | undefined
+  readonly #calls = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
+  #call = 0
+  #kes: Siblings | undefined
   #told: Told | undefined
   #isToStop = false
 
@@ -36,7 +43,8 @@ export class WorkerLink {
     this.#writer = new RemoteWriter((parcel, units) => send({ kind: 'units', parcel, units }))
     this.started = new Promise(resolve => {
       process.on('message', (message: ToWorker) => {
-        if (message.kind === 'start') resolve({ store: this.#storeAt(message.copy), ticketKeys: Buffer.from(message.ticketKeys) })
+        if (message.kind === 'start')
+          resolve({ ...message, store: this.#storeAt(message.copy), ticketKeys: Buffer.from(message.ticketKeys) })
         else this.#take(message)
       })
     })
@@ -44,6 +52,12 @@ export class WorkerLink {
     process.on('SIGHUP', () => undefined)
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => this.#stop())
     send({ kind: 'here' })
+  }
+
+  /** The others that serve the KES door. */
+  kes({ ticketKeys }: Start, count: number): Siblings {
+    this.#kes = new Siblings({ ticketKeys, count, call: call => this.#ask(call) })
+    return this.#kes
   }
 
   /** The listeners accept: from now on do what the primary process tells. */
@@ -70,8 +84,22 @@ export class WorkerLink {
     else if (message.kind === 'looked') this.#copy?.settle(message.question, message.answer)
     else if (message.kind === 'moved') this.#copy?.move(message.copy)
     else if (message.kind === 'stop') this.#stop()
-    else if (message.kind === 'reload') this.#told?.reload()
-    else if (message.kind === 'ask') void this.#answer(message.id, message.what, message.mount ?? '')
+    else if (message.kind === 'ask') void this.#answer(message.id, message.question)
+    else if (message.kind === 'return') {
+      const call = this.#calls.get(message.id)
+      this.#calls.delete(message.id)
+      if (message.failure === undefined) call?.resolve(message.value)
+      else call?.reject(new Error(message.failure))
+    }
+  }
+
+  /** Have the primary process do something. */
+  #ask(call: KesCall): Promise<unknown> {
+    const id = this.#call++
+    return new Promise((resolve, reject) => {
+      this.#calls.set(id, { resolve, reject })
+      send({ kind: 'call', id, call })
+    })
   }
 
   #stop(): void {
@@ -79,14 +107,23 @@ export class WorkerLink {
     this.#told?.stop()
   }
 
-  async #answer(id: number, what: keyof Answers, mount: string): Promise<void> {
-    const value = await this.#told?.answers[what](mount)
-    if (process.connected) send({ kind: 'answer', id, value: this.#told ? value : 'it is starting' })
+  async #answer(id: number, question: Question): Promise<void> {
+    const value = await this.#valueFor(question)
+    send({ kind: 'answer', id, value })
+  }
+
+  #valueFor(question: Question): unknown {
+    if (question.what === 'kes') return this.#kes?.answer(question.question)
+    if (this.#told === undefined) return 'it is starting'
+    // Each question goes to the answer of its name.
+    const answer = this.#told.answers[question.what] as (question: Question) => unknown
+    return answer(question)
   }
 }
 
 const send = (message: FromWorker): void => {
-  process.send?.(message)
+  // Without the primary process nothing is to be said any more.
+  if (process.connected) process.send?.(message)
 }
 
 /** Have the listeners be as the rows of a mount say. @returns why they cannot; nothing if they are */
@@ -98,5 +135,16 @@ export async function applied(sockets: Sockets, mount: string, log: Logger): Pro
     if (err instanceof AddressError) return err.message
     log.error({ err }, 'the listeners cannot be changed')
     return 'a worker could not change its listeners; its log says more'
+  }
+}
+
+/** Do as the configuration says now. @returns why not; nothing if it does */
+export async function reloaded(reload: () => Promise<void>, log: Pick<Logger, 'error'>): Promise<string | undefined> {
+  try {
+    await reload()
+    return undefined
+  } catch (err) {
+    log.error({ err }, 'not reloaded; the worker goes on as it was')
+    return err instanceof Error ? err.message : String(err)
   }
 }

@@ -4,14 +4,17 @@ import { AddressError, type Sockets } from '../admin/kmip/engine.ts'
 import { answerLook } from '../store/remote-copy.ts'
 import type { SharedStore } from '../store/store-owner.ts'
 import type { Addresses } from './daemon.ts'
+import type { HubMembers, KesHub } from './kes-hub.ts'
+import type { KesQuestion } from './kes-siblings.ts'
 import type { Logger } from './log.ts'
 import { WORKER_VARIABLE } from './worker-link.ts'
-import type { Answers, FromWorker, MetricValues, ToWorker } from './worker-messages.ts'
+import type { Answers, FromWorker, MetricValues, Question, ToWorker } from './worker-messages.ts'
 
 export interface WorkersOptions {
   readonly count: number
-  readonly log: Logger
-  readonly store: SharedStore
+  readonly log: Pick<Logger, 'error'>
+  /** Absent: there is no store of ours. */
+  readonly store?: SharedStore
 }
 
 /** A worker could not be started. */
@@ -22,7 +25,8 @@ export class WorkerError extends Error {
 
 const TICKET_KEY_BYTES = 48
 const ASK_MS = 2_000
-const APPLY_MS = 10_000
+/** To do as rows or the configuration say. */
+const CHANGE_MS = 10_000
 /** A worker that dies is replaced so much later, and one that lived for less than a second after a longer time. */
 const RESTART_MS = 100
 const SHORT_LIFE_MS = 1_000
@@ -32,7 +36,7 @@ const STOP_MS = 5_000
 interface Member {
   readonly worker: Worker
   readonly startedMs: number
-  readonly asked: Map<number, (value: Answers[keyof Answers] | undefined) => void>
+  readonly asked: Map<number, (value: Answers[keyof Answers]) => void>
   isReady: boolean
 }
 
@@ -40,30 +44,34 @@ interface Member {
  * The processes that answer clients, as the primary process sees them: they share its listeners (node:cluster), and it writes for all of
  * them. One that dies is replaced.
  */
-export class Workers implements Sockets {
+export class Workers implements Sockets, HubMembers {
   readonly #options: WorkersOptions
   readonly #members = new Set<Member>()
   readonly #ticketKeys = randomBytes(TICKET_KEY_BYTES)
+  #kes: KesHub | undefined
   #addresses: Addresses | undefined
   #isStopping = false
   #question = 0
 
-  private constructor(options: WorkersOptions) {
+  constructor(options: WorkersOptions) {
     this.#options = options
     cluster.setupPrimary({ serialization: 'advanced' })
-    options.store.copy?.onMove(copy => {
+    options.store?.copy?.onMove(copy => {
       for (const member of this.#members) tell(member, { kind: 'moved', copy })
     })
   }
 
-  /** Start them, and return once all accept. @throws WorkerError */
-  static async start(options: WorkersOptions): Promise<Workers> {
-    const workers = new Workers(options)
+  /**
+   * Start them, and return once all accept.
+   * @param kes what holds their KES doors together; absent: they have none
+   * @throws WorkerError
+   */
+  async start(kes?: KesHub): Promise<void> {
+    this.#kes = kes
     try {
-      await Promise.all(Array.from({ length: options.count }, () => workers.#spawn()))
-      return workers
+      await Promise.all(Array.from({ length: this.#options.count }, () => this.#spawn()))
     } catch (error) {
-      await workers.stop(0)
+      await this.stop(0)
       throw error
     }
   }
@@ -73,8 +81,10 @@ export class Workers implements Sockets {
     return this.#addresses
   }
 
-  reload(): void {
-    for (const member of this.#members) tell(member, { kind: 'reload' })
+  /** Have all do as the configuration says now. One that cannot goes on as it was, and says why in its log. */
+  async reload(): Promise<void> {
+    const all = await Promise.all([...this.#members].map(member => this.#ask(member, { what: 'reload' })))
+    if (all.includes(NO_ANSWER)) this.#options.log.error({}, 'a worker did not say whether it reloaded')
   }
 
   /** Have them answer what is in flight, and wait for their end. */
@@ -96,12 +106,24 @@ export class Workers implements Sockets {
 
   /** The metrics of each of them that answers. */
   async metrics(): Promise<(readonly MetricValues[])[]> {
-    const all = await Promise.all([...this.#members].map(member => this.#ask(member, 'metrics')))
+    const all = await Promise.all([...this.#members].map(member => this.#ask(member, { what: 'metrics' })))
     return all.flatMap(one => (Array.isArray(one) ? [one] : []))
   }
 
-  async apply(mountId: string): Promise<void> {
-    const all = await Promise.all([...this.#members].map(member => this.#ask(member, 'apply', mountId)))
+  async askKes(question: KesQuestion): Promise<ReadonlyMap<number, unknown>> {
+    const all = await Promise.all(
+      [...this.#members].map(async member => [member.worker.id, await this.#ask(member, { what: 'kes', question })] as const),
+    )
+    return new Map(all.filter(([, answer]) => answer !== NO_ANSWER))
+  }
+
+  async askOneOfKes(worker: number, question: KesQuestion): Promise<unknown> {
+    const member = [...this.#members].find(member => member.worker.id === worker)
+    return member && this.#ask(member, { what: 'kes', question })
+  }
+
+  async apply(mount: string): Promise<void> {
+    const all = await Promise.all([...this.#members].map(member => this.#ask(member, { what: 'apply', mount })))
     const reason = all.find(one => typeof one === 'string')
     if (reason === NO_ANSWER) throw new WorkerError('a worker did not answer; it looks again in a minute')
     if (typeof reason === 'string') throw new AddressError(reason)
@@ -112,7 +134,7 @@ export class Workers implements Sockets {
     const ready = [...this.#members].filter(({ isReady }) => isReady)
     if (ready.length < this.#options.count) return 'a worker is starting'
     const reasons = await Promise.all(
-      ready.map(member => this.#ask(member, 'unready').then(value => (value === NO_ANSWER ? 'a worker does not answer' : value))),
+      ready.map(member => this.#ask(member, { what: 'unready' }).then(value => (value === NO_ANSWER ? 'a worker does not answer' : value))),
     )
     return reasons.find(reason => typeof reason === 'string')
   }
@@ -131,6 +153,7 @@ export class Workers implements Sockets {
       })
       worker.once('exit', (code, signal) => {
         this.#members.delete(member)
+        this.#kes?.left(worker.id)
         for (const answer of member.asked.values()) answer(NO_ANSWER)
         reject(new WorkerError('a worker could not be started; what it wrote before says why'))
         if (member.isReady) this.#replace(member, signal ?? code)
@@ -156,31 +179,39 @@ export class Workers implements Sockets {
   }
 
   #take(member: Member, message: FromWorker): void {
-    const { forward, copy } = this.#options.store
-    if (message.kind === 'here') tell(member, { kind: 'start', ticketKeys: this.#ticketKeys, ...(copy && { copy: copy.path }) })
+    const { forward, copy } = this.#options.store ?? {}
+    if (message.kind === 'here')
+      tell(member, { kind: 'start', ticketKeys: this.#ticketKeys, hasKes: this.#kes !== undefined, ...(copy && { copy: copy.path }) })
     else if (message.kind === 'answer') {
       member.asked.get(message.id)?.(message.value)
       member.asked.delete(message.id)
     } else if (message.kind === 'units') {
       const { parcel, units } = message
-      void forward(units).then(verdicts => tell(member, { kind: 'verdict', parcel, verdicts }))
+      void forward?.(units).then(verdicts => tell(member, { kind: 'verdict', parcel, verdicts }))
     } else if (message.kind === 'look' && copy) {
       const { question } = message
       void answerLook(copy).then(answer => tell(member, { kind: 'looked', question, answer }))
+    } else if (message.kind === 'call') {
+      const { id, call } = message
+      this.#kes?.answer(call, member.worker.id).then(
+        value => tell(member, { kind: 'return', id, value }),
+        (error: unknown) => tell(member, { kind: 'return', id, failure: error instanceof Error ? error.message : String(error) }),
+      )
     }
   }
 
-  #ask(member: Member, what: keyof Answers, mount?: string): Promise<Answers[keyof Answers] | typeof NO_ANSWER> {
+  #ask(member: Member, question: Question): Promise<Answers[keyof Answers]> {
     const id = this.#question++
+    const { what } = question
     return new Promise(resolve => {
-      const late = setTimeout(() => answer(NO_ANSWER), what === 'apply' ? APPLY_MS : ASK_MS)
-      const answer = (value: Answers[keyof Answers] | undefined): void => {
+      const late = setTimeout(() => answer(NO_ANSWER), what === 'apply' || what === 'reload' ? CHANGE_MS : ASK_MS)
+      const answer = (value: Answers[keyof Answers]): void => {
         clearTimeout(late)
         member.asked.delete(id)
         resolve(value)
       }
       member.asked.set(id, answer)
-      tell(member, { kind: 'ask', id, what, ...(mount !== undefined && { mount }) })
+      tell(member, { kind: 'ask', id, question })
     })
   }
 }

@@ -82,6 +82,8 @@ t.test('what keeps a server from starting', async t => {
     [['--config', 'aws.yml'], 1, /the keystore aws \(AWS Secrets Manager\) in line \d+ is not supported: there are fs, vault/],
     [['--config', 'toml.toml'], 1, /failed to read TLS certificate/],
     [['--config', 'config.yml', '--addr', 'nowhere'], 1, /missing port in address/],
+    [['--config', 'config.yml', '--workers', 'many'], 1, /--workers many: 1 to 64, or auto/],
+    [['--config', 'config.yml', '--workers', '0'], 1, /--workers 0: 1 to 64, or auto/],
   ]
   for (const [argv, code, text] of CASES) {
     const outcome = await run(['kes', 'server', ...argv], { cwd })

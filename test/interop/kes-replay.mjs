@@ -1,7 +1,7 @@
 // Replays exchanges that were recorded from a real KES, one by one, against `kmipd kes server`, and compares status, the headers that matter
 // and the body. Times, versions and random bytes are left out; identities are ours in the place of the recorded ones.
 // Then ciphertexts of all releases are decrypted, and configuration files of tutorials are read as they are printed.
-// node test/interop/kes-replay.mjs FOLDER-OF-RECORDINGS FOLDER-OF-TUTORIALS
+// node test/interop/kes-replay.mjs FOLDER-OF-RECORDINGS FOLDER-OF-TUTORIALS [PROCESSES]
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { connect as connectPlain } from 'node:net'
@@ -16,7 +16,7 @@ import { issueCertificate } from '../../dist/pki/issue.js'
 import { generateKey, privateKeyPem, spkiOf } from '../../dist/pki/keys.js'
 import { encodeName } from '../../dist/pki/name.js'
 
-const [, , recordings, tutorials] = process.argv
+const [, , recordings, tutorials, workers = '1'] = process.argv
 const dir = mkdtempSync(join(tmpdir(), 'kmipd-kes-'))
 const HEADERS = ['content-type', 'content-length', 'accept', 'location', 'x-content-type-options', 'connection']
 
@@ -403,7 +403,9 @@ async function withServer(name, { api, auth }, use) {
     keystore: { fs: { path: join(dir, `${name}-keys`) } },
   }
   writeFileSync(file, JSON.stringify(config))
-  const server = spawn(process.execPath, ['dist/cli/main.js', 'kes', 'server', '--config', file], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const server = spawn(process.execPath, ['dist/cli/main.js', 'kes', 'server', '--config', file, '--workers', workers], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   try {
     const banner = await new Promise(resolve => {
       let text = ''

@@ -1,5 +1,5 @@
 // Every call of KES's own SDK for Go against two nodes of the KES door on one key store, one of which ends meanwhile.
-// node test/interop/kes-sdk.mjs PROGRAM (of test/interop/kes-go)
+// node test/interop/kes-sdk.mjs PROGRAM (of test/interop/kes-go) [PROCESSES of each node]
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { apiKey, MAIN, Processes, tlsFiles } from './kes-server.mjs'
 import { freePort } from './vault-server.mjs'
 
-const [program] = process.argv.slice(2)
+const [program, workers = '1'] = process.argv.slice(2)
 if (!program) throw new Error('say where the program is')
 const dir = mkdtempSync(join(tmpdir(), 'kmipd-kes-sdk-'))
 const processes = new Processes(dir)
@@ -31,7 +31,8 @@ keystore: { fs: { path: ${join(dir, 'keys')} } }
 
 async function node(name) {
   const port = await freePort()
-  const started = processes.start(name, process.execPath, [MAIN, 'kes', 'server', '--config', config, '--addr', `127.0.0.1:${port}`])
+  const args = ['kes', 'server', '--config', config, '--addr', `127.0.0.1:${port}`, '--workers', workers]
+  const started = processes.start(name, process.execPath, [MAIN, ...args])
   await processes.answering(started, port)
   return { ...started, url: `https://127.0.0.1:${port}` }
 }

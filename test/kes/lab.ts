@@ -2,6 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import type { HttpRequest, HttpResponse } from '../../src/http/exchange.ts'
 import { Access, type AccessSettings } from '../../src/kes/access.ts'
 import { createKesDoor, type KesDoor, type KesDoorOptions } from '../../src/kes/door.ts'
+import type { System } from '../../src/kes/figures.ts'
 import { type CacheSettings, KeyCache } from '../../src/kes/key-cache.ts'
 import type { KesEvent } from '../../src/kes/log-line.ts'
 import { Telemetry } from '../../src/kes/telemetry.ts'
@@ -14,6 +15,7 @@ import { generateKey, privateKeyPem, spkiOf } from '../../src/pki/keys.ts'
 import { encodeName } from '../../src/pki/name.ts'
 
 const DAY_MS = 86_400_000
+export const SYSTEM: System = { upTime: 1, cpus: 2, usableCpus: 2, threads: 5, heapBytes: 1000, heapObjects: 10, stackBytes: 100 }
 
 export interface TestClient {
   readonly certificate: X509Certificate
@@ -101,7 +103,7 @@ export class Lab {
       version: 'test',
       configuredAt: '2026-01-01T00:00:00Z',
       nowNs: () => BigInt(this.nowMs) * 1_000_000n,
-      system: () => ({ upTime: 1, cpus: 2, usableCpus: 2, threads: 5, heapBytes: 1000, heapObjects: 10, stackBytes: 100 }),
+      figures: async () => ({ counts: this.telemetry.counts, system: SYSTEM }),
       audit: event => {
         this.events.push(event)
         return undefined

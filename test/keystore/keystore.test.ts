@@ -1,8 +1,11 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { deserialize, serialize } from 'node:v8'
 import t, { type Test } from 'tap'
 import { FsKeyStore } from '../../src/keystore/fs.ts'
+import type { KeyStore } from '../../src/keystore/keystore.ts'
 import { MemoryKeyStore } from '../../src/keystore/memory.ts'
+import { answerStoreCall, RemoteKeyStore } from '../../src/keystore/remote.ts'
 import { contract, failsWith, namesOf, newKey } from './contract.ts'
 
 const places = new WeakMap<object, string>()
@@ -15,6 +18,23 @@ async function openFs(t: Test): Promise<FsKeyStore> {
 
 contract(t, { name: 'memory', open: async () => new MemoryKeyStore() })
 contract(t, { name: 'fs', open: openFs, beside: async (_, store) => FsKeyStore.open(places.get(store)!) })
+
+/** As another process has it. */
+const remote = (store: KeyStore): KeyStore => {
+  const sent = <T>(value: T): T => deserialize(serialize(value))
+  return new RemoteKeyStore(store.description, async call => sent(await answerStoreCall(store, sent(call))))
+}
+const opened = new WeakMap<object, KeyStore>()
+contract(t, {
+  name: 'in another process',
+  async open() {
+    const store = new MemoryKeyStore()
+    const far = remote(store)
+    opened.set(far, store)
+    return far
+  },
+  beside: async (_, far) => remote(opened.get(far)!),
+})
 
 t.test('a directory of keys', async t => {
   const dir = join(t.testdir(), 'keys')

@@ -2,7 +2,7 @@ import { createPrivateKey, randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { connect as connectHttp2 } from 'node:http2'
-import { Agent, request } from 'node:https'
+import { Agent } from 'node:https'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import t, { type Test } from 'tap'
@@ -14,10 +14,11 @@ import { localProvider, newLocalKey } from '../../src/seal/local-provider.ts'
 import { openRecords } from '../../src/seal/sealed-records.ts'
 import { readKesCredential } from '../../src/server/kes-credential.ts'
 import { KesServer } from '../../src/server/kes-door.ts'
-import { openKesDoor } from '../../src/server/kes-in-daemon.ts'
+import { liveKes, openKesDoor } from '../../src/server/kes-in-daemon.ts'
 import { createLog } from '../../src/server/log.ts'
 import { openMemory } from '../../src/store/memory.ts'
 import { admin, app, stranger } from '../kes/lab.ts'
+import { ask, of } from './kes-lab.ts'
 import { Pki } from './lab.ts'
 
 const pki = await Pki.make()
@@ -31,8 +32,7 @@ async function start(t: Test, more: object = {}) {
   await certify()
   write(more)
   const server = await KesServer.start({
-    settings: read(),
-    reload: async () => read(),
+    read: async () => read(),
     openKeyStore: settings => openKeyStore(settings),
     sinks: {
       audit: (_, line) => void (line !== undefined && lines.push(line)),
@@ -64,29 +64,6 @@ async function start(t: Test, more: object = {}) {
     writeFileSync(join(dir, 'server.key'), key)
     return certificate
   }
-}
-
-const of = ({ pem, key }: { pem: string; key: string }) => ({ cert: pem, key })
-
-function ask(
-  port: number,
-  method: string,
-  path: string,
-  { client = admin, agent, body = '' }: { client?: typeof admin | undefined; agent?: Agent; body?: string } = {},
-) {
-  return new Promise<{ status: number; body: string }>((resolve, reject) => {
-    const sent = request(
-      { host: '127.0.0.1', port, method, path, rejectUnauthorized: false, agent: agent ?? false, ...(client && of(client)) },
-      response => {
-        let text = ''
-        response.setEncoding('utf8').on('data', (piece: string) => {
-          text += piece
-        })
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: text }))
-      },
-    )
-    sent.on('error', reject).end(body)
-  })
 }
 
 t.test('requests over both versions of HTTP', async t => {
@@ -177,7 +154,7 @@ t.test('the files of TLS', async t => {
   t.throws(() => readKesCredential({ key: join(dir, 'server.key'), cert, auth: true, ca: dir }), /there is no certificate in/)
   t.throws(() => readKesCredential({ key: join(dir, 'none'), cert, auth: false }), /failed to read TLS private key/)
   t.equal(readKesCredential({ key: join(dir, 'server.key'), cert, auth: true, ca: cert }).trusted.length, 2)
-  t.match(server.live.policies, [{ name: 'app', identities: [app.identity] }])
+  t.match(liveKes(server).policies, [{ name: 'app', identities: [app.identity] }])
 })
 
 t.test('keys as KMIP objects, beside the other doors', async t => {

@@ -1,8 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import t, { type Test } from 'tap'
 import { KmipClient } from '../../src/client/client.ts'
 import { requestMessage } from '../../src/client/message.ts'
@@ -10,20 +9,9 @@ import { ENUM } from '../../src/ttlv/enumerations.ts'
 import { child, enumeration, type Item, integer, structure, text } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
 import { FakeVault } from '../vault/fake-vault.ts'
+import { ENV, startDev, until } from './process.ts'
 
-// A server of several processes, from outside: as it is built, since each process would take long to start from source.
-
-const ENV = { ...process.env, NODE_OPTIONS: '' }
-const WAIT_MS = 60_000
-
-async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  for (const from = Date.now(); Date.now() - from < WAIT_MS; ) {
-    const found = await look()
-    if (found !== undefined) return found
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
-  throw new Error(`${what} did not come`)
-}
+// A server of several processes, from outside.
 
 /** Another command beside the server. */
 async function kmipd(argv: readonly string[]): Promise<{ code: number | null; err: string }> {
@@ -32,30 +20,6 @@ async function kmipd(argv: readonly string[]): Promise<{ code: number | null; er
   child.stderr.on('data', chunk => (err += chunk))
   const [code] = await once(child, 'close')
   return { code, err }
-}
-
-interface Server {
-  readonly process: ChildProcess
-  readonly port: number
-  readonly metrics: string
-  /** Lines of its log. */
-  readonly logged: string[]
-}
-
-async function start(dir: string): Promise<Server> {
-  const child = spawn(process.execPath, ['dist/cli/main.js', 'dev', '--data-dir', dir, '--kmip-address', '127.0.0.1:0'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: ENV,
-  })
-  const logged: string[] = []
-  createInterface(child.stderr!).on('line', line => logged.push(line))
-  const file = join(dir, 'listeners.json')
-  await until('the listeners', () => {
-    if (child.exitCode !== null) throw new Error(logged.join('\n'))
-    return existsSync(file) || undefined
-  })
-  const { kmip, metrics } = JSON.parse(readFileSync(file, 'utf8')) as { kmip: string; metrics: string }
-  return { process: child, port: Number(kmip.split(':').at(-1)), metrics, logged }
 }
 
 const connect = (dir: string, port: number, name = 'default'): Promise<KmipClient> => {
@@ -100,7 +64,7 @@ for (const [name, make] of STORES) t.test(`a server of two workers on ${name}`, 
 
 async function twoWorkers(t: Test, store: string): Promise<void> {
   const dir = t.testdir({ 'kmipd.yaml': `workers: 2\n${store}` })
-  const server = await start(dir)
+  const server = await startDev(dir)
   t.teardown(() => server.process.kill('SIGKILL'))
   const clients = await Promise.all(Array.from({ length: 4 }, () => connect(dir, server.port)))
   const [one, two] = clients as [KmipClient, KmipClient]
