@@ -5,6 +5,7 @@ import { authMounts, identitySystemRoutes } from './auth/mounts.ts'
 import type { Sockets } from './kmip/engine.ts'
 import { KMIP_ROUTES } from './kmip/routes.ts'
 import { LIVE_ROUTES, type Live } from './live.ts'
+import { CLIENT_ROUTES } from './objects/client-routes.ts'
 import { HISTORY_ROUTES, OBJECT_ROUTES, type ObjectServices } from './objects/object-routes.ts'
 import { TRACE_ROUTES } from './objects/trace-routes.ts'
 import { bound, type Mounted } from './route.ts'
@@ -63,7 +64,7 @@ export function apiMounts(parts: ApiParts): () => Promise<readonly Mounted[]> {
     const known = engines.get(mount.scopes)
     if (known?.path === mount.row.path) return known
     const routes = [
-      ...(objects ? bound([...OBJECT_ROUTES, ...TRACE_ROUTES], { ...objects, mount }) : []),
+      ...(objects ? bound([...OBJECT_ROUTES, ...TRACE_ROUTES, ...CLIENT_ROUTES], { ...objects, mount }) : []),
       ...bound(KMIP_ROUTES, { mount, sockets }),
     ]
     const made = { path: mount.row.path, type: 'kmip', routes }

@@ -141,11 +141,15 @@ function heldBy(registry: Registry, { scope, role, serial, fingerprint: digest, 
 function clientOf(registry: Registry, identity: Identity, nowMs: number): Client | Refusal {
   const { serial } = identity
   const held = heldBy(registry, identity)
-  const allowed = held && registry.allowed(PLACE.role(held.scope.id, held.role.id))
-  if (!held || !allowed) return REVOKED
+  if (!held) return REVOKED
   if (nowMs > held.notAfterMs)
     return { refused: 'expired', reason: `certificate ${serial} ended at ${new Date(held.notAfterMs).toISOString()}` }
-  const { scope, role } = held
+  return clientAs(registry, held, serial, nowMs)
+}
+
+/** Who acts for a role at this moment, be it by a certificate or not. @param serial of the certificate */
+export function clientAs(registry: Registry, { scope, role }: Omit<Held, 'notAfterMs'>, serial: string, nowMs: number): Client {
+  const allowed = registry.allowed(PLACE.role(role.scope, role.id))
   const partition = registry.objectsOf(scope.id)
   const limits = limitsOf(partition, scope, role)
   return {
@@ -153,7 +157,7 @@ function clientOf(registry: Registry, identity: Identity, nowMs: number): Client
     scopeName: scope.name,
     role: role.name,
     serial,
-    may: operation => allowed.has(operation),
+    may: operation => allowed?.has(operation) === true,
     ...(limits && { limits }),
     ...(scope.tracedUntilMs !== undefined && nowMs < scope.tracedUntilMs && { isTraced: true }),
   }

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import type { Records } from '../seal/records.ts'
-import { type Client, type Identity, identify, type Presented, peerOf, type Refusal } from './access.ts'
+import { type Client, clientAs, type Identity, identify, type Presented, peerOf, type Refusal } from './access.ts'
 import {
   authorityMaker,
   authorityUpdates,
@@ -346,6 +346,12 @@ export class Scopes {
   async clientOf(certificate: Buffer): Promise<Client | Refusal> {
     const identity = await this.identify(certificate)
     return 'refused' in identity ? identity : this.peerOf(identity)
+  }
+
+  /** A client of a role that shows no certificate: whoever lets it act has made sure that it may. @throws ScopeError `not-found` */
+  async clientOfRole(scope: string, role: string): Promise<Client> {
+    const scopeRow = await this.#refreshedScope(scope)
+    return clientAs(this.#registry, { scope: scopeRow, role: this.#role(scope, role) }, '-', this.#now())
   }
 
   async #refreshedScope(name: string): Promise<ScopeRow> {

@@ -204,12 +204,13 @@ export class Daemon {
       replace: (holder, wish) => data.mounts.planReplacement(holder, wish),
       ...(this.#notifier && { onChange: this.#notifier.changed }),
     })
+    const clients = this.#traces.over(limiter.over(this.#engine))
     const { drain: drainMs, https } = config.kmip
     if (part?.does !== 'rest') {
       const limits = limitsOf(config, part?.count ?? 1)
       const shared = {
         limits,
-        engine: this.#traces.over(limiter.over(this.#engine)),
+        engine: clients,
         turn,
         audit: this.#audit,
         metrics,
@@ -225,7 +226,7 @@ export class Daemon {
     const { listen } = config.metrics
     if (listen && part?.does !== 'clients')
       this.#http = await MetricsServer.listen({ ...listen, metrics: () => this.#allMetrics(), unready: () => this.#unreadyOfAll() })
-    if (part?.does !== 'clients') await this.#openAdmin(this.sockets, this.#engine)
+    if (part?.does !== 'clients') await this.#openAdmin(this.sockets, this.#engine, clients)
     await this.#seeEndings()
     this.#timer = setInterval(() => {
       this.#renewing = this.#renew().then(undefined, (err: unknown) =>
@@ -257,7 +258,7 @@ export class Daemon {
     } else if (source) this.#kes = await openKesDoor({ ...(await options()), source, audit: this.#audit, version })
   }
 
-  async #openAdmin(sockets: Sockets, engine: Engine): Promise<void> {
+  async #openAdmin(sockets: Sockets, engine: Engine, clients: Engine): Promise<void> {
     const { config, data, log, version } = this.#options
     const { listen: address, tls } = config.admin
     if (!address) return
@@ -270,7 +271,9 @@ export class Daemon {
       kes: () => this.#kes && liveKes(this.#kes),
     })
     this.#activity.start()
-    const objects = objectServices({ records: data.records, engine, audit: this.#audit, file: config.audit.file, traces: this.#traces })
+    const { records } = data
+    const written = { audit: this.#audit, metrics: this.metrics, log, file: config.audit.file, traces: this.#traces }
+    const objects = objectServices({ records, engine, clients, ...written })
     const parts = {
       data,
       sockets,

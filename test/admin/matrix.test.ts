@@ -173,6 +173,7 @@ t.test('nothing is open without a token but what must be, in the whole API', asy
   const never = async (): Promise<never> => {
     throw new Error('this is not for everybody')
   }
+  const engine = createEngine({ records, now: () => 0n, randomBytes, newId: randomUUID })
   const mounts = apiMounts({
     ...{ mounts: await openMounts({ records, now: () => START }), identities, version: '0.0.0', now: () => START, newId: randomUUID },
     sockets: { apply: never },
@@ -180,7 +181,7 @@ t.test('nothing is open without a token but what must be, in the whole API', asy
     live: { overview: never, kes: () => undefined },
     objects: {
       ...{ records, history: never, traces: never, forgetTraces: never, now: () => 0n, record: () => undefined },
-      kmip: createEngine({ records, now: () => 0n, randomBytes, newId: randomUUID }),
+      ...{ kmip: engine, clients: engine },
     },
   })
   const door = doorLab(mounts, { guard: createGuard(identities) })

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { CLIENT_ROUTES } from '../../src/admin/objects/client-routes.ts'
 import type { ActingFor, HistoryQuery } from '../../src/admin/objects/object-routes.ts'
 import { HISTORY_ROUTES, OBJECT_ROUTES } from '../../src/admin/objects/object-routes.ts'
 import { snakeCase } from '../../src/admin/objects/plain-item.ts'
@@ -21,7 +22,9 @@ import { MemoryStore } from '../../src/store/memory.ts'
 import { encode } from '../../src/ttlv/binary.ts'
 import { ENUM, MASK } from '../../src/ttlv/enumerations.ts'
 import { bytes as bytesItem, child, enumeration, integer, structure, text } from '../../src/ttlv/item.ts'
+import { encodeJson } from '../../src/ttlv/json.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
+import { encodeXml } from '../../src/ttlv/xml.ts'
 import { doorLab } from './lab.ts'
 
 const START = Date.parse('2026-01-01T00:00:00Z')
@@ -45,7 +48,7 @@ async function objectLab() {
   const recorded: { readonly acting: ActingFor; readonly entries: readonly AuditEntry[] }[] = []
   const asked: HistoryQuery[] = []
   const services = {
-    ...{ records, kmip, now },
+    ...{ records, kmip, clients: kmip, now },
     record: (acting: ActingFor, entries: readonly AuditEntry[]) => void recorded.push({ acting, entries }),
     traces: (partition: string) => traces.read(partition),
     forgetTraces: (partition: string) => traces.forget(partition),
@@ -55,7 +58,7 @@ async function objectLab() {
     },
   }
   const door = doorLab(() => [
-    { path: 'kmip/', type: 'kmip', routes: bound([...OBJECT_ROUTES, ...TRACE_ROUTES], { ...services, mount }) },
+    { path: 'kmip/', type: 'kmip', routes: bound([...OBJECT_ROUTES, ...TRACE_ROUTES, ...CLIENT_ROUTES], { ...services, mount }) },
     { path: 'sys/kmipd/', type: 'system', routes: bound(HISTORY_ROUTES, services) },
   ])
   const perform = async (operation: Operation) => {
@@ -249,6 +252,59 @@ t.test('refused requests are traced where that is switched on, with secrets hidd
   t.match(await ask('POST', 'kmip/scope/finance/trace', { duration: '30d' }), { status: 400 })
   t.match(await ask('GET', 'kmip/scope/none/trace'), { status: 404 })
   t.same(errors, [])
+})
+
+t.test('who has a token does KMIP operations as a client of a role, and nothing beyond it', async t => {
+  const { mount, ask, create, recorded, traces } = await objectLab()
+  const client = 'kmip/scope/finance/role/app/client'
+  await mount.scopes.writeRole('finance', 'app', { operation_get: true, operation_locate: true })
+  const id = await create('Backup key', 'AES', 256)
+  const operation = (name: 'Get' | 'Locate' | 'Destroy'): Operation => ({
+    operation: name,
+    payload: name === 'Locate' ? [] : [text(TAG.UniqueIdentifier, id)],
+  })
+  const message = (...names: ('Get' | 'Locate' | 'Destroy')[]) => requestMessage(names.map(operation))
+  const asJson = (...names: Parameters<typeof message>) => ({ request: JSON.parse(encodeJson(message(...names))) })
+  const inJson = async (path: string, ...names: Parameters<typeof message>) => {
+    const reply = await ask('POST', path, asJson(...names))
+    return { status: reply.status, text: JSON.stringify(reply.body.data?.response ?? reply.body.errors) }
+  }
+
+  t.match(await inJson(client, 'Get'), { status: 200, text: /"ResultStatus","type":"Enumeration","value":"Success".*"KeyMaterial"/ })
+  t.match(await inJson(`${client}/get`, 'Get'), { status: 200, text: /"KeyMaterial"/ })
+  t.match(await inJson(`${client}/locate/get`, 'Locate', 'Get'), { status: 200, text: new RegExp(`${id}.*"KeyMaterial"`) })
+  for (const [path, ...names] of [
+    ['get', 'Locate'],
+    ['get', 'Get', 'Get'],
+    ['get/get', 'Get'],
+    ['Get', 'Get'],
+    ['GET', 'Get'],
+  ] as const)
+    t.match(await inJson(`${client}/${path}`, ...names), { status: 400, text: /the path names/ }, `${path}: ${names}`)
+  await mount.scopes.trace('finance', START + 60_000)
+  t.match(await inJson(client, 'Destroy'), { status: 200, text: /OperationFailed.*PermissionDenied/ }, 'the role does not allow it')
+  await traces.settle()
+  t.match((await ask('GET', 'kmip/scope/finance/trace')).body.data, { requests: [{ role: 'app', problems: [{ operation: 'Destroy' }] }] })
+
+  const inXml = (await ask('POST', `${client}/get`, { request: encodeXml(message('Get')) })).body.data.response
+  t.match(inXml, /^<ResponseMessage>.*<ResultStatus type="Enumeration" value="Success"\/>.*<KeyMaterial/s)
+  for (const [body, errors] of [
+    [{}, /request is required/],
+    [{ request: 'Get' }, /^request: /],
+    [{ request: { tag: 'RequestMessage', value: 'x' } }, /^request: /],
+    [{ request: { tag: 'Nonsense', value: [] } }, /^request: /],
+    [{ request: [] }, /^request: /],
+  ] as const)
+    t.match(await ask('POST', client, body), { status: 400, body: { errors: [errors] } }, JSON.stringify(body))
+  t.match(await ask('POST', client, { request: { tag: 'Name', value: [] } }), { status: 200 }, 'what is no request gets a KMIP answer')
+  const [missing, unknown] = ['kmip/scope/finance/role/none/client', 'kmip/scope/none/role/app/client']
+  for (const path of [missing, unknown])
+    t.match(await ask('POST', path, asJson('Get')), { status: 400, body: { errors: [/there is no|has no/] } })
+  t.match(await ask('GET', client), { status: 405 })
+  t.match(recorded[0], {
+    acting: { scopeName: 'finance', role: 'app', serial: '-', address: '127.0.0.1' },
+    entries: [{ operation: 'Get', object: id, status: 'Success' }],
+  })
 })
 
 t.test('search of the audit log', async t => {

@@ -1,5 +1,5 @@
 import { type Operation, requestMessage, responseItems } from '../../client/message.ts'
-import type { AuditEntry, Engine as KmipEngine } from '../../ops/engine.ts'
+import type { AuditEntry, Engine as KmipEngine, Peer } from '../../ops/engine.ts'
 import type { Mount } from '../../scopes/mounts.ts'
 import type { Records } from '../../seal/records.ts'
 import { ENUM } from '../../ttlv/enumerations.ts'
@@ -11,12 +11,8 @@ import { orNothing } from '../kmip/engine.ts'
 import { type Answer, type Call, routeFor } from '../route.ts'
 import { Inventory } from './inventory.ts'
 
-/** Who did something in the name of an administrator, for the audit log. */
-export interface ActingFor {
-  /** Partition of the objects. */
-  readonly scope: string
-  readonly scopeName: string
-  readonly role: string
+/** Who did something with the token of an administrator, for the audit log. */
+export interface ActingFor extends Pick<Peer, 'scope' | 'scopeName' | 'role' | 'serial'> {
   readonly address: string
 }
 
@@ -65,6 +61,8 @@ export interface HistoryQuery {
 export interface ObjectServices {
   readonly records: Records
   readonly kmip: KmipEngine
+  /** The same for clients: within their limits, and traced. */
+  readonly clients: KmipEngine
   /** To the audit log, before the answer leaves. */
   record(acting: ActingFor, entries: readonly AuditEntry[]): void
   /** From the audit log, newest first. */
@@ -129,7 +127,7 @@ async function perform(context: ObjectContext, { caller, request, params }: Call
   const role = `administrator ${caller?.displayName ?? ''}`
   const peer = { scope: partition, scopeName: params.scope, role, serial: '-', may: () => true }
   const { message, entries } = await context.kmip.answerItem(requestMessage([operation], { version: 21 }), peer)
-  context.record({ scope: partition, scopeName: params.scope, role, address: request.remoteAddress }, entries)
+  context.record({ ...peer, address: request.remoteAddress }, entries)
   const [item] = responseItems(message)
   if (item?.status === ENUM.ResultStatus.Success) return
   const reason = item?.reason === undefined ? 'failed' : enumName('ResultReason', item.reason)
