@@ -131,6 +131,56 @@ t.test('keys are forgotten after their time', async t => {
   t.equal(engine.unwrapped, 1)
 })
 
+/** A store that ends like a process that is killed, after so many commits. */
+class Mortal extends MemoryStore {
+  left = Number.POSITIVE_INFINITY
+  override async commit(changes: readonly Change[]): Promise<void> {
+    if (this.left-- <= 0) throw new Error('killed')
+    await super.commit(changes)
+  }
+}
+
+t.test('wrapping anew, killed after each of its commits, goes on where it was while clients write', async t => {
+  for (const [by, count] of [
+    ['epoch', 5],
+    ['each', 250],
+  ] as const) {
+    let nowMs = 0
+    const [below, engine] = [new Mortal(), new Engine()]
+    const store = wrap(below, engine, by, () => nowMs)
+    for (let i = 0; i < count; i++) {
+      nowMs += 100_000_000
+      await store.commit([change(`${i}`)])
+    }
+    engine.rotate()
+    let [deaths, rewrapped] = [0, 0]
+    for (let commits = 0; ; commits += by === 'each' ? 60 : 1) {
+      below.left = commits
+      const outcome = await rewrapKeys(below, await contentsOf(below), engine).catch(
+        error => t.match(error, { message: 'killed' }) && undefined,
+      )
+      below.left = Number.POSITIVE_INFINITY
+      for (const id of ['0', `${count - 1}`])
+        t.same((await wrap(below, engine, by).get('s', id))?.body, Buffer.from(`body of ${id}`), `${by}: opens after ${commits} commits`)
+      if (outcome) {
+        rewrapped += outcome.rewrapped
+        t.ok(outcome.rewrapped < count, 'what was done before is not done again')
+        break
+      }
+      deaths++
+      rewrapped += commits
+      nowMs += 100_000_000
+      await store.commit([change(`new-${commits}`)])
+    }
+    t.ok(deaths >= 3, `${deaths} deaths`)
+    t.equal(rewrapped, count)
+    t.match(await rewrapKeys(below, await contentsOf(below), engine), { rewrapped: 0 })
+    engine.least = 2
+    for (let i = 0; i < count; i++)
+      t.same((await wrap(below, engine, by).get('s', `${i}`))?.body, Buffer.from(`body of ${i}`), 'and the old version can be given up')
+  }
+})
+
 t.test('after a rotation all keys are wrapped anew, a second run finds nothing, and old versions can be given up', async t => {
   for (const by of ['epoch', 'each'] as const) {
     const [below, engine] = [new MemoryStore(), new Engine()]
