@@ -172,7 +172,7 @@ async function moves(lab) {
   const credential = { cert: made.certificate, key: made.private_key, ca: made.ca_chain.join('\n') }
   const connection = await KmipClient.connect({ host: '127.0.0.1', port: server.port, ...credential })
   const keys = new Map()
-  for (let i = 0; i < 60; i++) {
+  for (let i = 0; i < 150; i++) {
     const id = await createKey(connection, `moved-${i}`)
     keys.set(id, (await getKey(connection, id)).toString('hex'))
   }
@@ -219,6 +219,51 @@ async function transit(lab, file) {
   checks.ok(/ 0 problems/.test(await done('store', 'verify', '--config', file)), 'store verify after the rotation')
 }
 
+/** Run a command that is killed when it makes this request for the nth time. @returns whether it was */
+async function killed(proxy, request, nth, ...args) {
+  let left = nth
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: 'ignore' })
+  proxy.state.seen = seen => {
+    if (request.test(seen) && --left === 0) child.kill('SIGKILL')
+  }
+  const signal = await new Promise(resolve => child.once('exit', (_code, signal) => resolve(signal)))
+  proxy.state.seen = undefined
+  return signal === 'SIGKILL'
+}
+
+/** Data keys are wrapped anew by commands that are killed on the way; then everything is sealed anew. */
+async function killedHalfWay(lab, from) {
+  const proxy = await startProxy(lab.addresses[0])
+  const place = vaultStore(lab, { prefix: 'kmipd/killed', transit: { key: 'kmipd', dataKeys: 'each' } })
+  const file = configure('killed', { ...place, server: [proxy.address] })
+  await done('store', 'migrate', '--from', from, '--to', file)
+  const server = await start(file)
+  await lab.rotate('kmipd')
+  for (const [request, nth] of [
+    [/transit\/rewrap/, 1],
+    [/POST .*kmipd\/killed\/log/, 1],
+    [/POST .*kmipd\/killed\/log/, 20],
+    [/transit\/rewrap/, 2],
+  ])
+    checks.ok(await killed(proxy, request, nth, 'seal', 'rewrap', '--config', file), `seal rewrap was killed at ${request} ${nth}`)
+  checks.equal((await ready(server)).status, 200, 'the server goes on')
+  checks.ok(/data keys are wrapped/.test(await done('seal', 'rewrap', '--config', file)), 'seal rewrap goes on where it was')
+  checks.ok(/nothing to do/.test(await done('seal', 'rewrap', '--config', file)), 'and has come to its end')
+  await lab.configureKey('kmipd', { min_decryption_version: 3 })
+  checks.ok(/ 0 problems/.test(await done('store', 'verify', '--config', file)), 'store verify after rewrap was killed')
+  await stop(server)
+  // Who was killed seems to be there for half a minute.
+  let rotated = await kmipd('seal', 'rotate', '--config', file)
+  checks.ok(/this must be done alone/.test(rotated.text), `a rotation of the root key is refused meanwhile: ${rotated.text}`)
+  for (let tries = 0; !rotated.isDone && tries < 60; tries++) {
+    await wait(1_000)
+    rotated = await kmipd('seal', 'rotate', '--config', file)
+  }
+  checks.ok(/new root key/.test(rotated.text), `seal rotate: ${rotated.text}`)
+  checks.ok(/ 0 problems/.test(await done('store', 'verify', '--config', file)), 'store verify after the rotation')
+  proxy.close()
+}
+
 async function oneNodeOnVersion1(lab) {
   const a = configure('v1-a', vaultStore(lab, { mount: 'kv1', prefix: 'kmipd/single' }))
   const b = configure('v1-b', vaultStore(lab, { mount: 'kv1', prefix: 'kmipd/single' }))
@@ -248,7 +293,9 @@ try {
       })
     if (wants('moves'))
       await checks.section('moves, backup, transit', async () => {
-        await transit(lab, await moves(lab))
+        const file = await moves(lab)
+        await transit(lab, file)
+        await killedHalfWay(lab, file)
       })
     if (wants('v1')) await checks.section('one node on KV v1', () => oneNodeOnVersion1(lab))
     if (wants('chaos')) {

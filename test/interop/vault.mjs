@@ -99,14 +99,15 @@ export class Lab {
   }
 }
 
-/** Between a client and Vault: passes requests on, late or without their answers. */
+/** Between a client and Vault: passes requests on, late or without their answers; `state.seen` is told of each before. */
 export async function startProxy(target) {
   const url = new URL(target)
-  const state = { latencyMs: 0, cut: 0, cuts: 0 }
+  const state = { latencyMs: 0, cut: 0, cuts: 0, seen: undefined }
   const server = createServer((incoming, outgoing) => {
     const chunks = []
     incoming.on('data', chunk => chunks.push(chunk))
     incoming.on('end', async () => {
+      state.seen?.(`${incoming.method} ${incoming.url}`)
       if (state.latencyMs > 0) await wait(Math.random() * state.latencyMs)
       const options = { host: url.hostname, port: url.port, method: incoming.method, path: incoming.url, headers: incoming.headers }
       const passed = request(options, answer => {

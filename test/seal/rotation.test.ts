@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { readHeader, SEAL_PARTITION } from '../../src/seal/header.ts'
 import { localProvider, newLocalKey } from '../../src/seal/local-provider.ts'
 import { passphraseProvider } from '../../src/seal/passphrase-provider.ts'
@@ -9,11 +9,13 @@ import { addProvider, removeProvider, sealedBy, sealStatus } from '../../src/sea
 import { rotateRootKey } from '../../src/seal/rotate.ts'
 import { openRecords } from '../../src/seal/sealed-records.ts'
 import type { TermsOf } from '../../src/seal/verify.ts'
+import { openLog } from '../../src/store/log-open.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import { SqliteContents } from '../../src/store/sqlite-contents.ts'
 import { lockUse } from '../../src/store/sqlite-use-lock.ts'
 import type { Change, Store } from '../../src/store/store.ts'
+import { SharedSlots } from '../store/memory-slots.ts'
 
 const CHEAP = { n: 2 ** 10, r: 8, p: 1 }
 const words = 'correct horse battery staple'
@@ -94,20 +96,39 @@ class Mortal implements Store {
   }
 }
 
-t.test('rotation, killed after each of its commits', async t => {
+/** A store that only its opener uses, and the file with all that is in it. */
+const STORES: [name: string, open: (dir: string) => Promise<{ store: Store; file: () => string }>][] = [
+  [
+    'SQLite',
+    async dir => {
+      const path = join(dir, 'kmipd.db')
+      return { store: await openSqlite({ path, directWriter: true }), file: () => path }
+    },
+  ],
+  [
+    'a log',
+    async dir => {
+      const store = await openLog({ slots: new SharedSlots().open(), dir, expect: 'any', presence: 'alone' })
+      return { store, file: () => store.path }
+    },
+  ],
+]
+
+for (const [name, open] of STORES)
+  t.test(`rotation on ${name}, killed after each of its commits`, async t => rotation(t, await open(t.testdir({}))))
+
+async function rotation(t: Test, { store, file }: { store: Store; file: () => string }): Promise<void> {
   const COUNT = 1_200
-  const path = join(t.testdir({}), 'kmipd.db')
   const local = localProvider(newLocalKey())
   const main = passphraseProvider('main', words, CHEAP)
   const providers = [local, main]
-  const store = await openSqlite({ path, directWriter: true })
   const records = await openRecords({ store, providers })
   const bodies = Array.from({ length: COUNT }, (_, i) => Buffer.from(`secret ${i}`))
   await records.commit(bodies.map((body, i) => ({ partition: 's', id: `k${i}`, expect: 0, body, ...termsOf('s', `k${i}`, body) })))
   await records.commit([{ partition: 't', id: 'k1', expect: 0, body: bodies[0]!, ...termsOf('t', 'k1', bodies[0]!) }])
   const old = await store.get('s', 'k7')
   const oldHeader = (await readHeader(store))!.header
-  const contents = SqliteContents.open(path, 'current')
+  const contents = SqliteContents.open(file(), 'current')
   const rotate = (store: Store, given = providers) => rotateRootKey({ store, providers: given, contents, termsOf })
 
   await t.rejects(rotate(store, [local]), { code: 'sealed', message: /passphrase key main/ }, 'each provider has to wrap the new key')
@@ -157,7 +178,7 @@ t.test('rotation, killed after each of its commits', async t => {
     const other = { partition: 's', id: 'other', expect: 0, body: Buffer.alloc(0), claims: ['claim secret 7'] }
     await t.rejects(records.commit([other]), { code: 'conflict' }, `${when}: its claim is held`)
   }
-})
+}
 
 t.test('a header that was changed during a rotation is noticed', async t => {
   const path = join(t.testdir({}), 'kmipd.db')
