@@ -25,15 +25,11 @@ interface Place {
 /** The record that claims a term. The newest of those that carry it comes first, since it is mostly that one. Parameters: partition, term. */
 export const HOLDER = 'select sequence from term where partition = ? and term = ? and claimed order by sequence desc'
 
-/** So many terms go into the index by one statement. */
-const MAX_ROWS = 16
-
 /**
  * Writes units of changes through one connection, as many as there are in one transaction, each of them all or nothing: a unit is
  * checked before anything of it is written, so that it needs no savepoint.
  */
 export class UnitWriter {
-  readonly #db: Connection
   readonly #numberOf: Statement<[string], number>
   readonly #newPartition: Statement<[string], number>
   readonly #next: Statement<[], number>
@@ -44,8 +40,8 @@ export class UnitWriter {
   readonly #remove: Statement<[number]>
   readonly #holder: Statement<[partition: number, term: Buffer], number>
   readonly #untag: Statement<[partition: number, term: Buffer, sequence: number]>
-  /** By count of rows. */
-  readonly #tags: Statement<(number | Buffer)[]>[] = []
+  /** One row: for a statement of several, SQLite keeps what was on each page before, lest it fails half-way, and that takes as long again. */
+  readonly #tag: Statement<[partition: number, term: Buffer, sequence: number, claimed: number]>
   readonly #batch: Transaction<(units: readonly Unit[]) => Verdict[]>
   /** Numbers of partitions by name. */
   readonly #numbers = new Map<string, number>()
@@ -53,7 +49,6 @@ export class UnitWriter {
   #sequence = 0
 
   constructor(db: Connection) {
-    this.#db = db
     this.#numberOf = db.prepare<[string], number>('select number from partition where name = ?').pluck()
     this.#newPartition = db.prepare<[string], number>('insert into partition (name) values (?) returning number').pluck()
     this.#next = db.prepare<[], number>('select sequence from next').pluck()
@@ -64,6 +59,7 @@ export class UnitWriter {
     this.#remove = db.prepare('delete from record where sequence = ?')
     this.#holder = db.prepare<[number, Buffer], number>(HOLDER).pluck()
     this.#untag = db.prepare('delete from term where partition = ? and term = ? and sequence = ?')
+    this.#tag = db.prepare('insert into term (partition, term, sequence, claimed) values (?, ?, ?, ?)')
     this.#batch = db.transaction(units => this.write(units))
   }
 
@@ -143,18 +139,14 @@ export class UnitWriter {
     if (!row) {
       const sequence = this.#sequence++
       this.#insert.run(sequence, partition, id, packed, body)
-      this.#tag(partition, sequence, terms)
+      for (const { value, isClaimed } of terms) this.#tag.run(partition, value, sequence, isClaimed ? 1 : 0)
       return
     }
     this.#update.run(packed, body, row.sequence)
     if (packed.equals(row.terms)) return
     const had = unpackTerms(row.terms)
     for (const term of had) if (!has(terms, term)) this.#untag.run(partition, term.value, row.sequence)
-    this.#tag(
-      partition,
-      row.sequence,
-      terms.filter(term => !has(had, term)),
-    )
+    for (const term of terms) if (!has(had, term)) this.#tag.run(partition, term.value, row.sequence, term.isClaimed ? 1 : 0)
   }
 
   #number(name: string): number | undefined {
@@ -169,20 +161,6 @@ export class UnitWriter {
     const number = this.#newPartition.get(name)!
     this.#numbers.set(name, number)
     return number
-  }
-
-  #tag(partition: number, sequence: number, terms: readonly Term[]): void {
-    for (let i = 0; i < terms.length; i += MAX_ROWS) {
-      const some = terms.slice(i, i + MAX_ROWS)
-      this.#tagging(some.length).run(...some.flatMap(({ value, isClaimed }) => [partition, value, sequence, isClaimed ? 1 : 0]))
-    }
-  }
-
-  #tagging(rows: number): Statement<(number | Buffer)[]> {
-    this.#tags[rows] ??= this.#db.prepare(
-      `insert into term (partition, term, sequence, claimed) values ${Array(rows).fill('(?, ?, ?, ?)').join(', ')}`,
-    )
-    return this.#tags[rows]
   }
 }
 
