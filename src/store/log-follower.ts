@@ -6,7 +6,7 @@ import { type Head, parseHead } from './log-head.ts'
 import type { KeptSnapshot } from './log-kept.ts'
 import { entryPath, HEAD } from './log-paths.ts'
 import { loadSnapshot } from './log-snapshot.ts'
-import type { Slot, Slots } from './slots.ts'
+import type { Slots } from './slots.ts'
 import type { Unit } from './sqlite-message.ts'
 import { StoreError } from './store.ts'
 
@@ -135,11 +135,7 @@ export class LogFollower {
         this.isAtEnd(sights[0]!.nowMs)
         return this.version !== version
       }
-      for (const { slot } of missing < 0 ? sights : sights.slice(0, missing))
-        if (!(await this.#take(slot!))) {
-          await this.#load()
-          break
-        }
+      if (!(await this.#take(sights.slice(0, missing < 0 ? ahead : missing).map(({ slot }) => slot!.text)))) await this.#load()
       ahead = missing < 0 ? Math.min(AHEAD, ahead * 2) : 1
     }
   }
@@ -171,7 +167,7 @@ export class LogFollower {
   /** Our own entry, whose units were tried, is stored. */
   keep(text: string): void {
     this.copy.keep()
-    this.#advance(text)
+    this.#advance(text, digestOf(this.store, this.at + 1, text))
   }
 
   close(): void {
@@ -208,31 +204,41 @@ export class LogFollower {
     throw damaged('its snapshot is missing')
   }
 
-  /** @returns false: what the entry is made of is removed already, and we are behind */
-  async #take({ text }: Slot): Promise<boolean> {
-    const number = this.at + 1
-    const entry = parseEntry(text, number)
-    if (!entry.previous.equals(this.digest)) throw damaged(`entry ${number} of the log does not follow the one before it`)
+  /** Take over the entries that follow, together. @returns false: what one is made of is removed already, and we are behind */
+  async #take(texts: readonly string[]): Promise<boolean> {
     const units: Unit[] = []
-    for (const unit of entry.units) {
-      const bytes = 'inline' in unit ? unit.inline : await readBlobs(this.#slots, unit.blobs)
-      if (bytes) units.push(parseUnit(bytes))
-      else if ((await this.check()) === 'behind') return false
-      else throw damaged(`a piece of entry ${number} of the log is missing`)
+    /** The entry of each unit. */
+    const numbers: number[] = []
+    const digests: Buffer[] = []
+    let { at, digest } = this
+    for (const text of texts) {
+      const entry = parseEntry(text, ++at)
+      if (!entry.previous.equals(digest)) throw damaged(`entry ${at} of the log does not follow the one before it`)
+      digest = digestOf(this.store, at, text)
+      digests.push(digest)
+      for (const unit of entry.units) {
+        const bytes = 'inline' in unit ? unit.inline : await readBlobs(this.#slots, unit.blobs)
+        if (bytes) {
+          numbers.push(at)
+          units.push(parseUnit(bytes))
+        } else if ((await this.check()) === 'behind') return false
+        else throw damaged(`a piece of entry ${at} of the log is missing`)
+      }
     }
-    const verdict = this.copy.try(units).find(verdict => verdict)
-    if (verdict) {
+    const verdicts = this.copy.try(units)
+    const bad = verdicts.findIndex(verdict => verdict)
+    if (bad >= 0) {
       this.copy.drop()
-      throw damaged(`entry ${number} of the log does not fit what is before it: ${verdict.message}`)
+      throw damaged(`entry ${numbers[bad]} of the log does not fit what is before it: ${verdicts[bad]!.message}`)
     }
     this.copy.keep()
-    this.#advance(text)
+    for (const [i, text] of texts.entries()) this.#advance(text, digests[i]!)
     return true
   }
 
-  #advance(text: string): void {
+  #advance(text: string, digest: Buffer): void {
     this.at++
-    this.digest = digestOf(this.store, this.at, text)
+    this.digest = digest
     this.#bytes += text.length
     this.version++
   }
