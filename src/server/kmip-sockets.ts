@@ -127,6 +127,8 @@ export class KmipSockets implements Sockets {
     // An address that goes can stand in the way of one that comes.
     const inTheWay = leaving.filter(one => coming.some(({ address }) => address.port === one.wanted.address.port))
     for (const one of inTheWay) this.#close(one.listener)
+    // First: an address that cannot be had holds up no certificate.
+    for (const one of open.values()) this.#renew(one, wanted.get(one.wanted.key))
     const opened: Open[] = []
     try {
       if (mount) for (const one of coming) opened.push(await this.#listen(one, mount))
@@ -139,7 +141,6 @@ export class KmipSockets implements Sockets {
       open.delete(one.wanted.key)
       if (!inTheWay.includes(one)) this.#close(one.listener)
     }
-    for (const one of open.values()) this.#renew(one, wanted.get(one.wanted.key))
     for (const one of opened) open.set(one.wanted.key, one)
     if (open.size > 0) this.#open.set(mountId, open)
     else this.#open.delete(mountId)

@@ -1,25 +1,16 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { metricsIn } from '../../src/cli/kes-metric.ts'
 import { main } from '../../src/cli/main.ts'
 import { FsKeyStore } from '../../src/keystore/fs.ts'
+import { freePort } from '../free-port.ts'
 import { namesOf, newKey } from '../keystore/contract.ts'
 import { type Outcome, run, start } from './run.ts'
 
 const API_KEY = 'kes:v1:ACQpoGqx3rHHjT938Hfu5hVVQJHZWSqVI2Xp1KlYxFVw'
 const IDENTITY = '0426fa9a04bc2756b92fbe8a97e1a1e07b53ecf04ed33da22c33e5c9faeb8cbb'
 const cwd = t.testdir()
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
 
 const failed = (err: string): Outcome => ({ code: 1, out: '', err: `Error: ${err}\n` })
 const printed = (out: string): Outcome => ({ code: 0, out, err: '' })

@@ -1,18 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { freePort } from '../free-port.ts'
 import { FakeVault } from '../vault/fake-vault.ts'
 import { run, start } from './run.ts'
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
 
 /** How a connection to the KMIP listener begins: it is cut off, or it waits for a handshake. */
 async function greeting(port: number): Promise<'cut' | 'open' | 'refused'> {

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { once } from 'node:events'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import t from 'tap'
 import { Identities } from '../../src/admin/auth/identities.ts'
 import { KmipClient } from '../../src/client/client.ts'
@@ -20,6 +21,7 @@ import { MemoryStore } from '../../src/store/memory.ts'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
 import { child, enumeration, type Item, integer, structure } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
+import { freePort, listening } from '../free-port.ts'
 
 const EC = { type: 'ec', bits: 256 } as const
 const QUERY = structure(TAG.RequestMessage, [
@@ -36,18 +38,6 @@ const QUERY = structure(TAG.RequestMessage, [
 interface Credential {
   readonly certificate: string
   readonly private_key: string
-}
-
-async function listening(): Promise<{ server: Server; port: number }> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  return { server, port: (server.address() as AddressInfo).port }
-}
-
-async function freePort(): Promise<number> {
-  const { server, port } = await listening()
-  await new Promise(resolve => server.close(resolve))
-  return port
 }
 
 t.test('listeners follow what administrators write, and leave each other alone', async t => {
@@ -204,4 +194,15 @@ t.test('listeners follow what administrators write, and leave each other alone',
   const late = await connect(moved, ca, first)
   t.ok(await works(late), 'an address that is configured later is listened on beside the one of the command line')
   for (const client of [kept, member, legacy, named, imported, late]) client.close()
+
+  const taken = await listening()
+  const { scopes } = (await mounts.at('kmip/'))!
+  // By a command beside the server, which cannot be refused.
+  await scopes.writeConfiguration({ listen_addrs: `127.0.0.1:${moved},127.0.0.1:${taken.port}`, server_hostnames: 'renamed.example.com' })
+  await daemon.reload()
+  const shown = connectTls({ host: '127.0.0.1', port: moved, ca, checkServerIdentity: () => undefined })
+  await once(shown, 'secureConnect')
+  t.match(shown.getPeerCertificate().subjectaltname, /renamed/, 'an address that is taken holds up no certificate')
+  shown.destroy()
+  taken.server.close()
 })
