@@ -13,7 +13,7 @@ export class ApiError extends Error {
 export interface Answer<T> {
   readonly data: T
   readonly warnings?: readonly string[] | null
-  readonly auth?: unknown
+  readonly auth?: { readonly client_token: string } | null
 }
 
 type Query = Readonly<Record<string, string | undefined>>
@@ -60,6 +60,13 @@ export class Api {
   /** @returns what the answer holds; an empty object if it holds nothing */
   async write<T = unknown>(at: string, body: Body = {}): Promise<T> {
     return (await this.#send<T>('POST', at, {}, body)).data ?? ({} as T)
+  }
+
+  /** A new token below this one: it ends with it. */
+  async makeToken(body: Body): Promise<string> {
+    const { auth } = await this.#send('POST', 'auth/token/create', {}, body)
+    if (!auth) throw new ApiError(0, ['The answer holds no token.'])
+    return auth.client_token
   }
 
   async remove(at: string, query: Query = {}): Promise<void> {

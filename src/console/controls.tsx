@@ -70,10 +70,18 @@ export const Text = ({ label, hint, value, onValue, type = 'text', ...rest }: Te
   </Field>
 )
 
-export const Area = ({ label, hint, value, onValue, ...rest }: AskedText): JSX.Element => (
+export const Area = ({ label, hint, value, onValue, rows = 6, ...rest }: AskedText & { readonly rows?: number }): JSX.Element => (
   <Field label={label} {...(hint !== undefined && { hint })}>
     {ids => (
-      <textarea {...ids} class="mono" spellcheck={false} rows={6} {...rest} value={value} onInput={e => onValue(e.currentTarget.value)} />
+      <textarea
+        {...ids}
+        class="mono"
+        spellcheck={false}
+        rows={rows}
+        {...rest}
+        value={value}
+        onInput={e => onValue(e.currentTarget.value)}
+      />
     )}
   </Field>
 )

@@ -3,15 +3,18 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { Empty } from './controls.tsx'
 import { duration } from './format.ts'
 import { Page, useNow } from './page.tsx'
+import { AccessPage } from './pages/access.tsx'
 import { AuditPage } from './pages/audit.tsx'
 import { KesPage } from './pages/kes.tsx'
 import { ObjectPage } from './pages/object.tsx'
 import { ObjectsPage } from './pages/objects.tsx'
 import { OverviewPage } from './pages/overview.tsx'
+import { PolicyPage } from './pages/policy.tsx'
 import { RolePage } from './pages/role.tsx'
 import { ScopePage } from './pages/scope.tsx'
 import { ScopesPage } from './pages/scopes.tsx'
 import { SettingsPage } from './pages/settings.tsx'
+import { TracePage } from './pages/trace.tsx'
 import { hrefOf, type PageName, type Place, placeOf } from './router.ts'
 import { ENDED, useSession } from './session.ts'
 import { Logo } from './sign-in.tsx'
@@ -21,6 +24,7 @@ const LINKS: readonly (readonly [page: PageName, title: string])[] = [
   ['overview', 'Overview'],
   ['scopes', 'Scopes'],
   ['kes', 'KES'],
+  ['access', 'Access'],
   ['audit', 'Audit'],
   ['settings', 'Settings'],
 ]
@@ -33,12 +37,19 @@ const PAGES: Readonly<Record<PageName, (place: Place) => JSX.Element>> = {
   objects: ({ names, query }) => <ObjectsPage scope={names.scope!} query={query} />,
   object: ({ names }) => <ObjectPage scope={names.scope!} id={names.object!} />,
   kes: () => <KesPage />,
+  trace: ({ names }) => <TracePage scope={names.scope!} />,
+  access: () => <AccessPage />,
+  policy: ({ names }) => <PolicyPage name={names.policy!} />,
   audit: ({ query }) => <AuditPage query={query} />,
   settings: () => <SettingsPage />,
 }
 
 /** Where one is among the links: everything below a scope belongs to Scopes. */
-const sectionOf = (page: PageName): PageName => (['scope', 'role', 'objects', 'object'].includes(page) ? 'scopes' : page)
+const SECTIONS: Readonly<Partial<Record<PageName, PageName>>> = {
+  ...{ scope: 'scopes', role: 'scopes', objects: 'scopes', object: 'scopes', trace: 'scopes' },
+  policy: 'access',
+}
+const sectionOf = (page: PageName): PageName => SECTIONS[page] ?? page
 
 /** Everything behind the sign-in: links, who one is, and the screen that the address names. */
 export function Layout(): JSX.Element {

@@ -97,6 +97,15 @@ export function Table({ label, heads, children }: TableProps): JSX.Element {
   )
 }
 
+/** To the page after this one. */
+export const More = ({ href, children }: { readonly href: string; readonly children: string }): JSX.Element => (
+  <p class="more">
+    <a class="button" href={href}>
+      {children}
+    </a>
+  </p>
+)
+
 /** Go to an address, or, when one is there already, look again. */
 export function search(href: string, again: () => void): void {
   if (location.hash === href) again()

@@ -7,6 +7,9 @@ const PATTERNS = {
   objects: 'scopes/:scope/objects',
   object: 'scopes/:scope/objects/:object',
   kes: 'kes',
+  trace: 'scopes/:scope/refused',
+  access: 'access',
+  policy: 'access/policies/:policy',
   audit: 'audit',
   settings: 'settings',
 } as const

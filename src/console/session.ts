@@ -5,6 +5,7 @@ import { Api, ApiError } from './api.ts'
 /** What `auth/token/lookup-self` says of a token. */
 export interface Holder {
   readonly display_name: string
+  readonly accessor: string
   readonly policies: readonly string[]
   /** Seconds that are left; 0: it does not end. */
   readonly ttl: number

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import type { HistoryEntry, HistoryQuery } from '../admin/objects/object-routes.ts'
+import { AdminError } from '../admin/error.ts'
+import type { HistoryEntry, HistoryPage, HistoryQuery } from '../admin/objects/object-routes.ts'
 
 const CHUNK = 1 << 18
 /** Bytes that one search reads at most, from the end of the log. */
@@ -8,13 +9,14 @@ const MOST = 1 << 28
 /**
  * Records of an audit log, newest first. One that goes to standard output, or is not there, has none.
  * @param file  where the log is now; older ones are not searched
+ * @throws AdminError 400 for an `after` that is none, or of a log that was rotated since
  */
-export async function searchAudit(file: string, query: HistoryQuery): Promise<HistoryEntry[]> {
+export async function searchAudit(file: string, query: HistoryQuery): Promise<HistoryPage> {
   let handle: FileHandle
   try {
     handle = await open(file, 'r')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { entries: [] }
     throw error
   }
   try {
@@ -24,38 +26,43 @@ export async function searchAudit(file: string, query: HistoryQuery): Promise<Hi
   }
 }
 
-async function searchIn(handle: FileHandle, query: HistoryQuery): Promise<HistoryEntry[]> {
-  const found: HistoryEntry[] = []
-  const { size } = await handle.stat()
+/** A page goes on at a byte of a file. */
+function endOf(after: string | undefined, ino: number, size: number): number {
+  if (after === undefined) return size
+  const [, of, at] = /^(\d+)-(\d+)$/.exec(after) ?? []
+  if (Number(of) === ino && Number(at) <= size) return Number(at)
+  throw new AdminError(400, 'the audit log is another one than at the page before; search anew')
+}
+
+async function searchIn(handle: FileHandle, query: HistoryQuery): Promise<HistoryPage> {
+  const entries: HistoryEntry[] = []
+  const { size, ino } = await handle.stat()
+  const last = endOf(query.after, ino, size)
+  const upTo = (position: number): HistoryPage => ({ entries, ...(position > 0 && { next: `${ino}-${position}` }) })
   // A record that cannot be the one is not parsed: most lines lack the word.
   const words = [query.id, query.partition, query.scope, query.role, query.operation, query.status].flatMap(word =>
     word === undefined ? [] : [JSON.stringify(word)],
   )
   let rest = Buffer.alloc(0)
-  for (let end = size; end > 0 && size - end < MOST; ) {
+  let end = last
+  while (end > 0 && last - end < MOST) {
     const start = Math.max(0, end - CHUNK)
     const chunk = Buffer.alloc(end - start)
     await handle.read(chunk, 0, chunk.length, start)
     const piece = Buffer.concat([chunk, rest])
     // What stands before the first line end belongs to a line that begins further ahead.
-    const first = start === 0 ? -1 : piece.indexOf(0x0a)
-    if (start > 0 && first < 0) {
-      rest = piece
-      end = start
-      continue
+    const first = start === 0 ? 0 : piece.indexOf(0x0a) + 1 || piece.length
+    for (let to = piece.length, from: number; to > first; to = from) {
+      from = to < 2 ? 0 : piece.lastIndexOf(0x0a, to - 2) + 1
+      const line = piece.subarray(from, to)
+      if (!words.every(word => line.includes(word))) continue
+      const entry = entryOf(line.toString('utf8').trimEnd(), query)
+      if (entry && entries.push(entry) === query.limit) return upTo(start + from)
     }
-    rest = piece.subarray(0, first + 1)
-    for (const line of piece
-      .toString('utf8', first + 1)
-      .split('\n')
-      .reverse()) {
-      if (line === '' || !words.every(word => line.includes(word))) continue
-      const entry = entryOf(line, query)
-      if (entry && found.push(entry) === query.limit) return found
-    }
+    rest = piece.subarray(0, first)
     end = start
   }
-  return found
+  return upTo(end === 0 ? 0 : end + rest.length)
 }
 
 interface Line {

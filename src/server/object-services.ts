@@ -35,7 +35,7 @@ export const objectServices = ({ records, engine, clients, audit, metrics, log, 
       if (cause !== undefined) log.error({ operation, object, err: cause }, 'an operation failed')
     }
   },
-  history: async query => (file === '-' ? [] : searchAudit(file, query)),
+  history: async query => (file === '-' ? { entries: [] } : searchAudit(file, query)),
   traces: partition => traces.read(partition),
   forgetTraces: partition => traces.forget(partition),
   now: () => BigInt(Math.floor(Date.now() / 1000)),

@@ -54,7 +54,7 @@ async function objectLab() {
     forgetTraces: (partition: string) => traces.forget(partition),
     history: async (query: HistoryQuery) => {
       asked.push(query)
-      return [{ time: '2026-01-01T00:00:00.000Z', operation: 'Get', status: 'Success' }]
+      return { entries: [{ time: '2026-01-01T00:00:00.000Z', operation: 'Get', status: 'Success' }], next: '1-2' }
     },
   }
   const door = doorLab(() => [
@@ -186,10 +186,10 @@ t.test('objects are revoked and destroyed with confirmation, and that is on reco
     { entries: [{ operation: 'Revoke', status: 'OperationFailed' }] },
   ])
   t.match((await ask('GET', `${at}/history`)).body.data, { entries: [{ operation: 'Get' }] })
-  await ask('GET', 'sys/kmipd/audit?scope=finance&role=&limit=9999')
+  t.match((await ask('GET', 'sys/kmipd/audit?scope=finance&role=&limit=9999&after=1-5')).body.data, { next: '1-2' })
   t.match(asked, [
     { id, limit: 100 },
-    { scope: 'finance', limit: 1000 },
+    { scope: 'finance', limit: 1000, after: '1-5' },
   ])
   t.notHas(asked[1], { role: '' })
 })
@@ -309,7 +309,7 @@ t.test('who has a token does KMIP operations as a client of a role, and nothing 
 
 t.test('search of the audit log', async t => {
   const file = join(t.testdir(), 'audit.log')
-  t.same(await searchAudit(file, { limit: 5 }), [])
+  t.same(await searchAudit(file, { limit: 5 }), { entries: [] })
   const peer = { scope: 'abcde', scopeName: 'finance', role: 'app', serial: '1', may: () => true }
   const subject = auditSubject(peer, '10.0.0.1:4000', 1)
   const lines = Array.from({ length: 4000 }, (_, i) =>
@@ -332,7 +332,7 @@ t.test('search of the audit log', async t => {
     file,
     `${JSON.stringify({ ...admin, event: 'asked' })}\n${JSON.stringify({ ...admin, event: 'answered', status: 204 })}\n{"type":"aud`,
   )
-  t.match(await searchAudit(file, { limit: 2 }), [
+  t.match((await searchAudit(file, { limit: 2 })).entries, [
     { operation: 'update', path: 'kmip/scope/x', status: '204', user: 'root' },
     {
       operation: 'Locate',
@@ -344,7 +344,7 @@ t.test('search of the audit log', async t => {
       remote: '10.0.0.1:4000',
     },
   ])
-  const count = async (query: Omit<HistoryQuery, 'limit'>) => (await searchAudit(file, { ...query, limit: 1e6 })).length
+  const count = async (query: Omit<HistoryQuery, 'limit'>) => (await searchAudit(file, { ...query, limit: 1e6 })).entries.length
   t.same(
     [
       await count({}),
@@ -354,5 +354,19 @@ t.test('search of the audit log', async t => {
     ],
     [4001, 400, 2000, 40],
   )
+  const all = (await searchAudit(file, { limit: 1e6 })).entries
+  for (const limit of [1, 7, 600, 4000]) {
+    const found: unknown[] = []
+    for (let after: string | undefined; ; ) {
+      const { entries, next } = await searchAudit(file, { limit, ...(after && { after }) })
+      found.push(...entries)
+      after = next
+      if (after === undefined || found.length > all.length || limit === 1) break
+    }
+    t.same(found, limit === 1 ? all.slice(0, 1) : all, `pages of ${limit}`)
+  }
+  const { next = '' } = await searchAudit(file, { limit: 1 })
+  for (const after of ['x', '1-1', `${next}0000`, next.replace('-', '--')])
+    await t.rejects(searchAudit(file, { limit: 1, after }), { name: 'AdminError', status: 400 }, after)
   t.same([await count({ scope: 'abcde' }), await count({ partition: 'finance' }), await count({ role: 'ap' })], [0, 0, 0])
 })

@@ -36,6 +36,12 @@ t.test('addresses', async t => {
     t.match(href, /^#\/scopes\/[^<>"/]+\/roles\/[^<>"/]+\?/, href)
     t.same(placeOf(href), { page: 'role', names: { scope: name, role: name }, query: { name } })
   }
+  for (const [hash, page] of [
+    ['#/access', 'access'],
+    ['#/access/policies/a', 'policy'],
+    ['#/scopes/a/refused', 'trace'],
+  ] as const)
+    t.match(placeOf(hash), { page })
   t.equal(hrefOf('audit', {}, { scope: '', role: 'x' }), '#/audit?role=x')
 })
 
@@ -208,6 +214,9 @@ t.test('the API', async t => {
     answer = response
     t.match(sentenceOf(await api.read('x').catch((err: unknown) => err)), wanted)
   }
+  answer = Response.json({ auth: { client_token: 'hvs.new' } })
+  t.equal(await api.makeToken({ ttl: '1h' }), 'hvs.new')
+  t.match(sent.at(-1), { url: '/v1/auth/token/create', init: { method: 'POST', body: '{"ttl":"1h"}' } })
   const cut = new Api('secret', async () => Promise.reject(new TypeError('fetch failed')))
   await t.rejects(cut.remove('x'), new ApiError(0, ['The server does not answer.']))
   t.match(sentenceOf(new Error('x')), /console itself/)

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -73,6 +74,14 @@ const client = (folder, ...args) =>
       stdio: ['ignore', 'pipe', 'pipe'],
     }),
   )
+
+async function freePort() {
+  const socket = createServer()
+  await new Promise(done => socket.listen(0, '127.0.0.1', done))
+  const { port } = socket.address()
+  await new Promise(done => socket.close(done))
+  return port
+}
 
 /** A PEM bundle as the console saves it, taken apart for `kmipd client`. */
 function clientFolder(name, bundle) {
@@ -293,7 +302,127 @@ await check('a CA is made, shown and deleted', async () => {
   await visible(page.getByText('No named CAs'))
 })
 
+await check('a listener is opened, edited and closed', async () => {
+  await api('POST', 'kmip/ca/branch/generate', { key_type: 'ec', key_bits: 256 })
+  const port = await freePort()
+  await page.reload()
+  await page.getByRole('button', { name: 'New listener' }).click()
+  await dialog(page).getByLabel('Name', { exact: true }).fill('branch')
+  await dialog(page).getByLabel('Address', { exact: true }).fill('nowhere')
+  await dialog(page).getByLabel('CA', { exact: true }).selectOption('branch')
+  await dialog(page).getByRole('button', { name: 'Open listener' }).click()
+  await visible(dialog(page).getByRole('alert').getByText('host:port'))
+  await dialog(page).getByLabel('Address', { exact: true }).fill(`127.0.0.1:${port}`)
+  await dialog(page).getByRole('button', { name: 'Open listener' }).click()
+  await page.getByRole('button', { name: 'Edit listener branch' }).click()
+  await dialog(page).getByLabel('Names in its certificate').fill('kms.example.com')
+  await dialog(page).getByLabel('TLS').selectOption('tls13')
+  await dialog(page).getByRole('button', { name: 'Save listener' }).click()
+  await dialog(page).waitFor({ state: 'detached' })
+  const { data } = await api('GET', 'kmip/listener/branch')
+  assert.deepEqual(
+    [data.server_hostnames, data.tls_min_version, data.address, data.ca],
+    [['kms.example.com'], 'tls13', `127.0.0.1:${port}`, 'branch'],
+  )
+  await page.getByRole('button', { name: 'Delete listener branch' }).click()
+  await dialog(page).getByRole('button', { name: 'Delete listener' }).click()
+  await visible(page.getByText('No listeners besides that of the configuration'))
+})
+
+await check('a CA is imported, and whose its clients are is said anew', async () => {
+  const { data } = await api('GET', 'kmip/ca/branch')
+  await page.getByRole('button', { name: 'Import a CA' }).click()
+  await dialog(page).getByLabel('Name', { exact: true }).fill('corporate')
+  await dialog(page).getByLabel('Certificate', { exact: true }).fill(data.ca_chain[0])
+  await dialog(page).getByRole('button', { name: 'Import', exact: true }).click()
+  await page.getByRole('button', { name: 'Edit corporate' }).click()
+  await dialog(page).getByLabel('Scope', { exact: true }).selectOption({ label: 'always the same' })
+  await dialog(page).getByLabel('Name of the scope').fill('finance')
+  await dialog(page).getByRole('button', { name: 'Save mapping' }).click()
+  await visible(page.getByText('scope finance, role by CN'))
+  const { scope_name, scope_field, role_field } = (await api('GET', 'kmip/ca/corporate')).data
+  assert.deepEqual([scope_name, scope_field, role_field], ['finance', undefined, 'CN'])
+  for (const name of ['corporate', 'branch']) await api('DELETE', `kmip/ca/${name}`)
+})
+
+await check('limits of a scope and of a role are written', async () => {
+  for (const [place, heading, path] of [
+    ['scopes/finance', 'finance', 'kmip/scope/finance/limits'],
+    ['scopes/finance/roles/accounting', 'accounting', 'kmip/scope/finance/role/accounting/limits'],
+  ]) {
+    await goto(page, place, heading)
+    await page.getByLabel('Requests a second').fill('500')
+    await page.getByRole('button', { name: 'Save limits' }).click()
+    await visible(page.getByText('Saved.'))
+    assert.equal((await api('GET', path)).data.requests_per_second, 500)
+  }
+})
+
+await check('a refused request is traced while that is on', async () => {
+  const own = join(work, 'own')
+  await goto(page, 'scopes/finance', 'finance')
+  await page.getByRole('link', { name: 'Refused requests' }).click()
+  await visible(page.getByText('The trace is off.'))
+  await page.getByRole('button', { name: 'Trace for an hour' }).click()
+  await visible(page.getByText('The trace is on'))
+  assert.throws(() => client(own, 'get', 'nothing-is-named-so'))
+  await visible(page.getByText('ItemNotFound').or(page.getByText('ObjectNotFound')))
+  await page.getByText('Request', { exact: true }).click()
+  await visible(page.getByText('nothing-is-named-so').first())
+})
+
+await check('a policy is written as text, with what the server says of it', async () => {
+  await goto(page, 'access', 'Access')
+  await page.getByRole('button', { name: 'New policy' }).click()
+  await dialog(page).getByLabel('Name').fill('auditors')
+  await dialog(page).getByLabel('Policy', { exact: true }).fill('path "kmip/scope" { capabilities = ["raed"] }')
+  await dialog(page).getByRole('button', { name: 'Create policy' }).click()
+  await visible(dialog(page).getByRole('alert').getByText('invalid capability "raed"'))
+  await dialog(page).getByLabel('Policy', { exact: true }).fill('path "kmip/scope" { capabilities = ["read"] }')
+  await dialog(page).getByRole('button', { name: 'Create policy' }).click()
+  await visible(page.getByRole('heading', { level: 1, name: 'auditors' }))
+  await page.getByRole('textbox', { name: 'Policy' }).fill('path "kmip/scope" { capabilities = ["list"] }')
+  await page.getByRole('button', { name: 'Save policy' }).click()
+  await visible(page.getByText('Saved.'))
+  assert.match((await api('GET', 'sys/policies/acl/auditors')).data.policy, /"list"/)
+})
+
+await check('a token is made, shown once, and revoked', async () => {
+  await page.getByRole('link', { name: 'Access', exact: true }).first().click()
+  await visible(page.getByText('yours'))
+  await page.getByRole('button', { name: 'New token' }).click()
+  await dialog(page).getByLabel('Name').fill('audit-tool')
+  await dialog(page).getByLabel('Policies').fill('auditors, root')
+  await dialog(page).getByLabel('Lifetime').fill('soon')
+  await dialog(page).getByRole('button', { name: 'Create token' }).click()
+  await visible(dialog(page).getByRole('alert').getByText('ttl'))
+  await dialog(page).getByLabel('Policies').fill('auditors')
+  await dialog(page).getByLabel('Lifetime').fill('1h')
+  await dialog(page).getByRole('button', { name: 'Create token' }).click()
+  const made = (await dialog(page).getByLabel('Token').textContent()).trim()
+  await dialog(page).getByRole('button', { name: 'Done' }).click()
+  assert.deepEqual((await api('GET', 'auth/token/lookup-self', undefined, made)).data.policies, ['auditors', 'default'])
+  assert.equal((await page.content()).includes(made), false)
+  await page.getByRole('button', { name: 'Revoke token-audit-tool' }).click()
+  await dialog(page).getByRole('button', { name: 'Revoke', exact: true }).click()
+  await page.getByRole('rowheader', { name: 'token-audit-tool' }).waitFor({ state: 'detached' })
+  assert.equal((await api('GET', 'auth/token/lookup-self', undefined, made)).status, 403)
+})
+
+await check('the audit log goes on for pages', async () => {
+  for (let i = 0; i < 110; i++) await api('GET', 'kmip/config')
+  await goto(page, 'audit', 'Audit')
+  await page.getByLabel('Operation').fill('read')
+  await page.keyboard.press('Enter')
+  await page.waitForURL(/operation=read/)
+  await page.getByRole('link', { name: 'Older' }).click()
+  await page.waitForURL(/after=/)
+  await visible(page.getByRole('region', { name: 'Audit' }))
+  assert.equal(await page.locator('.notice.bad').count(), 0)
+})
+
 await check('another engine is enabled, chosen and disabled', async () => {
+  await goto(page, 'settings', 'Settings')
   await page.getByRole('button', { name: 'New engine' }).click()
   await dialog(page).getByLabel('Path').fill('kmip-branch')
   await dialog(page).getByRole('button', { name: 'Enable engine' }).click()
@@ -394,6 +523,9 @@ const SCREENS = [
   ['scopes/finance', 'finance', 'scope'],
   ['scopes/finance/roles/accounting', 'accounting', 'role'],
   ['scopes/finance/objects', 'Objects', 'objects'],
+  ['scopes/finance/refused', 'Refused requests', 'refused'],
+  ['access', 'Access', 'access'],
+  ['access/policies/auditors', 'auditors', 'policy'],
   ['kes', 'KES', 'kes'],
   ['audit', 'Audit', 'audit'],
   ['settings', 'Settings', 'settings'],
@@ -405,6 +537,9 @@ const DIALOGS = [
   ['scopes/finance', 'finance', 'Delete scope'],
   ['scopes/finance/roles/accounting', 'accounting', 'New credential'],
   ['scopes/finance/roles/accounting', 'accounting', 'Sign a request'],
+  ['access', 'Access', 'New policy'],
+  ['access', 'Access', 'New token'],
+  ['settings', 'Settings', 'New listener'],
   ['settings', 'Settings', 'New CA'],
   ['settings', 'Settings', 'Import a CA'],
 ]

@@ -55,6 +55,15 @@ export interface HistoryQuery {
   readonly id?: string
   readonly status?: string
   readonly limit: number
+  /** `next` of the page before. */
+  readonly after?: string
+}
+
+/** Newest first. */
+export interface HistoryPage {
+  readonly entries: readonly HistoryEntry[]
+  /** Where to go on, if there may be more. */
+  readonly next?: string
 }
 
 /** What administrators look at objects with, and end them. */
@@ -65,8 +74,8 @@ export interface ObjectServices {
   readonly clients: KmipEngine
   /** To the audit log, before the answer leaves. */
   record(acting: ActingFor, entries: readonly AuditEntry[]): void
-  /** From the audit log, newest first. */
-  history(query: HistoryQuery): Promise<readonly HistoryEntry[]>
+  /** From the audit log. @throws AdminError for an `after` that is none */
+  history(query: HistoryQuery): Promise<HistoryPage>
   /** Traces of refused requests, newest first. */
   traces(partition: string): Promise<readonly RequestTrace[]>
   forgetTraces(partition: string): Promise<void>
@@ -136,6 +145,20 @@ async function perform(context: ObjectContext, { caller, request, params }: Call
     `${reason}: ${item?.message ?? 'the operation failed'}`,
   )
 }
+
+const PAGE = {
+  limit: { type: 'integer', default: LIMIT, description: `How many records at most, up to ${MOST}.` },
+  after: { type: 'string', description: 'What next said in the page before.' },
+} as const satisfies Fields
+const FOUND = {
+  entries: { type: 'list', description: 'Records, newest first.' },
+  next: { type: 'string', description: 'Where to go on, if there may be more.' },
+} as const satisfies Fields
+
+const pageOf = ({ limit = LIMIT, after }: { readonly limit?: number | undefined; readonly after?: string | undefined }) => ({
+  limit: Math.min(Math.max(limit, 1), MOST),
+  ...(after && { after }),
+})
 
 const REASONS = Object.keys(ENUM.RevocationReasonCode)
 const isReason = (name: string): name is keyof typeof ENUM.RevocationReasonCode => REASONS.includes(name)
@@ -233,15 +256,15 @@ export const OBJECT_ROUTES = [
     path: `${BASE}/:object/history`,
     summary: 'What the audit log says of a managed object, newest first.',
     params: OBJECT,
-    fields: { limit: { type: 'integer', default: LIMIT, description: `How many records at most, up to ${MOST}.` } },
+    fields: PAGE,
     actions: {
       read: {
-        takes: ['limit'],
-        async run({ params, fields: { limit = LIMIT } }, context) {
+        takes: ['limit', 'after'],
+        answer: FOUND,
+        async run({ params, fields }, context) {
           const partition = await orNothing(context.mount.scopes.objectsOf(params.scope))
           if (partition === undefined) return undefined
-          const entries = await context.history({ partition, id: params.object, limit: Math.min(Math.max(limit, 1), MOST) })
-          return { data: { entries } }
+          return { data: { ...(await context.history({ partition, id: params.object, ...pageOf(fields) })) } }
         },
       },
     },
@@ -259,14 +282,15 @@ export const HISTORY_ROUTES = [
       operation: { type: 'string', description: 'Operation, such as Get; of administrators read, update and so on.' },
       id: { type: 'string', description: 'Unique identifier of an object.' },
       status: { type: 'string', description: 'Result status, such as OperationFailed.' },
-      limit: { type: 'integer', default: LIMIT, description: `How many records at most, up to ${MOST}.` },
+      ...PAGE,
     },
     actions: {
       read: {
-        takes: ['scope', 'role', 'operation', 'id', 'status', 'limit'],
-        async run({ fields: { limit = LIMIT, ...wanted } }, { history }) {
+        takes: ['scope', 'role', 'operation', 'id', 'status', 'limit', 'after'],
+        answer: FOUND,
+        async run({ fields: { limit, after, ...wanted } }, { history }) {
           const given = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== ''))
-          return { data: { entries: await history({ ...given, limit: Math.min(Math.max(limit, 1), MOST) }) } }
+          return { data: { ...(await history({ ...given, ...pageOf({ limit, after }) })) } }
         },
       },
     },

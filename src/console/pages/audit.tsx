@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { Empty, Form, Text } from '../controls.tsx'
 import { dateTime } from '../format.ts'
-import { Page, Shown, search, Table } from '../page.tsx'
+import { More, Page, Shown, search, Table } from '../page.tsx'
 import { hrefOf } from '../router.ts'
 import { useAnswer } from '../use-answer.ts'
 
@@ -27,7 +27,7 @@ const TITLES = { scope: 'Scope', role: 'Role', operation: 'Operation', id: 'Obje
 export function AuditPage({ query }: { readonly query: Readonly<Record<string, string>> }): JSX.Element {
   const [texts, setTexts] = useState(() => Object.fromEntries(FILTERS.map(name => [name, query[name] ?? ''])))
   const audit = useAnswer(`audit ${JSON.stringify(query)}`, ({ api }) =>
-    api.read<{ readonly entries: readonly AuditEntry[] }>('sys/kmipd/audit', { ...query, limit: '100' }),
+    api.read<{ readonly entries: readonly AuditEntry[]; readonly next?: string }>('sys/kmipd/audit', { ...query, limit: '100' }),
   )
   return (
     <Page title="Audit">
@@ -44,22 +44,25 @@ export function AuditPage({ query }: { readonly query: Readonly<Record<string, s
         <button type="submit">Search</button>
       </Form>
       <Shown of={audit}>
-        {({ entries }) =>
-          entries.length === 0 ? (
+        {({ entries, next }) =>
+          entries.length === 0 && next === undefined ? (
             <Empty title="Nothing is recorded like that" />
           ) : (
-            <Table label="Audit" heads={['When', 'Operation', 'Scope', 'Who', 'What', 'Outcome']}>
-              {entries.map((entry, i) => (
-                <tr key={i}>
-                  <td class="nowrap">{dateTime(Date.parse(entry.time))}</td>
-                  <th scope="row">{entry.operation}</th>
-                  <td>{entry.scope ?? '–'}</td>
-                  <td>{entry.role ?? entry.user ?? '–'}</td>
-                  <td class="mono wrap">{entry.id ?? entry.path ?? '–'}</td>
-                  <td>{entry.reason ?? entry.status}</td>
-                </tr>
-              ))}
-            </Table>
+            <>
+              <Table label="Audit" heads={['When', 'Operation', 'Scope', 'Who', 'What', 'Outcome']}>
+                {entries.map((entry, i) => (
+                  <tr key={i}>
+                    <td class="nowrap">{dateTime(Date.parse(entry.time))}</td>
+                    <th scope="row">{entry.operation}</th>
+                    <td>{entry.scope ?? '–'}</td>
+                    <td>{entry.role ?? entry.user ?? '–'}</td>
+                    <td class="mono wrap">{entry.id ?? entry.path ?? '–'}</td>
+                    <td>{entry.reason ?? entry.status}</td>
+                  </tr>
+                ))}
+              </Table>
+              {next !== undefined && <More href={hrefOf('audit', {}, { ...query, after: next })}>Older</More>}
+            </>
           )
         }
       </Shown>

@@ -2,8 +2,9 @@ import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { Configuration } from '../answers.ts'
 import { ApiError, path } from '../api.ts'
-import { Choice, Empty, Form, Text, Trouble } from '../controls.tsx'
-import { KEY_KINDS, withKnown } from '../key-kinds.ts'
+import { SavedForm } from '../asking.tsx'
+import { Choice, Empty, Text, Trouble } from '../controls.tsx'
+import { KEY_KINDS, VERSIONS, withKnown } from '../key-kinds.ts'
 import { Shown } from '../page.tsx'
 import { useSession } from '../session.ts'
 import { useAction, useAnswer } from '../use-answer.ts'
@@ -68,31 +69,26 @@ interface FieldsProps {
   readonly onSaved: () => void
 }
 
-const VERSIONS: readonly (readonly [version: string, title: string])[] = [
-  ['tls12', 'TLS 1.2 and 1.3'],
-  ['tls13', 'TLS 1.3 alone'],
-]
-
 function Fields({ at, written, onSaved }: FieldsProps): JSX.Element {
   const before = textsOf(written)
   const [texts, setTexts] = useState(before)
-  const [isSaved, setSaved] = useState(false)
   // What was written comes back as the server reads it: 10d as 240h.
   useEffect(() => setTexts(textsOf(written)), [written])
-  const { isBusy, trouble, run } = useAction()
   const put = (change: Partial<Texts>): void => setTexts({ ...texts, ...change })
   const change = Object.fromEntries(Object.entries(texts).filter(([field, text]) => text !== before[field as keyof Texts]))
-  const isChanged = Object.keys(change).length > 0
-  const save = (): void =>
-    run(async ({ api }) => {
-      await api.write(at, change)
-      setSaved(true)
-      onSaved()
-    })
   const caKey = `${texts.tls_ca_key_type} ${texts.tls_ca_key_bits}`
   const clientKey = `${texts.default_tls_client_key_type} ${texts.default_tls_client_key_bits}`
   return (
-    <Form onSubmit={save} label="Configuration">
+    <SavedForm
+      label="Configuration"
+      verb="Save configuration"
+      isChanged={Object.keys(change).length > 0}
+      act={async ({ api }) => {
+        await api.write(at, change)
+      }}
+      onSaved={onSaved}
+      onReset={() => setTexts(before)}
+    >
       <div class="columns">
         <Text
           label="Addresses of the listener"
@@ -139,18 +135,6 @@ function Fields({ at, written, onSaved }: FieldsProps): JSX.Element {
           hint="Such as 90d or 336h, unless their role says otherwise."
         />
       </div>
-      <Trouble text={trouble} />
-      <div class="actions">
-        <p role="status" class="muted">
-          {!isChanged && isSaved ? 'Saved.' : ''}
-        </p>
-        <button type="button" disabled={!isChanged} onClick={() => setTexts(before)}>
-          Reset
-        </button>
-        <button type="submit" class="primary" disabled={!isChanged || isBusy}>
-          Save configuration
-        </button>
-      </div>
-    </Form>
+    </SavedForm>
   )
 }

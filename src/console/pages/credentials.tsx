@@ -1,10 +1,11 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { path } from '../api.ts'
-import { Confirm, Empty } from '../controls.tsx'
+import { type AskProps, Sure } from '../asking.tsx'
+import { Empty } from '../controls.tsx'
 import { Ending, Shown, Table, When } from '../page.tsx'
-import { useSession } from '../session.ts'
-import { useAction, useAnswer } from '../use-answer.ts'
+import { type Session, useSession } from '../session.ts'
+import { useAnswer } from '../use-answer.ts'
 import { NewCredential, SignRequest } from './credential-dialogs.tsx'
 
 /** What the list says of each serial number. Times as ISO 8601. */
@@ -72,7 +73,7 @@ export function Credentials({ scope, role }: CredentialsProps): JSX.Element {
       </Shown>
       {asked?.what === 'generate' && <NewCredential scope={scope} role={role} onMade={credentials.reload} onClose={close} />}
       {asked?.what === 'sign' && <SignRequest scope={scope} role={role} onMade={credentials.reload} onClose={close} />}
-      {asked?.what === 'revoke' && <Revoke at={at} serial={asked.serial} onRevoked={credentials.reload} onClose={close} />}
+      {asked?.what === 'revoke' && <Revoke at={at} serial={asked.serial} onDone={credentials.reload} onClose={close} />}
     </section>
   )
 }
@@ -82,25 +83,14 @@ const Time = ({ text }: { readonly text: string | undefined }): JSX.Element =>
 const End = ({ text }: { readonly text: string | undefined }): JSX.Element =>
   text === undefined ? <>–</> : <Ending ms={Date.parse(text)} />
 
-interface RevokeProps {
-  readonly at: string
-  readonly serial: string
-  readonly onRevoked: () => void
-  readonly onClose: () => void
-}
-
-function Revoke({ at, serial, onRevoked, onClose }: RevokeProps): JSX.Element {
-  const { isBusy, trouble, run } = useAction()
-  const revoke = (): void =>
-    run(async ({ api }) => {
-      await api.write(`${at}/revoke`, { serial_number: serial })
-      onRevoked()
-      onClose()
-    })
+function Revoke({ at, serial, ...ask }: AskProps & { readonly at: string; readonly serial: string }): JSX.Element {
+  const revoke = async ({ api }: Session): Promise<void> => {
+    await api.write(`${at}/revoke`, { serial_number: serial })
+  }
   return (
-    <Confirm title="Revoke credential" verb="Revoke" {...{ isBusy, trouble, onClose }} onConfirm={revoke}>
+    <Sure title="Revoke credential" verb="Revoke" act={revoke} {...ask}>
       <p>The client that uses it is cut off at once, on connections that are open too. It cannot be taken back.</p>
       <p class="mono wrap">{serial}</p>
-    </Confirm>
+    </Sure>
   )
 }

@@ -1,17 +1,14 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import { Buttons, Confirm, Dialog, Form, Text, Trouble } from '../controls.tsx'
+import { type AskProps, FormDialog, Sure } from '../asking.tsx'
+import { Text } from '../controls.tsx'
 import { Shown, Table } from '../page.tsx'
-import { useAction, useAnswer } from '../use-answer.ts'
+import type { Session } from '../session.ts'
+import { useAnswer } from '../use-answer.ts'
 
 interface Mount {
   readonly type: string
   readonly description: string
-}
-
-interface AskProps {
-  readonly onDone: () => void
-  readonly onClose: () => void
 }
 
 /** What is mounted where. */
@@ -58,44 +55,32 @@ export function Engines(): JSX.Element {
 /** Each part of a mount's path encoded, its slashes kept. */
 const mountPath = (at: string): string => `sys/mounts/${at.replace(/\/$/, '').split('/').map(encodeURIComponent).join('/')}`
 
-function NewEngine({ onDone, onClose }: AskProps): JSX.Element {
+function NewEngine(ask: AskProps): JSX.Element {
   const [at, setAt] = useState('')
   const [description, setDescription] = useState('')
-  const { isBusy, trouble, run } = useAction()
-  const enable = (): void =>
-    run(async ({ api, refresh }) => {
-      await api.write(mountPath(at), { type: 'kmip', description })
-      refresh()
-      onDone()
-      onClose()
-    })
+  const enable = async ({ api, refresh }: Session): Promise<void> => {
+    await api.write(mountPath(at), { type: 'kmip', description })
+    refresh()
+  }
   return (
-    <Dialog title="New engine" onClose={onClose}>
-      <Form onSubmit={enable}>
-        <p>Another KMIP engine has listeners, CAs, scopes and objects of its own.</p>
-        <Text label="Path" value={at} onValue={setAt} required placeholder="kmip-branch" />
-        <Text label="Description" value={description} onValue={setDescription} />
-        <Trouble text={trouble} />
-        <Buttons verb="Enable engine" isBusy={isBusy} onClose={onClose} />
-      </Form>
-    </Dialog>
+    <FormDialog title="New engine" verb="Enable engine" act={enable} {...ask}>
+      <p>Another KMIP engine has listeners, CAs, scopes and objects of its own.</p>
+      <Text label="Path" value={at} onValue={setAt} required placeholder="kmip-branch" />
+      <Text label="Description" value={description} onValue={setDescription} />
+    </FormDialog>
   )
 }
 
-function Disable({ at, onDone, onClose }: AskProps & { readonly at: string }): JSX.Element {
-  const { isBusy, trouble, run } = useAction()
-  const disable = (): void =>
-    run(async ({ api, refresh }) => {
-      await api.remove(mountPath(at))
-      refresh()
-      onDone()
-      onClose()
-    })
+function Disable({ at, ...ask }: AskProps & { readonly at: string }): JSX.Element {
+  const disable = async ({ api, refresh }: Session): Promise<void> => {
+    await api.remove(mountPath(at))
+    refresh()
+  }
   return (
-    <Confirm title={`Disable ${at}`} verb="Disable and delete everything" phrase={at} {...{ isBusy, trouble, onClose }} onConfirm={disable}>
+    <Sure title={`Disable ${at}`} verb="Disable and delete everything" phrase={at} act={disable} {...ask}>
       <p class="notice bad">
         Its listeners are closed, and its scopes, credentials and objects are deleted. What its keys encrypted is lost.
       </p>
-    </Confirm>
+    </Sure>
   )
 }

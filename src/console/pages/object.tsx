@@ -2,13 +2,14 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { ObjectDetail } from '../answers.ts'
 import { path } from '../api.ts'
-import { Choice, Confirm, Empty } from '../controls.tsx'
+import { type AskProps, Sure } from '../asking.tsx'
+import { Choice, Empty } from '../controls.tsx'
 import { dateTime } from '../format.ts'
 import { eventsOf } from '../object-history.ts'
 import { Fact, Page, Shown, Table, useNow, When } from '../page.tsx'
 import { hrefOf } from '../router.ts'
-import { useSession } from '../session.ts'
-import { useAction, useAnswer } from '../use-answer.ts'
+import { type Session, useSession } from '../session.ts'
+import { useAnswer } from '../use-answer.ts'
 import { State, typeTitle } from './objects.tsx'
 
 interface ObjectPageProps {
@@ -162,42 +163,21 @@ const REASONS: readonly (readonly [reason: string, title: string])[] = [
   ['Unspecified', 'Other'],
 ]
 
-interface AskProps {
-  readonly at: string
-  readonly onDone: () => void
-  readonly onClose: () => void
-}
-
-function Revoke({ at, onDone, onClose }: AskProps): JSX.Element {
+function Revoke({ at, ...ask }: AskProps & { readonly at: string }): JSX.Element {
   const [reason, setReason] = useState('CessationOfOperation')
-  const { isBusy, trouble, run } = useAction()
-  const revoke = (): void =>
-    run(async ({ api }) => {
-      await api.write(`${at}/revoke`, { reason })
-      onDone()
-      onClose()
-    })
+  const revoke = async ({ api }: Session): Promise<void> => {
+    await api.write(`${at}/revoke`, { reason })
+  }
   return (
-    <Confirm title="Revoke object" verb="Revoke" {...{ isBusy, trouble, onClose }} onConfirm={revoke}>
+    <Sure title="Revoke object" verb="Revoke" act={revoke} {...ask}>
       <p>Clients can still read with it what it protected, and protect nothing new. It cannot be taken back.</p>
       <Choice label="Why" value={reason} options={REASONS} onValue={setReason} />
-    </Confirm>
+    </Sure>
   )
 }
 
-function Destroy({ at, id, onDone, onClose }: AskProps & { readonly id: string }): JSX.Element {
-  const { isBusy, trouble, run } = useAction()
-  const destroy = (): void =>
-    run(async ({ api }) => {
-      await api.remove(at, { confirm: id })
-      onDone()
-      onClose()
-    })
-  return (
-    <Confirm title="Destroy object" verb="Destroy for ever" phrase="destroy" {...{ isBusy, trouble, onClose }} onConfirm={destroy}>
-      <p class="notice bad">
-        What was encrypted with it is lost, unless the key is kept elsewhere. An active object must be revoked first.
-      </p>
-    </Confirm>
-  )
-}
+const Destroy = ({ at, id, ...ask }: AskProps & { readonly at: string; readonly id: string }): JSX.Element => (
+  <Sure title="Destroy object" verb="Destroy for ever" phrase="destroy" act={({ api }) => api.remove(at, { confirm: id })} {...ask}>
+    <p class="notice bad">What was encrypted with it is lost, unless the key is kept elsewhere. An active object must be revoked first.</p>
+  </Sure>
+)

@@ -4,7 +4,7 @@ import type { ObjectInfo } from '../answers.ts'
 import { path } from '../api.ts'
 import { Choice, Empty, Form, Text } from '../controls.tsx'
 import { STATES } from '../object-history.ts'
-import { Page, Shown, search, Table, When } from '../page.tsx'
+import { More, Page, Shown, search, Table, When } from '../page.tsx'
 import { hrefOf } from '../router.ts'
 import { useSession } from '../session.ts'
 import { useAnswer } from '../use-answer.ts'
@@ -78,13 +78,7 @@ export function ObjectsPage({ scope, query }: ObjectsPageProps): JSX.Element {
                   <Row key={id} scope={scope} id={id} info={key_info[id]} />
                 ))}
               </Table>
-              {next !== undefined && (
-                <p class="more">
-                  <a class="button" href={hrefOf('objects', { scope }, { ...filters, after: next })}>
-                    More
-                  </a>
-                </p>
-              )}
+              {next !== undefined && <More href={hrefOf('objects', { scope }, { ...filters, after: next })}>More</More>}
             </>
           )
         }

@@ -2,12 +2,13 @@ import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { RoleInfo } from '../answers.ts'
 import { path } from '../api.ts'
-import { Buttons, Choice, Dialog, Form, Text, Trouble } from '../controls.tsx'
+import { FormDialog, SavedForm } from '../asking.tsx'
+import { Choice, Text } from '../controls.tsx'
 import { KEY_KINDS, withKnown } from '../key-kinds.ts'
 import { changeOf, type Flags, flagsOf, USUAL } from '../role-flags.ts'
 import { hrefOf } from '../router.ts'
-import { useSession } from '../session.ts'
-import { useAction, useAnswer } from '../use-answer.ts'
+import { type Session, useSession } from '../session.ts'
+import { useAnswer } from '../use-answer.ts'
 import { FlagGrid } from './flag-grid.tsx'
 
 interface TlsFields {
@@ -97,45 +98,30 @@ export function RoleEditor({ scope, name, role, onSaved }: EditorProps): JSX.Ele
   const before = flagsOf(role)
   const [flags, setFlags] = useState<Flags>(before)
   const [tls, setTls] = useState(() => tlsOf(role))
-  const [isSaved, setSaved] = useState(false)
   // What was written comes back as the server reads it: 2d as 48h.
   useEffect(() => {
     setFlags(flagsOf(role))
     setTls(tlsOf(role))
   }, [role])
-  const { isBusy, trouble, run } = useAction()
   const change = { ...changeOf(before, flags), ...tlsChange(tlsOf(role), tls) }
-  const isChanged = Object.keys(change).length > 0
-  const save = (): void =>
-    run(async ({ api }) => {
-      await api.write(path(mount, 'scope', scope, 'role', name), change)
-      setSaved(true)
-      onSaved()
-    })
   return (
-    <Form onSubmit={save} label="Role">
+    <SavedForm
+      label="Role"
+      verb="Save role"
+      isChanged={Object.keys(change).length > 0}
+      note="Changes count at once, on open connections too."
+      act={async ({ api }) => {
+        await api.write(path(mount, 'scope', scope, 'role', name), change)
+      }}
+      onSaved={onSaved}
+      onReset={() => {
+        setFlags(before)
+        setTls(tlsOf(role))
+      }}
+    >
       <FlagGrid flags={flags} onFlags={setFlags} />
       <KeyFields tls={tls} onTls={setTls} />
-      <Trouble text={trouble} />
-      <div class="actions">
-        <p role="status" class="muted">
-          {isChanged ? 'Changes count at once, on open connections too.' : isSaved ? 'Saved.' : ''}
-        </p>
-        <button
-          type="button"
-          disabled={!isChanged}
-          onClick={() => {
-            setFlags(before)
-            setTls(tlsOf(role))
-          }}
-        >
-          Reset
-        </button>
-        <button type="submit" class="primary" disabled={!isChanged || isBusy}>
-          Save role
-        </button>
-      </div>
-    </Form>
+    </SavedForm>
   )
 }
 
@@ -144,22 +130,16 @@ export function NewRole({ scope, onClose }: { readonly scope: string; readonly o
   const [name, setName] = useState('')
   const [flags, setFlags] = useState<Flags>({ grant: 'chosen', chosen: new Set(USUAL) })
   const [tls, setTls] = useState(NO_TLS)
-  const { isBusy, trouble, run } = useAction()
-  const create = (): void =>
-    run(async ({ api }) => {
-      const fields = { ...changeOf({ grant: 'none', chosen: new Set() }, flags), ...tlsChange(NO_TLS, tls) }
-      await api.write(path(mount, 'scope', scope, 'role', name), fields)
-      location.hash = hrefOf('role', { scope, role: name })
-    })
+  const create = async ({ api }: Session): Promise<void> => {
+    const fields = { ...changeOf({ grant: 'none', chosen: new Set() }, flags), ...tlsChange(NO_TLS, tls) }
+    await api.write(path(mount, 'scope', scope, 'role', name), fields)
+    location.hash = hrefOf('role', { scope, role: name })
+  }
   return (
-    <Dialog title={`New role in ${scope}`} onClose={onClose}>
-      <Form onSubmit={create}>
-        <Text label="Name" value={name} onValue={setName} required maxLength={128} pattern="[A-Za-z0-9_]([A-Za-z0-9_.\-]*[A-Za-z0-9_])?" />
-        <FlagGrid flags={flags} onFlags={setFlags} />
-        <KeyFields tls={tls} onTls={setTls} />
-        <Trouble text={trouble} />
-        <Buttons verb="Create role" isBusy={isBusy} onClose={onClose} />
-      </Form>
-    </Dialog>
+    <FormDialog title={`New role in ${scope}`} verb="Create role" act={create} onClose={onClose}>
+      <Text label="Name" value={name} onValue={setName} required maxLength={128} pattern="[A-Za-z0-9_]([A-Za-z0-9_.\-]*[A-Za-z0-9_])?" />
+      <FlagGrid flags={flags} onFlags={setFlags} />
+      <KeyFields tls={tls} onTls={setTls} />
+    </FormDialog>
   )
 }

@@ -2,12 +2,13 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { RoleInfo } from '../answers.ts'
 import { path } from '../api.ts'
-import { Confirm } from '../controls.tsx'
+import { Sure } from '../asking.tsx'
 import { Page, Shown } from '../page.tsx'
 import { hrefOf } from '../router.ts'
 import { useSession } from '../session.ts'
-import { useAction, useAnswer } from '../use-answer.ts'
+import { useAnswer } from '../use-answer.ts'
 import { Credentials } from './credentials.tsx'
+import { Limits, RATES } from './limits.tsx'
 import { RoleEditor } from './role-editor.tsx'
 
 interface RolePageProps {
@@ -39,6 +40,7 @@ export function RolePage({ scope, role }: RolePageProps): JSX.Element {
         <h2>Rights</h2>
         <Shown of={info}>{value => <RoleEditor scope={scope} name={role} role={value} onSaved={info.reload} />}</Shown>
       </section>
+      <Limits at={`${at}/limits`} fields={RATES} />
       {isDeleting && <DeleteRole scope={scope} role={role} onClose={() => setDeleting(false)} />}
     </Page>
   )
@@ -46,15 +48,17 @@ export function RolePage({ scope, role }: RolePageProps): JSX.Element {
 
 function DeleteRole({ scope, role, onClose }: RolePageProps & { readonly onClose: () => void }): JSX.Element {
   const { mount } = useSession()
-  const { isBusy, trouble, run } = useAction()
-  const remove = (): void =>
-    run(async ({ api }) => {
-      await api.remove(path(mount, 'scope', scope, 'role', role))
-      location.hash = hrefOf('scope', { scope })
-    })
   return (
-    <Confirm title={`Delete role ${role}`} verb="Delete role" {...{ isBusy, trouble, onClose }} onConfirm={remove}>
+    <Sure
+      title={`Delete role ${role}`}
+      verb="Delete role"
+      act={({ api }) => api.remove(path(mount, 'scope', scope, 'role', role))}
+      onDone={() => {
+        location.hash = hrefOf('scope', { scope })
+      }}
+      onClose={onClose}
+    >
       <p>Its credentials go with it, and clients that use them are cut off at once. The objects of the scope stay.</p>
-    </Confirm>
+    </Sure>
   )
 }

@@ -2,13 +2,15 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { RoleInfo } from '../answers.ts'
 import { path } from '../api.ts'
-import { Check, Confirm, Empty } from '../controls.tsx'
+import { Sure } from '../asking.tsx'
+import { Check, Empty } from '../controls.tsx'
 import { count, counted, duration } from '../format.ts'
 import { Fact, Page, Shown, Table, When } from '../page.tsx'
 import { flagsOf } from '../role-flags.ts'
 import { hrefOf } from '../router.ts'
 import { useSession } from '../session.ts'
-import { useAction, useAnswer } from '../use-answer.ts'
+import { useAnswer } from '../use-answer.ts'
+import { Limits, SCOPE_LIMITS } from './limits.tsx'
 import { NewRole } from './role-editor.tsx'
 import { type ScopeInfo, scopeInfo } from './scope-info.ts'
 
@@ -29,6 +31,9 @@ export function ScopePage({ scope }: { readonly scope: string }): JSX.Element {
         <>
           <a class="button" href={hrefOf('objects', { scope })}>
             Objects
+          </a>
+          <a class="button" href={hrefOf('trace', { scope })}>
+            Refused requests
           </a>
           <button type="button" onClick={() => setAsked('delete')}>
             Delete scope
@@ -69,6 +74,7 @@ export function ScopePage({ scope }: { readonly scope: string }): JSX.Element {
           }
         </Shown>
       </section>
+      <Limits at={path(mount, 'scope', scope, 'limits')} fields={SCOPE_LIMITS} />
       {asked === 'role' && <NewRole scope={scope} onClose={() => setAsked(undefined)} />}
       {asked === 'delete' && <DeleteScope scope={scope} info={info.value} onClose={() => setAsked(undefined)} />}
     </Page>
@@ -103,20 +109,17 @@ interface DeleteScopeProps {
 function DeleteScope({ scope, info, onClose }: DeleteScopeProps): JSX.Element {
   const { mount } = useSession()
   const [force, setForce] = useState(false)
-  const { isBusy, trouble, run } = useAction()
-  const remove = (): void =>
-    run(async ({ api }) => {
-      await api.remove(path(mount, 'scope', scope), force ? { force: 'true' } : {})
-      location.hash = hrefOf('scopes')
-    })
   const takesObjects = force || info?.force === true
   return (
-    <Confirm
+    <Sure
       title={`Delete scope ${scope}`}
       verb={takesObjects ? 'Delete with all objects' : 'Delete scope'}
       {...(takesObjects && { phrase: scope })}
-      {...{ isBusy, trouble, onClose }}
-      onConfirm={remove}
+      act={({ api }) => api.remove(path(mount, 'scope', scope), force ? { force: 'true' } : {})}
+      onDone={() => {
+        location.hash = hrefOf('scopes')
+      }}
+      onClose={onClose}
     >
       <p>Its roles and credentials go at once, and clients that use them are cut off. This cannot be undone.</p>
       {info?.force === true ? (
@@ -124,6 +127,6 @@ function DeleteScope({ scope, info, onClose }: DeleteScopeProps): JSX.Element {
       ) : (
         <Check label="Delete its objects too: what was encrypted with its keys is lost" checked={force} onChecked={setForce} />
       )}
-    </Confirm>
+    </Sure>
   )
 }

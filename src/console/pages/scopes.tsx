@@ -1,12 +1,13 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { path } from '../api.ts'
-import { Buttons, Check, Dialog, Empty, Form, Text, Trouble } from '../controls.tsx'
+import { FormDialog } from '../asking.tsx'
+import { Check, Empty, Text } from '../controls.tsx'
 import { count } from '../format.ts'
 import { Page, Shown, Table, When } from '../page.tsx'
 import { hrefOf } from '../router.ts'
-import { useSession } from '../session.ts'
-import { useAction, useAnswer } from '../use-answer.ts'
+import { type Session, useSession } from '../session.ts'
+import { useAnswer } from '../use-answer.ts'
 import { type ScopeInfo, scopeInfo } from './scope-info.ts'
 
 /** All scopes, and a new one. */
@@ -65,28 +66,22 @@ function NewScope({ onClose }: { readonly onClose: () => void }): JSX.Element {
   const { mount } = useSession()
   const [name, setName] = useState('')
   const [force, setForce] = useState(false)
-  const { isBusy, trouble, run } = useAction()
-  const create = (): void =>
-    run(async ({ api }) => {
-      await api.write(path(mount, 'scope', name), force ? { force } : {})
-      location.hash = hrefOf('scope', { scope: name })
-    })
+  const create = async ({ api }: Session): Promise<void> => {
+    await api.write(path(mount, 'scope', name), force ? { force } : {})
+    location.hash = hrefOf('scope', { scope: name })
+  }
   return (
-    <Dialog title="New scope" onClose={onClose}>
-      <Form onSubmit={create}>
-        <Text
-          label="Name"
-          value={name}
-          onValue={setName}
-          required
-          maxLength={128}
-          pattern="[A-Za-z0-9_]([A-Za-z0-9_.\-]*[A-Za-z0-9_])?"
-          hint="Letters, digits, underscores; dots and dashes within."
-        />
-        <Check label="Let it be deleted with its objects without being asked again (for Terraform)" checked={force} onChecked={setForce} />
-        <Trouble text={trouble} />
-        <Buttons verb="Create scope" isBusy={isBusy} onClose={onClose} />
-      </Form>
-    </Dialog>
+    <FormDialog title="New scope" verb="Create scope" act={create} onClose={onClose}>
+      <Text
+        label="Name"
+        value={name}
+        onValue={setName}
+        required
+        maxLength={128}
+        pattern="[A-Za-z0-9_]([A-Za-z0-9_.\-]*[A-Za-z0-9_])?"
+        hint="Letters, digits, underscores; dots and dashes within."
+      />
+      <Check label="Let it be deleted with its objects without being asked again (for Terraform)" checked={force} onChecked={setForce} />
+    </FormDialog>
   )
 }

@@ -1,0 +1,72 @@
+import type { JSX } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { SavedForm } from '../asking.tsx'
+import { Text } from '../controls.tsx'
+import { Shown } from '../page.tsx'
+import { useAnswer } from '../use-answer.ts'
+
+type Field = 'requests_per_second' | 'burst' | 'max_objects'
+type Rows = readonly (readonly [field: Field, label: string, hint: string])[]
+
+/** What the clients of a role may use together, and those of a scope. */
+export const RATES: Rows = [
+  ['requests_per_second', 'Requests a second', '0: any number.'],
+  ['burst', 'At once after a pause', '0: those of a second.'],
+]
+export const SCOPE_LIMITS: Rows = [...RATES, ['max_objects', 'Managed objects', '0: any number. Destroyed ones count.']]
+
+interface LimitsProps {
+  /** Path of the limits in the API. */
+  readonly at: string
+  readonly fields: Rows
+}
+
+/** How much clients may use; 0 is no limit. */
+export function Limits({ at, fields }: LimitsProps): JSX.Element {
+  const stored = useAnswer(at, ({ api }) => api.read<Readonly<Partial<Record<Field, number>>>>(at))
+  return (
+    <section>
+      <h2>Limits</h2>
+      <Shown of={stored}>{value => <LimitsForm at={at} fields={fields} stored={value} onSaved={stored.reload} />}</Shown>
+    </section>
+  )
+}
+
+interface FormProps extends LimitsProps {
+  readonly stored: Readonly<Partial<Record<Field, number>>>
+  readonly onSaved: () => void
+}
+
+function LimitsForm({ at, fields, stored, onSaved }: FormProps): JSX.Element {
+  const before = Object.fromEntries(fields.map(([field]) => [field, String(stored[field] ?? 0)]))
+  const [texts, setTexts] = useState(before)
+  useEffect(() => setTexts(before), [stored])
+  const change = Object.fromEntries(Object.entries(texts).filter(([field, text]) => text !== before[field]))
+  return (
+    <SavedForm
+      label="Limits"
+      verb="Save limits"
+      isChanged={Object.keys(change).length > 0}
+      note="They count at once."
+      act={async ({ api }) => {
+        await api.write(at, change)
+      }}
+      onSaved={onSaved}
+      onReset={() => setTexts(before)}
+    >
+      <div class="columns">
+        {fields.map(([field, label, hint]) => (
+          <Text
+            key={field}
+            label={label}
+            hint={hint}
+            required
+            pattern="[0-9]{1,15}"
+            value={texts[field] ?? ''}
+            onValue={text => setTexts({ ...texts, [field]: text })}
+          />
+        ))}
+      </div>
+    </SavedForm>
+  )
+}
