@@ -1,6 +1,6 @@
 // Makes JavaScript of the tests, one file for each, in test-built: Node runs that without a loader in each of a hundred processes. They try
 // what is built in dist, which is what users get; only the console, which is one script there, comes from its sources.
-import { rmSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -25,10 +25,15 @@ const placesOfImports = {
   },
 }
 
+// Not what the scripts of interop have installed beside them.
+const sources = readdirSync(join(root, 'test'), { recursive: true })
+  .filter(file => file.endsWith('.ts') && !file.includes('node_modules'))
+  .map(file => join('test', file))
+
 rmSync(join(root, 'test-built'), { recursive: true, force: true })
 await build({
   absWorkingDir: root,
-  entryPoints: ['test/**/*.ts'],
+  entryPoints: sources,
   outdir: 'test-built',
   outbase: 'test',
   bundle: true,
