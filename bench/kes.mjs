@@ -12,8 +12,8 @@ const CONTEXT = Buffer.from('{"bucket":"bucket/object"}').toString('base64')
 /** Ticks of the processor's clock in a second, as /proc counts. */
 const TICKS = 100
 
-/** @param {{ dist: string, dir: string, seconds: number, rounds: number, connections: number[], only: Set<string>, workers: number, json?: string, nodeFlags: string[] }} options */
-export async function benchKes({ dist, dir: parent, seconds, rounds, connections, only, workers, json, nodeFlags }) {
+/** @param {{ dist: string, dir: string, seconds: number, rounds: number, connections: number[], only: Set<string>, workers: number[], json?: string, nodeFlags: string[] }} options */
+export async function benchKes({ dist, dir: parent, seconds, rounds, connections, only, workers: [workers], json, nodeFlags }) {
   const dir = mkdtempSync(join(parent, 'kmipd-bench-kes-'))
   const processes = []
   try {

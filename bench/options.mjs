@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 
 export const OPERATIONS = ['get', 'create', 'fresh', 'locate', 'encrypt', 'register', 'mixed']
 export const KES_OPERATIONS = ['generate', 'decrypt', 'encrypt', 'create', 'status']
-const PARTS = [...OPERATIONS, 'handshakes', 'objects', 'tail', 'memory']
+const PARTS = [...OPERATIONS, 'handshakes', 'objects', 'tail', 'memory', 'start']
 
 const HELP = `npm run bench -- [options]
 
@@ -23,8 +23,9 @@ Only the ratios say something about kmipd; the rest says more about the machine.
                         ${KES_OPERATIONS.join(', ')}
   --store sqlite|memory default sqlite; or vault, with:
   --vault FILE          JSON with the addresses and root_token of a Vault or OpenBao that has a KV v2 engine at kv/: then get, locate and
-                        create are measured on Vault, strict and with a staleness of a second, on SQLite, and beside bare writes to KV v2
-  --workers N           processes of kmipd that answer, with SQLite, and with --kes of the bare server too; default 1
+                        create are measured on Vault, strict and with a staleness of a second, on SQLite, and beside bare writes to KV v2,
+                        and start: of a node, with the larger count of objects
+  --workers N           processes of kmipd that answer, and with --kes of the bare server too; default 1, with Vault 1,2
   --dir DIR             where the data is kept while it runs; default the system's folder for temporary files
   --json FILE           write the results there too
   --dist DIR            the build to measure; default dist
@@ -88,7 +89,7 @@ export function readOptions(args) {
     rounds: single('rounds', quick ? 1 : 3),
     idleConnections: quick ? 200 : 1000,
     store: values.store,
-    workers: single('workers', 1),
+    workers: numbers('workers', values.workers ?? (values.store === 'vault' ? '1,2' : '1')),
     vault: values.vault === undefined ? undefined : JSON.parse(readFileSync(values.vault, 'utf8')),
     dir: resolve(values.dir),
     json: values.json,

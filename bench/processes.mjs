@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const WAIT_MS = 60_000
+/** In which Linux counts the time of processes. */
+const TICK_MS = 10
 
 /** A process of this folder that answers commands. */
 export class Worker {
@@ -71,7 +73,7 @@ export async function startKmipd({ dist, dir, store, workers = 1, nodeFlags }) {
     kmip: { maxConnectionsPerIdentity: 10_000 },
     log: { level: 'warn', format: 'json' },
     ...(typeof store === 'object' && { store }),
-    ...(store === 'sqlite' && { workers }),
+    ...(store !== 'memory' && { workers }),
   }
   writeFileSync(join(dir, 'kmipd.yaml'), JSON.stringify(config))
   const flags = [...nodeFlags, join(dist, 'cli/main.js'), 'dev', '--data-dir', dir, '--kmip-address', '127.0.0.1:0']
@@ -93,6 +95,11 @@ export async function startKmipd({ dist, dir, store, workers = 1, nodeFlags }) {
       const text = await (await fetch(`http://${metrics}/metrics`)).text()
       const value = name => Number(new RegExp(`^${name} (.+)$`, 'm').exec(text)[1])
       return { cpuUs: value('process_cpu_seconds_total') * 1e6, rss: value('process_resident_memory_bytes') }
+    },
+    /** Of the processor, since it was started; its own metric begins later. */
+    cpuMs() {
+      const [user, system] = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ').at(-1).split(' ').slice(11, 13)
+      return (Number(user) + Number(system)) * TICK_MS
     },
     async close() {
       child.kill('SIGTERM')

@@ -59,6 +59,7 @@ export class Report {
   startVault() {
     this.#table([
       'operation',
+      'workers',
       'connections',
       'strict ops/s',
       'of SQLite',
@@ -71,10 +72,11 @@ export class Report {
     ])
   }
 
-  vault(operation, connections, strict, late, sqlite, raw) {
-    this.#keep('vault', { operation, connections, strict, late, sqlite, raw })
+  vault(operation, workers, connections, strict, late, sqlite, raw) {
+    this.#keep('vault', { operation, workers, connections, strict, late, sqlite, raw })
     this.#row([
       operation,
+      workers,
       connections,
       whole(strict.rate),
       ratio(strict.ratio),
@@ -85,6 +87,16 @@ export class Report {
       raw === undefined ? '' : whole(raw),
       raw === undefined ? '' : ratio(strict.rate / raw),
     ])
+  }
+
+  starts(objects, first, again) {
+    this.#keep('starts', { objects, first, again })
+    this.#table(['start of a node', 'objects', 's', 's of CPU'])
+    for (const [name, { ms: wall, cpuMs }] of [
+      ['empty folder', first],
+      ['once more', again],
+    ])
+      this.#row([name, whole(objects), ratio(wall / 1000), ratio(cpuMs / 1000)])
   }
 
   handshakes(connections, own, echo) {

@@ -41,7 +41,7 @@ else if (options !== undefined) {
 async function run(setup, { only, operations, connections, objects, idleConnections, store, seconds, rounds, json }) {
   const report = new Report(process.stdout)
   report.start({ node: process.version, cpu: `${cpus().length} x ${cpus()[0].model.trim()}`, store, seconds, rounds })
-  const { kmipd, echo, bench, started } = await setup.start(objects[0])
+  const { kmipd, echo, bench, started } = await setup.pair(objects[0])
   const pair = [kmipd, echo]
   const idle = only.has('memory')
     ? [await bench.idleMemory(kmipd, idleConnections), await bench.idleMemory(echo, idleConnections)]

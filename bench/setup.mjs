@@ -1,3 +1,4 @@
+import { copyFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Bench } from './measures.mjs'
 import { ANSWER, messages, nameOf, REQUEST_OPERATION } from './messages.mjs'
@@ -17,7 +18,7 @@ export class Setup {
   }
 
   /** kmipd with `count` objects, and echo, which has learned the answers of this kmipd. */
-  async start(count) {
+  async pair(count) {
     const { dist } = this.#options
     await this.#load.do('prepare', { dist })
     const { started, firstId, ...kmipd } = await this.kmipd('kmipd', count)
@@ -29,14 +30,31 @@ export class Setup {
   }
 
   /** Another kmipd with `count` objects. `started`: bytes of its memory before they were made */
-  async kmipd(name, count, store = this.#options.store) {
-    const { dist, dir, workers, nodeFlags } = this.#options
+  async kmipd(name, count, { store = this.#options.store, workers = this.#options.workers[0] } = {}) {
+    const { dist, dir, nodeFlags } = this.#options
     const server = await startKmipd({ dist, dir: join(dir, name), store, workers, nodeFlags })
     this.#closing.push(server.close)
     const started = (await server.usage()).rss
     await this.#load.do('target', { name, port: server.port, ...server.client })
     const firstId = await this.#load.do('populate', { target: name, count })
     return { ...server, name, objects: name, started, firstId }
+  }
+
+  /**
+   * Start one more node on the store of `first`, and end it.
+   * @param name of its folder; what is in it already stays
+   * @returns milliseconds until it listened, and of the processor since it was started
+   */
+  async start(name, first, store) {
+    const { dist, dir, nodeFlags } = this.#options
+    mkdirSync(join(dir, name), { recursive: true })
+    copyFileSync(join(dir, first, 'root.key'), join(dir, name, 'root.key'))
+    const began = performance.now()
+    const server = await startKmipd({ dist, dir: join(dir, name), store, nodeFlags })
+    const ms = performance.now() - began
+    const cpuMs = server.cpuMs()
+    await server.close()
+    return { ms, cpuMs }
   }
 
   /** The client alone, for servers that are measured beside each other. */

@@ -9,7 +9,7 @@ const OPERATIONS = ['get', 'locate', 'create']
  * kmipd on Vault beside kmipd on SQLite, and beside the writes that the same client makes to KV v2 alone.
  * @param {import('./setup.mjs').Setup} setup
  */
-export async function runVault(setup, { only, connections, objects, seconds, rounds, json, dist, vault }) {
+export async function runVault(setup, { only, workers, connections, objects, seconds, rounds, json, dist, vault }) {
   const report = new Report(process.stdout)
   report.start({ node: process.version, cpu: `${cpus().length} x ${cpus()[0].model.trim()}`, vault: vault.version ?? '', seconds, rounds })
   const bench = await setup.alone()
@@ -20,21 +20,33 @@ export async function runVault(setup, { only, connections, objects, seconds, rou
     prefix: `kmipd/bench-${name}-${randomBytes(4).toString('hex')}`,
     maxStaleness,
   })
-  const servers = [
-    await setup.kmipd('strict', objects[0], store('strict', '0s')),
-    await setup.kmipd('late', objects[0], store('late', '1s')),
-    await setup.kmipd('sqlite', objects[0], 'sqlite'),
-  ]
-  const raw = await rawWriter(dist, vault)
-  report.startVault()
-  for (const operation of OPERATIONS.filter(name => only.has(name))) {
-    await bench.warm(servers, operation)
-    for (const count of connections) {
-      const writes = operation === 'create' ? median(await times(rounds, () => raw.rate(count, (seconds * 1000) / rounds))) : undefined
-      report.vault(operation, count, ...(await bench.throughput(servers, [{ operation, connections: count }])), writes)
+  const operations = OPERATIONS.filter(name => only.has(name))
+  if (operations.length > 0) {
+    const raw = await rawWriter(dist, vault)
+    report.startVault()
+    for (const count of workers) {
+      const start = (name, store) => setup.kmipd(`${name}-${count}`, objects[0], { store, workers: count })
+      const servers = [
+        await start('strict', store('strict', '0s')),
+        await start('late', store('late', '1s')),
+        await start('sqlite', 'sqlite'),
+      ]
+      for (const operation of operations) {
+        await bench.warm(servers, operation)
+        for (const lanes of connections) {
+          const writes = operation === 'create' ? median(await times(rounds, () => raw.rate(lanes, (seconds * 1000) / rounds))) : undefined
+          report.vault(operation, count, lanes, ...(await bench.throughput(servers, [{ operation, connections: lanes }])), writes)
+        }
+      }
+      for (const { close } of servers) await close()
     }
+    raw.close()
   }
-  raw.close()
+  if (only.has('start')) {
+    const many = store('many', '0s')
+    await setup.kmipd('many', objects[1], { store: many })
+    report.starts(objects[1], await setup.start('other', 'many', many), await setup.start('other', 'many', many))
+  }
   if (json !== undefined) report.save(json)
 }
 
