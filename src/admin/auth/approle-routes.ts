@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { AdminError } from '../error.ts'
 import type { Fields, Values } from '../fields.ts'
 import { type Answer, type Route, routeFor } from '../route.ts'
-import { deleteRole, findRole, findSecretId, neededRole, newSecretId, secretIdsOf, verifyAppRole, writeRole } from './approle.ts'
-import type { Stored } from './identity-store.ts'
+import { deleteRole, findRole, verifyAppRole, writeRole } from './approle.ts'
+import { SECRET_ID, SECRET_ID_ROUTES } from './approle-secret-routes.ts'
 import { type LoginContext, logIn } from './login.ts'
 import type { AppRoleRow } from './rows.ts'
 import { checkCidrs, mergeSettings, TOKEN_FIELDS } from './token-settings.ts'
@@ -18,19 +18,6 @@ const ROLE_FIELDS = {
   secret_id_num_uses: { type: 'integer', description: 'How often a secret-id may be used; 0: any number.', default: 0 },
   secret_id_ttl: { type: 'duration', description: 'How long a secret-id is good; 0: until it is destroyed.', default: 0 },
   ...TOKEN_FIELDS,
-} as const satisfies Fields
-
-const SECRET_FIELDS = {
-  metadata: { type: 'pairs', description: 'Texts that go into the tokens of its logins.' },
-  cidr_list: { type: 'list', description: 'Addresses or blocks that its logins may come from.' },
-  token_bound_cidrs: { type: 'list', description: 'Addresses or blocks that the tokens of its logins may be used from.' },
-  num_uses: { type: 'integer', description: 'How often it may be used; left out, as its role says.' },
-  ttl: { type: 'duration', description: 'How long it is good; left out, as its role says.' },
-} as const satisfies Fields
-
-const SECRET_ID = { secret_id: { type: 'string', description: 'The secret-id.', required: true } } as const satisfies Fields
-const ACCESSOR = {
-  secret_id_accessor: { type: 'string', description: 'Accessor of the secret-id.', required: true },
 } as const satisfies Fields
 
 function mergedRole(mount: string, name: string, stored: AppRoleRow | undefined, fields: Values<typeof ROLE_FIELDS>): AppRoleRow {
@@ -55,32 +42,6 @@ function mergedRole(mount: string, name: string, stored: AppRoleRow | undefined,
 
 function roleData({ kind: _, mount: _mount, name: _name, roleId: _id, settings, ...rest }: AppRoleRow): Answer {
   return { data: { ...rest, ...settings, local_secret_ids: false } }
-}
-
-const secretData = ({ row }: Stored<'secret-id'>): Answer => ({
-  data: {
-    secret_id_accessor: row.accessor,
-    secret_id_num_uses: row.uses,
-    secret_id_ttl: row.ttlSeconds,
-    creation_time: new Date(row.createdMs).toISOString(),
-    expiration_time: row.expiresMs === undefined ? '0001-01-01T00:00:00Z' : new Date(row.expiresMs).toISOString(),
-    cidr_list: row.cidrs,
-    token_bound_cidrs: row.tokenCidrs,
-    metadata: row.metadata,
-  },
-})
-
-async function destroy({ identities }: LoginContext, find: () => Promise<Stored<'secret-id'> | undefined>): Promise<undefined> {
-  await identities.store.change(async () => {
-    const found = await find()
-    return { writes: found ? [{ id: found.id, expect: found.revision }] : [], result: undefined }
-  })
-}
-
-const issued = async (context: LoginContext, name: string, fields: Values<typeof SECRET_FIELDS>, secretId?: string): Promise<Answer> => {
-  const { row } = await neededRole(context, name)
-  const { cidr_list: cidrs, token_bound_cidrs: tokenCidrs, num_uses: uses, ttl: ttlSeconds, metadata = {} } = fields
-  return { data: await newSecretId(context, row, { secretId, cidrs, tokenCidrs, uses, ttlSeconds, metadata }) }
 }
 
 /** `auth/approle/`: programs that log in with a role-id and a secret-id. */
@@ -152,99 +113,7 @@ export const APPROLE_ROUTES: readonly Route<LoginContext>[] = [
       },
     },
   }),
-  route({
-    path: 'role/:role_name/secret-id',
-    summary: 'Make a secret-id, or list the accessors of those of a role.',
-    params: ROLE,
-    fields: SECRET_FIELDS,
-    actions: {
-      list: {
-        async run({ params }, context) {
-          const { row } = await neededRole(context, params.role_name)
-          const keys = (await secretIdsOf(context, row.name)).map(({ row }) => row.accessor)
-          return keys.length > 0 ? { data: { keys } } : undefined
-        },
-      },
-      write: { run: ({ params, fields }, context) => issued(context, params.role_name, fields), statuses: [200] },
-    },
-  }),
-  route({
-    path: 'role/:role_name/custom-secret-id',
-    summary: 'Register a secret-id of your own.',
-    params: ROLE,
-    fields: { ...SECRET_FIELDS, ...SECRET_ID },
-    actions: {
-      write: {
-        async run({ params, fields: { secret_id, ...fields } }, context) {
-          if (!secret_id) throw new AdminError(400, 'missing secret_id')
-          return issued(context, params.role_name, fields, secret_id)
-        },
-        statuses: [200],
-      },
-    },
-  }),
-  route({
-    path: 'role/:role_name/secret-id/lookup',
-    summary: 'What is known of a secret-id.',
-    params: ROLE,
-    fields: SECRET_ID,
-    actions: {
-      write: {
-        async run({ params, fields }, context) {
-          const { row } = await neededRole(context, params.role_name)
-          const found = await findSecretId(context, row.name, { secretId: fields.secret_id ?? '' })
-          return found && secretData(found)
-        },
-      },
-    },
-  }),
-  route({
-    path: 'role/:role_name/secret-id/destroy',
-    summary: 'Destroy a secret-id.',
-    params: ROLE,
-    fields: SECRET_ID,
-    actions: {
-      write: {
-        async run({ params, fields }, context) {
-          const { row } = await neededRole(context, params.role_name)
-          return destroy(context, () => findSecretId(context, row.name, { secretId: fields.secret_id ?? '' }))
-        },
-        statuses: [204],
-      },
-    },
-  }),
-  route({
-    path: 'role/:role_name/secret-id-accessor/lookup',
-    summary: 'What is known of a secret-id, by its accessor.',
-    params: ROLE,
-    fields: ACCESSOR,
-    actions: {
-      write: {
-        async run({ params, fields }, context) {
-          const { row } = await neededRole(context, params.role_name)
-          const found = await findSecretId(context, row.name, { accessor: fields.secret_id_accessor ?? '' })
-          if (!found) throw new AdminError(404, 'failed to find accessor entry for secret_id_accessor')
-          return secretData(found)
-        },
-        statuses: [200],
-      },
-    },
-  }),
-  route({
-    path: 'role/:role_name/secret-id-accessor/destroy',
-    summary: 'Destroy a secret-id, by its accessor.',
-    params: ROLE,
-    fields: ACCESSOR,
-    actions: {
-      write: {
-        async run({ params, fields }, context) {
-          const { row } = await neededRole(context, params.role_name)
-          return destroy(context, () => findSecretId(context, row.name, { accessor: fields.secret_id_accessor ?? '' }))
-        },
-        statuses: [204],
-      },
-    },
-  }),
+  ...SECRET_ID_ROUTES,
   route({
     path: 'login',
     summary: 'Log in with a role-id and a secret-id.',
