@@ -1,12 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { KmipError } from '../objects/errors.ts'
+import type { ManagedObject } from '../objects/managed-object.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { enumName, type Item } from '../ttlv/item.ts'
 import { Authentication, Device, HashedPassword, TicketCredential, UsernameAndPassword } from '../ttlv/payloads/sessions.ts'
 import { read, type Value } from '../ttlv/spec.ts'
+import { TAG } from '../ttlv/tags.ts'
 import type { Peer } from './engine.ts'
 import type { HashedPasswords } from './hashed-passwords.ts'
-import type { Rights, Tickets } from './tickets.ts'
+import { holderOf, type Rights, type Tickets } from './tickets.ts'
 
 const { CredentialType } = ENUM
 
@@ -34,6 +36,10 @@ export interface Inner {
 }
 
 const CERTIFICATE_ALONE: Inner = {}
+
+/** Names who asks, where work is kept from one request to the next: the client, and the user inside the request. */
+export const ownerOf = ({ peer, inner }: { readonly peer: Peer; readonly inner: Inner }): string =>
+  `${peer.scope}/${peer.role}\0${inner.user ?? ''}`
 
 /** Whom the server knows. */
 export interface Known {
@@ -75,7 +81,7 @@ export async function authenticate(authentication: Item | undefined, peer: Peer,
         inner = await byHash(read(credentialValue, HashedPassword), peer, known, now)
         break
       case CredentialType.Ticket:
-        inner = tickets.use(read(credentialValue, TicketCredential).ticket.ticketValue, `${peer.scope}/${peer.role}`, now)
+        inner = await tickets.use(read(credentialValue, TicketCredential).ticket.ticketValue, holderOf(peer), now)
         break
       default:
         throw new KmipError(
@@ -118,12 +124,14 @@ function sameText(one: string, other: string): boolean {
   return timingSafeEqual(digest(one), digest(other))
 }
 
-/** Whether the rights of a ticket cover an operation, and on which objects; an omitted field is no limit. Spec: KMIP 2.1 section 7.34 */
-export function hasRight({ rights }: Inner, operation: number, object: string | undefined): boolean {
+/** Whether the rights of a ticket cover an operation, and on this object; an omitted field is no limit. Spec: KMIP 2.1 section 7.34 */
+export function hasRight({ rights }: Inner, operation: number, object?: ManagedObject): boolean {
   if (!rights) return true
+  const groups = object?.attributes.all(TAG.ObjectGroup).map(({ item }) => item.value)
   return rights.some(
-    right =>
-      (right.operations === undefined || right.operations.operation.includes(operation)) &&
-      (object === undefined || right.objects === undefined || right.objects.uniqueIdentifier.includes(object)),
+    ({ operations, objects, objectGroups }) =>
+      (!operations || operations.operation.includes(operation)) &&
+      (!object || !objects || objects.uniqueIdentifier.includes(object.id)) &&
+      (!groups || !objectGroups || objectGroups.objectGroup.some(group => groups.includes(group))),
   )
 }

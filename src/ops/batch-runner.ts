@@ -9,7 +9,7 @@ import { ENUM } from '../ttlv/enumerations.ts'
 import { child, enumName, type Item, type Structure, structure } from '../ttlv/item.ts'
 import { MessageError, read, type Version, write } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
-import { authenticate, hasRight } from './authentication.ts'
+import { authenticate, hasRight, ownerOf } from './authentication.ts'
 import { type Asking, Batch, Context, type Environment } from './context.ts'
 import type { AuditEntry, Channel, Peer } from './engine.ts'
 import { isFailure, type Request, type RequestItem, type ResponseItem, responseItem, responseMessage } from './message.ts'
@@ -137,7 +137,7 @@ export class BatchRunner {
     try {
       const job = jobs.submit({
         correlation: randomBytes(CORRELATION_BYTES),
-        owner: `${asking.peer.scope}/${asking.peer.role}`,
+        owner: ownerOf(asking),
         operation: item.operation,
         submitted: now(),
         run: async () => (await this.#runAlone(item, version, asking, new Batch(), Budget.unlimited)).response,
@@ -242,7 +242,7 @@ export class BatchRunner {
         throw new KmipError('OperationNotSupported', 'this operation is not supported in this version of the protocol')
       if (asking.refused) throw asking.refused
       if (!asking.peer.may(name)) throw new KmipError('PermissionDenied', `the role may not do ${name}`)
-      if (!hasRight(asking.inner, item.operation, undefined)) throw new KmipError('NotAuthorised', `the ticket does not cover ${name}`)
+      if (!hasRight(asking.inner, item.operation)) throw new KmipError('NotAuthorised', `the ticket does not cover ${name}`)
       const canonical = requestFrom(version, item.operation, item.requestPayload)
       const typed = read(resolveReferences(canonical, batch), operation.request)
       if (operation.answer) {

@@ -5,7 +5,7 @@ import type { Holder, Replacement, Wish } from '../scopes/replacement.ts'
 import { structureTo } from '../ttlv/dialect.ts'
 import type { Item } from '../ttlv/item.ts'
 import type { Version } from '../ttlv/spec.ts'
-import { type Account, hasRight, type Inner } from './authentication.ts'
+import { type Account, hasRight, type Inner, ownerOf } from './authentication.ts'
 import type { Certifier } from './certifier.ts'
 import type { Channel, Peer } from './engine.ts'
 import type { GroupMembers } from './group-members.ts'
@@ -127,9 +127,9 @@ export class Context {
     this.rules = rulesOf(version)
   }
 
-  /** Names the client where work is kept for it from one request to the next. */
+  /** See `ownerOf`. */
   get owner(): string {
-    return `${this.peer.scope}/${this.peer.role}`
+    return ownerOf(this)
   }
 
   get settings(): Settings {
@@ -145,7 +145,6 @@ export class Context {
     const id = given ?? this.batch.placeholder
     if (id === undefined) throw new KmipError('InvalidMessage', 'no Unique Identifier is given, and the ID Placeholder is empty')
     this.subject = id
-    if (!hasRight(this.inner, this.item.operation, id)) throw new KmipError('NotAuthorised', 'the ticket does not cover this object')
     return id
   }
 
@@ -156,16 +155,26 @@ export class Context {
     return object
   }
 
-  /** The same, archived or not. @throws KmipError Object Not Found, Permission Denied */
+  /** The same, archived or not. @throws KmipError Object Not Found, Permission Denied, Not Authorised */
   async readArchived(given: string | undefined, reason?: 'ObjectNotFound' | 'ItemNotFound'): Promise<ManagedObject> {
     const object = await this.unit.read(this.id(given), reason)
-    if (!this.mayUse(object)) throw new KmipError('PermissionDenied', 'the object belongs to another user')
+    this.checkUse(object)
     return object
   }
 
-  /** Whether whom the credentials name may use the object: its own, and those that belong to nobody. */
+  /** Whether whom the credentials name may use the object: its own, those that belong to nobody, and of them what a ticket covers. */
   mayUse(object: ManagedObject): boolean {
-    return object.owner === undefined || this.inner.user === undefined || object.owner === this.inner.user
+    return this.#isOwn(object) && hasRight(this.inner, this.item.operation, object)
+  }
+
+  /** @throws KmipError Permission Denied, Not Authorised */
+  checkUse(object: ManagedObject): void {
+    if (!this.#isOwn(object)) throw new KmipError('PermissionDenied', 'the object belongs to another user')
+    if (!this.mayUse(object)) throw new KmipError('NotAuthorised', 'the ticket does not cover this object')
+  }
+
+  #isOwn({ owner }: ManagedObject): boolean {
+    return owner === undefined || this.inner.user === undefined || owner === this.inner.user
   }
 
   /** The object that a request is about, to change. @throws KmipError as `read` */

@@ -79,7 +79,7 @@ export function createEngine(options: EngineOptions): Engine {
     groups: new GroupMembers(),
     marks: new ServedMarks(cache, options.soon ?? (work => void setTimeout(() => void work(), MARKS_MS).unref())),
     jobs: new Jobs(),
-    tickets: new Tickets(),
+    tickets: new Tickets(records),
     hashedPasswords: new HashedPasswords(),
     certifier: new Certifier(records, () => Number(now()) * 1000),
     policies: new Policies(records),

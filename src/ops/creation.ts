@@ -56,6 +56,7 @@ async function templateAttributes(reference: Item, context: Context): Promise<It
       if (
         object.type !== ObjectType.Template ||
         object.destroyed ||
+        !context.mayUse(object) ||
         !object.attributes.all(TAG.Name).some(one => nameTerms(one.item)[0] === nameTerms(name)[0])
       )
         continue

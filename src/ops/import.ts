@@ -44,7 +44,7 @@ export const importObject = operation({
     const existing = await context.unit.find(id)
     if (existing && request.replaceExisting !== true)
       throw new KmipError('ObjectAlreadyExists', 'an object with this Unique Identifier exists')
-    if (existing && !context.mayUse(existing)) throw new KmipError('PermissionDenied', 'the object belongs to another user')
+    if (existing) context.checkUse(existing)
     if (existing) await context.unit.remove(id)
     const content = request.keyWrapType === KeyWrapType.NotWrapped ? await unwrapped(object, context) : object
     const given = request.attributes?.type === TYPE.Structure ? request.attributes.value : []

@@ -25,6 +25,7 @@ const USUAL_TAG_BYTES = 16
 async function wrappingKey(id: string, usage: number, context: Context): Promise<ManagedObject> {
   const key = await context.unit.find(id)
   if (!key) throw new KmipError('WrappingObjectNotFound', 'the wrapping key does not exist')
+  context.checkUse(key)
   if (key.archived) throw new KmipError('WrappingObjectArchived', 'the wrapping key is archived')
   if (key.destroyed) throw new KmipError('WrappingObjectDestroyed', 'the wrapping key is destroyed')
   if (key.type !== ObjectType.SymmetricKey && key.type !== ObjectType.PublicKey && key.type !== ObjectType.PrivateKey)

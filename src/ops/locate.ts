@@ -38,7 +38,8 @@ export const locate = operation({
     const search: Search = {
       filters,
       terms: filterTerms(wanted.filter(isExact)),
-      decided: request.objectGroupMember !== ENUM.ObjectGroupMember.GroupMemberFresh && wanted.every(isDecided),
+      // On which objects a ticket may be used, the index does not tell.
+      decided: request.objectGroupMember !== ENUM.ObjectGroupMember.GroupMemberFresh && !context.inner.rights && wanted.every(isDecided),
       request,
       offset,
       limit: Math.min(maximum, context.settings.locatePage),

@@ -5,7 +5,7 @@ import { DelegatedLoginRequest, LoginRequest, LoginResponse, LogoutRequest, Noth
 import type { Value } from '../ttlv/spec.ts'
 import type { Context } from './context.ts'
 import { operation } from './operation.ts'
-import type { TicketTerms } from './tickets.ts'
+import { holderOf, type TicketTerms } from './tickets.ts'
 
 const { Operation, TicketType } = ENUM
 const TICKET_BYTES = 32
@@ -46,18 +46,20 @@ export const logout = operation({
   request: LogoutRequest,
   response: Nothing,
   async run(request, context) {
-    context.environment.tickets.revoke(request.ticket.ticketValue, context.owner)
+    await context.environment.tickets.revoke(request.ticket.ticketValue, holderOf(context.peer), context.unit)
     return {}
   },
 })
 
-function issue(request: Value<typeof LoginRequest>, context: Context, terms: TicketTerms): Value<typeof LoginResponse> {
-  const { leaseTime, requestCount } = request
+async function issue(request: Value<typeof LoginRequest>, context: Context, terms: TicketTerms): Promise<Value<typeof LoginResponse>> {
+  const { leaseTime, requestCount, usageLimits } = request
+  if (usageLimits || terms.rights?.some(right => right.usageLimits))
+    throw new KmipError('FeatureNotSupported', 'how much is done with a ticket is not counted; give it a Request Count')
   const now = context.now()
   const seconds = leaseTime?.type === TYPE.Interval && leaseTime.value > 0 ? now + BigInt(leaseTime.value) : undefined
   const expires = leaseTime?.type === TYPE.DateTime ? leaseTime.value : seconds
   const ticketValue = context.environment.randomBytes(TICKET_BYTES)
   const requests = requestCount === undefined || requestCount === 0 ? undefined : requestCount
-  context.environment.tickets.issue(ticketValue, context.owner, { ...terms, expires, requests }, now)
+  await context.environment.tickets.issue(ticketValue, holderOf(context.peer), { ...terms, expires, requests }, context.unit, now)
   return { ticket: { ticketType: TicketType.Login, ticketValue } }
 }

@@ -29,12 +29,11 @@ export function allowed(name: string, context: Context): Operation {
   if (!found || !may(name, found.code, context)) throw new KmipError('PermissionDenied', `the role may not do ${name}`)
   return found
 }
-const may = (name: string, code: number, context: Context): boolean => context.peer.may(name) && hasRight(context.inner, code, undefined)
+const may = (name: string, code: number, context: Context): boolean => context.peer.may(name) && hasRight(context.inner, code)
 export const mayGet = (context: Context): boolean => may('Get', ENUM.Operation.Get, context)
 
 /** Whether PKCS#11 has the object and the client may use it, also by the rights of its ticket. */
-export const isReachable = (object: ManagedObject, context: Context): boolean =>
-  isVisible(object) && context.mayUse(object) && hasRight(context.inner, context.item.operation, object.id)
+export const isReachable = (object: ManagedObject, context: Context): boolean => isVisible(object) && context.mayUse(object)
 
 /** @throws Pkcs11Error the code given: no object has this handle, or none any more */
 export async function objectOf(handle: number, call: Call, code: 'KEY_HANDLE_INVALID' | 'OBJECT_HANDLE_INVALID'): Promise<ManagedObject> {

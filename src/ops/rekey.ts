@@ -82,6 +82,7 @@ export const reKeyKeyPair = operation({
     const [publicId] = linksOf(oldPrivate, LinkType.PublicKeyLink)
     if (publicId === undefined) throw new KmipError('PermissionDenied', 'the private key has no link to its public key')
     const oldPublic = await context.unit.read(publicId)
+    context.checkUse(oldPublic)
     const { commonAttributes, privateKeyAttributes, publicKeyAttributes, offset } = request
     const forPrivate = inherit(oldPrivate, await requestedAttributes([privateKeyAttributes, commonAttributes], context), offset, context)
     const forPublic = inherit(oldPublic, await requestedAttributes([publicKeyAttributes, commonAttributes], context), offset, context)

@@ -35,6 +35,7 @@ export interface Options {
   readonly maximumResponseSize?: number
   readonly errorContinuation?: 'Continue' | 'Stop' | 'Undo'
   readonly batchOrder?: boolean
+  readonly credentials?: readonly Item[]
 }
 
 /** One batch item of an answer. */

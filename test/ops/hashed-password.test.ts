@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { requestMessage } from '../../src/client/message.ts'
-import { decode, encode } from '../../src/ttlv/binary.ts'
+import { decode } from '../../src/ttlv/binary.ts'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
 import { bytes, child, enumeration, type Item, structure, TYPE, text } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
@@ -41,13 +40,8 @@ const credential = (told: Told): Item => {
     ]),
   ])
 }
-function ask(c: Client, told: Told): Promise<Message> {
-  const message = requestMessage([{ operation: 'Query', payload: [enumeration(TAG.QueryFunction, 1)] }], { version: 21 })
-  const fields = message.type === TYPE.Structure ? message.value : []
-  const authentication = structure(TAG.Authentication, [credential(told)])
-  const header = fields[0]?.type === TYPE.Structure ? fields[0].value : []
-  return c.raw(encode(structure(TAG.RequestMessage, [structure(TAG.RequestHeader, [...header, authentication]), ...fields.slice(1)])))
-}
+const ask = (c: Client, told: Told): Promise<Message> =>
+  c.send([['Query', enumeration(TAG.QueryFunction, 1)]], { credentials: [credential(told)] })
 
 t.test('a password is checked by its hash, each time stamp once, and the server proves that it knows it', async t => {
   const lab = await makeLab({ accounts: [{ name: 'alice', password: 'wonder' }] })
