@@ -42,7 +42,16 @@ export interface KesDoorOptions {
 
 type Match =
   | { readonly answer: HttpResponse; readonly path: string }
-  | { readonly route: Route; readonly name: string; readonly path: string }
+  | {
+      readonly route: Route
+      readonly name: string
+      readonly path: string
+      /** What policies are asked about. */
+      readonly asked: string
+      /** For the audit: `key/create`. */
+      readonly operation: string
+      readonly isCounted: boolean
+    }
 
 /** KES's HTTP API: what a request may take, and its answer. */
 export interface KesDoor {
@@ -135,7 +144,7 @@ class Passage {
   }
 
   get isCounted(): boolean {
-    return this.#call !== undefined && COUNTED.test(this.#match.path)
+    return this.#call !== undefined && 'route' in this.#match && this.#match.isCounted
   }
 
   get asked(): Asked {
@@ -146,10 +155,10 @@ class Passage {
   run(context: Context, access: Access): HttpResponse | Promise<HttpResponse> {
     const match = this.#match
     if ('answer' in match) return match.answer
-    const { route, name } = match
-    this.#admit(route, name, access)
-    this.#call = { request: this.#request, name, ...this.#asker }
-    return route.run(this.#call, context)
+    this.#admit(match, access)
+    const { identity, ip } = this.#asker
+    this.#call = { request: this.#request, name: match.name, identity, ip }
+    return match.route.run(this.#call, context)
   }
 
   event(status: number): KesEvent {
@@ -162,7 +171,7 @@ class Passage {
       identity: this.#asker.identity,
       ip: this.#asker.ip,
       message: this.done ?? this.#call?.done ?? (status < 400 ? 'served' : 'refused'),
-      operation: isMatched ? operationOf(match.route) : '',
+      operation: isMatched ? match.operation : '',
       object: isMatched ? match.name : '',
       status,
       latencyMs: performance.now() - this.#beganMs,
@@ -170,11 +179,10 @@ class Passage {
   }
 
   /** Who may use a route without an identity, is known all the same if he shows one. */
-  #admit(route: Route, name: string, access: Access): void {
-    const { auth } = route
+  #admit({ route: { auth }, asked }: Extract<Match, { route: Route }>, access: Access): void {
     if (auth === 'policy') {
       this.#asker = access.identify(this.#request)
-      access.authorize(this.#asker.identity, pathFor(route, name))
+      access.authorize(this.#asker.identity, asked)
       return
     }
     try {
@@ -187,18 +195,15 @@ class Passage {
 }
 
 /** Whether somebody may at all: the body of a request that will be refused is not worth its memory. */
-function isAdmitted(head: RequestHead, { route, name }: Extract<Match, { route: Route }>, access: Access): boolean {
+function isAdmitted(head: RequestHead, { route, asked }: Extract<Match, { route: Route }>, access: Access): boolean {
   if (route.auth !== 'policy') return true
   try {
-    return access.allows(access.identify(head).identity, pathFor(route, name))
+    return access.allows(access.identify(head).identity, asked)
   } catch (error) {
     if (error instanceof KesError) return false
     throw error
   }
 }
-
-/** What policies are asked about. */
-const pathFor = ({ path }: Route, name: string): string => (path.endsWith('/') ? path + withoutMark(name) : path)
 
 function matchOf({ method, target }: RequestHead, routes: Routes, oldTexts: boolean): Match {
   const read = readPath(target)
@@ -209,7 +214,13 @@ function matchOf({ method, target }: RequestHead, routes: Routes, oldTexts: bool
   if (found === undefined) return { answer: nowhere, path }
   const expected = found.route.method
   if (method !== expected && !(method === 'POST' && expected === 'PUT')) return { answer: wrongMethod(method, expected, oldTexts), path }
-  return { ...found, path }
+  const { route, name } = found
+  return {
+    ...{ route, name, path },
+    asked: route.path.endsWith('/') ? route.path + withoutMark(name) : route.path,
+    operation: route.path.replace(/^\/(?:v1\/)?|\/$/g, ''),
+    isCounted: COUNTED.test(path),
+  }
 }
 
 const configured = (route: Route, settings: RouteSettings | undefined): Route =>
@@ -220,8 +231,6 @@ const configured = (route: Route, settings: RouteSettings | undefined): Route =>
         ...(settings.timeoutMs !== undefined && settings.timeoutMs > 0 && { timeoutMs: settings.timeoutMs }),
         ...(settings.skipAuth && { auth: 'none' }),
       }
-
-const operationOf = ({ path }: Route): string => path.replace(/^\/(?:v1\/)?|\/$/g, '')
 
 const textOf = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error)
