@@ -139,7 +139,7 @@ export class HttpListener {
   #check(nowMs: number): void {
     for (const exchange of this.#exchanges) if (nowMs >= exchange.deadlineMs) exchange.cut()
     this.#http1.check(nowMs)
-    this.#http2.check()
+    this.#http2.check(nowMs)
   }
 
   readonly #onConnection = (socket: Socket): void => {
