@@ -4,7 +4,7 @@ import { KmipError } from '../objects/errors.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { attributeOfTag } from '../ttlv/attributes.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
-import { bytes, child, enumName, type Item, integer, structure } from '../ttlv/item.ts'
+import { boolean, bytes, child, enumName, type Item, integer, structure } from '../ttlv/item.ts'
 import { CreateSplitKeyRequest, JoinSplitKeyRequest, SplitKeyResponse } from '../ttlv/payloads/objects.ts'
 import { KEY_OBJECTS } from '../ttlv/payloads/structures.ts'
 import { read, type Value, write } from '../ttlv/spec.ts'
@@ -39,7 +39,7 @@ export const createSplitKey = operation({
     const requested = await requestedAttributes([request.attributes], context)
     const whole = request.uniqueIdentifier === undefined ? undefined : await context.read(request.uniqueIdentifier)
     const { secret, algorithm, length } = whole ? factsOf(whole) : newSecret(requested, context)
-    const inherited = whole ? inherit(whole, requested) : requested
+    const inherited = whole ? guarded(inherit(whole, requested), [whole]) : requested
     const { parts, primeFieldSize } = await cryptographic(() =>
       splitKey(enumName('SplitKeyMethod', request.splitKeyMethod), secret, {
         parts: request.splitKeyParts,
@@ -96,6 +96,15 @@ function inherit(whole: ManagedObject, requested: readonly Item[]): Item[] {
   const taken = new Set(own.map(item => item.tag))
   return [...own, ...requested.filter(item => isMulti(item) || !taken.has(item.tag))]
 }
+
+/** A key that may not leave, or not in clear, has no parts that may, nor do such parts make one. */
+function guarded(requested: readonly Item[], sources: readonly ManagedObject[]): Item[] {
+  const guards = [boolean(TAG.Sensitive, true), boolean(TAG.Extractable, false)].filter(({ tag, value }) =>
+    sources.some(({ attributes }) => attributes.flag(tag) === value),
+  )
+  return [...requested.filter(item => !guards.some(({ tag }) => tag === item.tag)), ...guards]
+}
+
 const TAKEN: ReadonlySet<number> = new Set(
   [TAG.CryptographicAlgorithm, TAG.CryptographicLength, TAG.CryptographicUsageMask, TAG.CryptographicParameters].filter(tag =>
     attributeOfTag(tag),
@@ -163,7 +172,7 @@ export const joinSplitKey = operation({
       objectType === ObjectType.SecretData
         ? secretDataItem(secret, request.secretDataType ?? ENUM.SecretDataType.Seed)
         : symmetricKeyItem(secret, algorithm ?? ENUM.CryptographicAlgorithm.AES, secret.length * 8)
-    const made = await makeObject(context, { type: objectType, object, requested, serverMade: false })
+    const made = await makeObject(context, { type: objectType, object, requested: guarded(requested, parts), serverMade: false })
     context.place(made.id)
     return { uniqueIdentifier: [made.id] }
   },

@@ -253,6 +253,25 @@ t.test('trap 123: sensitive keys leave only wrapped, others not at all', async t
     t.equal(await c.result(operation, uid(kept)), 'NotExtractable')
     t.equal(await c.result(operation, uid(kept), wrapping(wrapper, { own: NIST })), 'NotExtractable')
   }
+  for (const [id, result] of [
+    [sensitive, 'Sensitive'],
+    [kept, 'NotExtractable'],
+  ] as const) {
+    const parts = (
+      await c.ok(
+        'CreateSplitKey',
+        objectType('SplitKey'),
+        uid(id),
+        integer(TAG.SplitKeyParts, 3),
+        integer(TAG.SplitKeyThreshold, 2),
+        enumeration(TAG.SplitKeyMethod, ENUM.SplitKeyMethod.PolynomialSharingGF2_8),
+        c.template([boolean(TAG.Sensitive, false)]),
+      )
+    ).ids
+    for (const part of parts) t.equal(await c.result('Get', uid(part)), result, 'nor in parts')
+    const joined = await c.ok('JoinSplitKey', objectType('SymmetricKey'), ...parts.map(uid))
+    t.equal(await c.result('Get', uid(joined.id)), result, 'nor put together again')
+  }
   t.equal(await c.in(12).result('Get', uid(sensitive)), 'PermissionDenied', 'in words that the version knows')
   t.equal(await c.in(10).result('Get', uid(kept)), 'PermissionDenied')
 })
