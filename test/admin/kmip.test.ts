@@ -132,6 +132,11 @@ t.test('an engine from its configuration to a revoked credential', async t => {
   const again = await ask('PUT', `${role}/credential/renew`, { serial_number: renewed.serial_number, revoke: true }, 200)
   await ask('GET', `${role}/credential/lookup?serial_number=${renewed.serial_number}`, undefined, 404)
   await ask('PUT', `${role}/credential/renew`, { serial_number: renewed.serial_number }, 400)
+  await ask('PUT', `${role}/credential/renew`, { serial_number: serial, format: 'pkcs12' }, 400, { errors: [/password/] })
+  t.match(await ask('PUT', `${role}/credential/renew`, { serial_number: serial, format: 'pkcs12', password: 'a password' }, 200), {
+    replaces: serial,
+    pkcs12: /^[A-Za-z0-9+/]+=*$/,
+  })
   await ask('PUT', `${role}/credential/revoke`, { serial_number: again.serial_number }, 204)
   await ask('PUT', `${role}/credential/revoke`, { serial_number: serial, certificate: 'x' }, 400, { errors: [/exactly one/] })
   await ask('PUT', `${role}/credential/revoke`, { serial_number: serial }, 204)

@@ -268,6 +268,14 @@ await check('a request is signed, and the key never left', async () => {
   await dialog(page).getByRole('button', { name: 'Done' }).click()
 })
 
+await check('a credential is renewed, and the old one stays good', async () => {
+  await page.getByRole('button', { name: `Renew ${serial}` }).click()
+  const { path } = await downloaded(page, () => dialog(page).getByRole('button', { name: 'Generate and download' }).click())
+  await dialog(page).getByRole('button', { name: 'Done' }).click()
+  client(clientFolder('renewed', readFileSync(path, 'utf8')), 'locate')
+  client(folder, 'locate')
+})
+
 await check('a credential is revoked, and its client cut off', async () => {
   await page.getByRole('button', { name: `Revoke ${serial}` }).click()
   await dialog(page).getByRole('button', { name: 'Revoke', exact: true }).click()
@@ -300,6 +308,12 @@ await check('a CA is made, shown and deleted', async () => {
   await page.getByRole('button', { name: 'Delete branch' }).click()
   await dialog(page).getByRole('button', { name: 'Delete CA' }).click()
   await visible(page.getByText('No named CAs'))
+})
+
+await check('the revocation list is downloaded', async () => {
+  const { path } = await downloaded(page, () => page.getByRole('link', { name: 'Download revocation list' }).click())
+  const text = String(execFileSync('openssl', ['crl', '-in', path, '-noout', '-text'], { stdio: ['ignore', 'pipe', 'pipe'] }))
+  assert.ok(text.includes(BigInt(serial).toString(16).toUpperCase()))
 })
 
 await check('a listener is opened, edited and closed', async () => {

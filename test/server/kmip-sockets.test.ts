@@ -18,6 +18,7 @@ import { openRecords } from '../../src/seal/sealed-records.ts'
 import { Daemon } from '../../src/server/daemon.ts'
 import { createLog } from '../../src/server/log.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
+import { encode } from '../../src/ttlv/binary.ts'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
 import { child, enumeration, type Item, integer, structure } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
@@ -152,6 +153,15 @@ t.test('listeners follow what administrators write, and leave each other alone',
   t.ok(await works(below), 'the CA that signs is enough, without its root')
   const whole = await connect(alonePort, own.ca_pem, { ...employee, certificate: `${employee.certificate}\n${chain}` })
   t.ok(await works(whole), 'also if the client shows the root')
+  const asked = { host: '127.0.0.1', port: alonePort, ca: own.ca_pem, cert: employee.certificate, key: employee.private_key }
+  const fresh = connectTls(asked)
+  const [session] = await once(fresh, 'session')
+  fresh.destroy()
+  const resumed = connectTls({ ...asked, session })
+  resumed.write(encode(QUERY))
+  await once(resumed, 'data')
+  t.ok(resumed.isSessionReused(), 'and if it resumes its session')
+  resumed.destroy()
   const another = await connect(alonePort, own.ca_pem, signed)
   t.ok(await works(another), 'beside a CA that has one')
   const other = await makeAuthority(EC, 'corporate', Date.now())

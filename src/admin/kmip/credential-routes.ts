@@ -1,6 +1,7 @@
+import type { Pkcs12Answer } from '../../scopes/credential-pkcs12.ts'
 import type { CredentialAnswer } from '../../scopes/credentials.ts'
 import { AdminError } from '../error.ts'
-import type { Fields } from '../fields.ts'
+import type { Fields, Values } from '../fields.ts'
 import { type Answer, routeFor } from '../route.ts'
 import { type Engine, orNothing, orRefused } from './engine.ts'
 
@@ -35,7 +36,15 @@ const MADE = {
 } as const satisfies Fields
 
 const BASE = 'scope/:scope/role/:role/credential'
-const answered = (data: CredentialAnswer): Answer => ({ data: { ...data } })
+const answered = (data: CredentialAnswer | Pkcs12Answer): Answer => ({ data: { ...data } })
+
+/** A new key with its certificate, in whatever format. */
+const generated = (
+  { scopes }: Engine['mount'],
+  { scope, role }: { readonly scope: string; readonly role: string },
+  { format, password }: Values<typeof PKCS12>,
+): Promise<CredentialAnswer | Pkcs12Answer> =>
+  orRefused(format === 'pkcs12' ? scopes.generatePkcs12(scope, role, { password }) : scopes.generateCredential(scope, role, { format }))
 
 export const CREDENTIAL_ROUTES = [
   route({
@@ -65,10 +74,7 @@ export const CREDENTIAL_ROUTES = [
       write: {
         statuses: [200],
         answer: MADE,
-        async run({ params: { scope, role }, fields: { format, password } }, { mount: { scopes } }) {
-          if (format === 'pkcs12') return answered(await orRefused(scopes.generatePkcs12(scope, role, { password })))
-          return answered(await orRefused(scopes.generateCredential(scope, role, { format })))
-        },
+        run: async ({ params, fields }, { mount }) => answered(await generated(mount, params, fields)),
       },
     },
   }),
@@ -117,17 +123,19 @@ export const CREDENTIAL_ROUTES = [
       serial_number: { ...SERIAL, required: true },
       csr: { type: 'string', description: 'A request in PEM for a key that the holder keeps; left out, a key is made here.' },
       revoke: { type: 'boolean', default: false, description: 'Revoke the old one at once.' },
-      format,
+      ...PKCS12,
     },
     actions: {
       write: {
         statuses: [200],
         answer: { ...MADE, replaces: { type: 'string', description: 'Serial number of the old one.' } },
-        async run({ params: { scope, role }, fields: { serial_number, csr, revoke = false, format } }, { mount: { scopes } }) {
+        async run({ params: { scope, role }, fields }, { mount }) {
+          const { serial_number, csr, revoke = false, format } = fields
+          const { scopes } = mount
           if (serial_number === undefined) throw new AdminError(400, 'serial_number is required')
           const old = await orRefused(scopes.lookupCredential(scope, role, { serial_number }))
           const made = await (csr === undefined
-            ? orRefused(scopes.generateCredential(scope, role, { format }))
+            ? generated(mount, { scope, role }, fields)
             : orRefused(scopes.signRequest(scope, role, { csr, format })))
           if (revoke) await orNothing(scopes.revokeCredential(scope, role, { serial_number: old.serial_number }))
           return { data: { ...made, replaces: old.serial_number } }

@@ -54,7 +54,10 @@ export function Authorities(): JSX.Element {
             onClick={() => download(`${mount.replace(/\W/g, '_')}-ca.pem`, 'application/x-pem-file', `${own.value?.ca_pem}\n`)}
           >
             Download CA certificates
-          </button>
+          </button>{' '}
+          <a class="button" href={`/v1/${path(mount, 'crl', 'pem')}`} download={`${mount.replace(/\W/g, '_')}.crl`}>
+            Download revocation list
+          </a>
         </p>
       )}
       <Shown of={named}>

@@ -2,7 +2,7 @@ import type { ComponentChildren, JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { CredentialAnswer } from '../answers.ts'
 import { path } from '../api.ts'
-import { Area, Buttons, Choice, Copyable, Dialog, Form, Text, Trouble } from '../controls.tsx'
+import { Area, Buttons, Check, Choice, Copyable, Dialog, Form, Text, Trouble } from '../controls.tsx'
 import { bundleOf, credentialFile } from '../credential-file.ts'
 import { download } from '../download.ts'
 import { useSession } from '../session.ts'
@@ -21,23 +21,30 @@ const FORMATS: readonly (readonly [format: Format, title: string])[] = [
   ['pkcs12', 'PKCS#12: one file under a password'],
 ]
 
+interface NewCredentialProps extends DialogProps {
+  /** Serial number of the credential that its holder gets another one for. */
+  readonly replaces?: string
+}
+
 /** Makes a key with a certificate, and hands them over once. */
-export function NewCredential({ scope, role, onMade, onClose }: DialogProps): JSX.Element {
+export function NewCredential({ scope, role, replaces, onMade, onClose }: NewCredentialProps): JSX.Element {
   const { mount } = useSession()
   const [format, setFormat] = useState<Format>('pem')
   const [password, setPassword] = useState('')
+  const [revoke, setRevoke] = useState(false)
   const [made, setMade] = useState<CredentialAnswer>()
   const { isBusy, trouble, run } = useAction()
+  const [verb, old] = replaces === undefined ? ['generate', {}] : ['renew', { serial_number: replaces, revoke }]
   const generate = (): void =>
     run(async ({ api }) => {
-      const body = format === 'pkcs12' ? { format, password } : { format }
-      const answer = await api.write<CredentialAnswer>(path(mount, 'scope', scope, 'role', role, 'credential', 'generate'), body)
+      const body = { ...old, format, ...(format === 'pkcs12' && { password }) }
+      const answer = await api.write<CredentialAnswer>(path(mount, 'scope', scope, 'role', role, 'credential', verb), body)
       save(scope, role, answer)
       setMade(answer)
       onMade()
     })
   return (
-    <Dialog title={`New credential of ${role}`} onClose={onClose}>
+    <Dialog title={replaces === undefined ? `New credential of ${role}` : 'Renew credential'} onClose={onClose}>
       {made ? (
         <Made scope={scope} role={role} answer={made} onClose={onClose}>
           <p class="notice warn">This file is the only copy of the private key. Once this window is closed, kmipd cannot give it again.</p>
@@ -55,6 +62,9 @@ export function NewCredential({ scope, role, onMade, onClose }: DialogProps): JS
               onValue={setPassword}
               hint="kmipd does not keep it."
             />
+          )}
+          {replaces !== undefined && (
+            <Check label="Revoke the old one at once: until then both are good" checked={revoke} onChecked={setRevoke} />
           )}
           <Trouble text={trouble} />
           <Buttons verb={isBusy ? 'Making the key …' : 'Generate and download'} isBusy={isBusy} onClose={onClose} />

@@ -19,7 +19,7 @@ interface CredentialsProps {
   readonly role: string
 }
 
-type Asked = { readonly what: 'generate' | 'sign' } | { readonly what: 'revoke'; readonly serial: string }
+type Asked = { readonly what: 'generate' | 'sign' } | { readonly what: 'renew' | 'revoke'; readonly serial: string }
 
 /** The credentials of a role. */
 export function Credentials({ scope, role }: CredentialsProps): JSX.Element {
@@ -60,7 +60,10 @@ export function Credentials({ scope, role }: CredentialsProps): JSX.Element {
                   <td>
                     <End text={key_info[serial]?.expiration} />
                   </td>
-                  <td>
+                  <td class="actions">
+                    <button type="button" aria-label={`Renew ${serial}`} onClick={() => setAsked({ what: 'renew', serial })}>
+                      Renew
+                    </button>
                     <button type="button" aria-label={`Revoke ${serial}`} onClick={() => setAsked({ what: 'revoke', serial })}>
                       Revoke
                     </button>
@@ -72,6 +75,9 @@ export function Credentials({ scope, role }: CredentialsProps): JSX.Element {
         }
       </Shown>
       {asked?.what === 'generate' && <NewCredential scope={scope} role={role} onMade={credentials.reload} onClose={close} />}
+      {asked?.what === 'renew' && (
+        <NewCredential scope={scope} role={role} replaces={asked.serial} onMade={credentials.reload} onClose={close} />
+      )}
       {asked?.what === 'sign' && <SignRequest scope={scope} role={role} onMade={credentials.reload} onClose={close} />}
       {asked?.what === 'revoke' && <Revoke at={at} serial={asked.serial} onDone={credentials.reload} onClose={close} />}
     </section>
