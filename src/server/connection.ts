@@ -88,7 +88,8 @@ export abstract class Connection implements Recipient {
   /** Look up whether the client may still be here, and cut it off if not. */
   async recheck(): Promise<void> {
     const { identities, nowMs } = this.context
-    if (this.closed) return
+    // Who is not let in yet waits until the store has settled: before that nobody knows who he is.
+    if (this.closed || this.peer === undefined) return
     if (nowMs >= this.identity.endsMs) this.refuse('certificate', 'the client certificate has ended; issue a new one')
     else if (this.identity.version !== versionOf(identities) && (await this.#lookUp()) === undefined) this.refuseRevoked()
   }

@@ -77,9 +77,14 @@ export class FakeIdentities implements Identities {
   /** Serials in the order in which they were first looked up. */
   readonly seen: string[] = []
   lookUps = 0
+  /** Until then only those are known who were looked up before. */
+  settling: Promise<void> | undefined
   #version = 1
   version(): number {
     return this.#version
+  }
+  settle(): Promise<void> | undefined {
+    return this.settling
   }
   revoke(serial: string): void {
     this.refused.add(serial)
@@ -92,6 +97,7 @@ export class FakeIdentities implements Identities {
     this.lookUps++
     await undefined
     const { serial } = parseCertificate(certificate)
+    if (this.settling && !this.seen.includes(serial)) return undefined
     if (!this.seen.includes(serial)) this.seen.push(serial)
     return this.refused.has(serial) ? undefined : { scope: 's', scopeName: 'scope', role: 'r', serial, may: () => true }
   }

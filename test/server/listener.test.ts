@@ -265,6 +265,26 @@ t.test('revocation', async t => {
   t.equal((await receive(other, 16)).length, 0, 'the very next message of a revoked client is not answered')
 })
 
+t.test('who waits to be let in, until what was committed elsewhere is seen, is not cut off by a change meanwhile', async t => {
+  const lab = await startLab(t, base)
+  const idle = await lab.connect()
+  idle.write(message(1))
+  await receive(idle, 16)
+  let settle = (): void => undefined
+  lab.identities.settling = new Promise(resolve => {
+    settle = resolve
+  })
+  const waiting = await lab.connect(await pki.client())
+  waiting.write(message(2))
+  while (lab.metrics.connectionsOpen < 2) await new Promise(resolve => setImmediate(resolve))
+  lab.identities.revoke(lab.identities.seen[0] as string)
+  await closed(idle)
+  lab.identities.settling = undefined
+  settle()
+  t.equal((await receive(waiting, 16)).length, 16)
+  waiting.destroy()
+})
+
 t.test('a client is looked up once for each change, not for each message', async t => {
   const lab = await startLab(t, base)
   const sockets = [await lab.connect(), await lab.connect(), await lab.connect()]

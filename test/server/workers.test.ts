@@ -117,8 +117,16 @@ async function twoWorkers(t: Test, store: string): Promise<void> {
 
 t.test('what cannot be done by several processes is refused', async t => {
   const dir = t.testdir({})
-  writeFileSync(join(dir, 'kmipd.yaml'), 'workers: 2\nstore: { kind: memory }\n')
-  const { code, err } = await kmipd(['server', '--data-dir', dir])
-  t.equal(code, 2)
-  t.match(err, /workers: 2 needs the store sqlite or vault/)
+  const wrapped = 'server: http://127.0.0.1:1, approle: { id: a, secret: b, wrapped: true }, transit: { key: k }'
+  for (const [config, need] of [
+    ['store: { kind: memory }', /the store sqlite or vault/],
+    [`store: { kind: vault, ${wrapped} }`, /a secret id that is not wrapped/],
+    [`seal: [{ kind: vault, ${wrapped} }]`, /a secret id that is not wrapped/],
+  ] as const) {
+    writeFileSync(join(dir, 'kmipd.yaml'), `workers: 2\n${config}\n`)
+    const { code, err } = await kmipd(['server', '--data-dir', dir])
+    t.equal(code, 2)
+    t.match(err, /workers: 2 needs /)
+    t.match(err, need)
+  }
 })
