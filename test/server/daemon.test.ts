@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { Identities } from '../../src/admin/auth/identities.ts'
 import { KmipClient } from '../../src/client/client.ts'
 import { parseConfig } from '../../src/config/parse.ts'
 import { openMounts } from '../../src/scopes/mounts.ts'
@@ -12,13 +13,14 @@ import { createLog } from '../../src/server/log.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
 import { child, enumeration, type Item, integer, structure, text } from '../../src/ttlv/item.ts'
+import { encodeJson } from '../../src/ttlv/json.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
 
 const LOCAL = [{ host: '127.0.0.1', port: 0 }]
 
-async function start(t: { teardown(stop: () => Promise<void>): unknown }, dir: string, more = '') {
+async function start(t: { teardown(stop: () => Promise<void>): unknown }, dir: string, more = '', admin = 'off') {
   const config = parseConfig(
-    `store: { kind: memory }\nmetrics: { listen: '127.0.0.1:0' }\nadmin: { listen: off }\n${more}`,
+    `store: { kind: memory }\nmetrics: { listen: '127.0.0.1:0' }\nadmin: { listen: '${admin}' }\n${more}`,
     join(dir, 'kmipd.yaml'),
     {
       env: {},
@@ -47,7 +49,7 @@ async function start(t: { teardown(stop: () => Promise<void>): unknown }, dir: s
       cert: credential.certificate,
       key: credential.private_key!,
     })
-  return { daemon, scopes, credential, connect, logged }
+  return { daemon, records, scopes, credential, connect, logged }
 }
 
 /** A message with one item and an empty payload. */
@@ -137,6 +139,33 @@ t.test('a server that cannot start leaves nothing behind', async t => {
   const missing = { ...options, config: { ...config, audit: { file: join(dir, 'no', 'audit.log'), fsync: false } } }
   await t.rejects(Daemon.start({ ...missing, kmip: LOCAL }), { name: 'AuditError', code: 'audit_unwritable' })
   t.notOk(existsSync(join(dir, 'no')))
+})
+
+t.test('who comes with a token is counted, limited, traced and on record like any client of the role', async t => {
+  const dir = t.testdir({})
+  const { daemon, records, scopes } = await start(t, dir, '', '127.0.0.1:0')
+  const token = await (await Identities.open({ records, now: Date.now })).createRoot()
+  const send = async () => {
+    const body = JSON.stringify({ request: JSON.parse(encodeJson(request(ENUM.Operation.Query))) })
+    const at = `${daemon.addresses.admin}/v1/kmip/scope/app/role/reader/client/query`
+    return (await fetch(at, { method: 'POST', headers: { 'X-Vault-Token': token }, body })).text()
+  }
+  await scopes.writeLimits('app', 'reader', { requestsPerSecond: 1 })
+  await scopes.trace('app', Date.now() + 60_000)
+  const answers = await Promise.all(Array.from({ length: 6 }, send))
+  const refused = answers.filter(answer => /"GeneralFailure".*role reader of scope app may send 1 requests a second/.test(answer))
+  t.equal(answers.filter(answer => answer.includes('"Success"')).length, answers.length - refused.length)
+  t.ok(refused.length > 0 && refused.length < answers.length, `${refused.length} of ${answers.length} are refused`)
+  const trace = await fetch(`${daemon.addresses.admin}/v1/kmip/scope/app/trace`, { headers: { 'X-Vault-Token': token } })
+  t.match(await trace.text(), /"role":"reader".*may send 1 requests a second/)
+  const metrics = await (await fetch(`http://${daemon.addresses.metrics}/metrics`)).text()
+  const counted = [...metrics.matchAll(/^kmipd_requests_total\{.*operation="Query".*\} (\d+)$/gm)].map(([, count]) => Number(count))
+  t.equal(
+    counted.reduce((sum, count) => sum + count, 0),
+    answers.length,
+  )
+  const lines = readFileSync(join(dir, 'audit.log'), 'utf8').split('\n')
+  t.equal(lines.filter(line => line.includes('"role":"reader"') && line.includes('"operation":"Query"')).length, answers.length)
 })
 
 t.test('accounts of the configuration are asked for their passwords', async t => {
