@@ -115,7 +115,7 @@ async function byHash(credential: Value<typeof HashedPassword>, peer: Peer, know
   const user = account ? undefined : await known.users(credential.username)
   const passwords = account ? [account.password] : (user?.passwords ?? [])
   const name = account?.name ?? user?.id ?? ''
-  const serverHashedPassword = known.hashedPasswords.check(`${peer.scope}/${name}`, credential, passwords, now)
+  const serverHashedPassword = await known.hashedPasswords.check(`${peer.scope}/${name}`, credential, passwords, now)
   return { user: name, isAdministrator: account?.isAdministrator, serverHashedPassword }
 }
 

@@ -2,7 +2,7 @@ import { KmipError, reasonFor } from '../objects/errors.ts'
 import type { ObjectCache } from '../objects/object-cache.ts'
 import { type ObjectChange, type OnCommit, UnitOfWork } from '../objects/unit-of-work.ts'
 import type { Records } from '../seal/records.ts'
-import { StoreError } from '../store/store.ts'
+import { isConflict, StoreError } from '../store/store.ts'
 import { sizeOf } from '../ttlv/binary.ts'
 import { requestFrom, responseTo } from '../ttlv/dialect.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
@@ -279,7 +279,6 @@ const isPlain = ({ header, items }: Request): boolean =>
   header.timeStamp === undefined &&
   header.clientCorrelationValue === undefined
 
-const isConflict = (error: unknown): boolean => error instanceof StoreError && error.code === 'conflict'
 const isAway = (error: unknown): boolean => error instanceof StoreError && error.code === 'unavailable'
 const STORE_AWAY = 'the store is not reachable; whether a change was stored is not known'
 const tooLarge = (limit: number): KmipError => new KmipError('ResponseTooLarge', `more than ${limit} bytes; ask for less`)

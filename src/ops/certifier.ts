@@ -3,7 +3,7 @@ import { type Certificate, parseCertificate } from '../pki/certificate.ts'
 import type { Issuer } from '../pki/issue.ts'
 import { parsePrivateKey, privateKeyPem } from '../pki/keys.ts'
 import type { Records } from '../seal/records.ts'
-import { StoreError } from '../store/store.ts'
+import { isConflict, StoreError } from '../store/store.ts'
 
 /** Where the certifying CAs are kept, one a scope; apart from the scopes' own objects, which clients could list and destroy. */
 const PARTITION = 'certifiers'
@@ -56,7 +56,7 @@ export class Certifier {
     try {
       await this.#records.commit([{ partition: PARTITION, id: scope, expect: 0, body: Buffer.from(JSON.stringify(stored)) }])
     } catch (error) {
-      if (!(error instanceof StoreError) || error.code !== 'conflict') throw error
+      if (!isConflict(error)) throw error
     }
     // Another process may have been faster; what is stored counts.
     const authority = await this.#read(scope)

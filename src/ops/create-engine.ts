@@ -80,7 +80,7 @@ export function createEngine(options: EngineOptions): Engine {
     marks: new ServedMarks(cache, options.soon ?? (work => void setTimeout(() => void work(), MARKS_MS).unref())),
     jobs: new Jobs(),
     tickets: new Tickets(records),
-    hashedPasswords: new HashedPasswords(),
+    hashedPasswords: new HashedPasswords(records),
     certifier: new Certifier(records, () => Number(now()) * 1000),
     policies: new Policies(records),
     applications: new Applications(),

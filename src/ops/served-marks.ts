@@ -1,7 +1,7 @@
 import type { ManagedObject } from '../objects/managed-object.ts'
 import type { ObjectCache } from '../objects/object-cache.ts'
 import type { UnitOfWork } from '../objects/unit-of-work.ts'
-import { StoreError } from '../store/store.ts'
+import { isConflict } from '../store/store.ts'
 import { boolean } from '../ttlv/item.ts'
 import { TAG } from '../ttlv/tags.ts'
 
@@ -85,7 +85,7 @@ export class ServedMarks {
         return
       } catch (error) {
         this.#cache.forget(unit.scope, marked.id)
-        if (!(error instanceof StoreError && error.code === 'conflict')) return
+        if (!isConflict(error)) return
       }
     }
   }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { KmipError } from '../objects/errors.ts'
 import type { UnitOfWork } from '../objects/unit-of-work.ts'
 import type { Records } from '../seal/records.ts'
-import { StoreError } from '../store/store.ts'
+import { isConflict } from '../store/store.ts'
 import { decode, encode } from '../ttlv/binary.ts'
 import { Right } from '../ttlv/payloads/sessions.ts'
 import { date, type Fields, integer, optional, read, repeated, struct, text, type Value, writeStructure } from '../ttlv/spec.ts'
@@ -83,7 +83,7 @@ export class Tickets {
         return known
       } catch (error) {
         // Another request was faster.
-        if (!(error instanceof StoreError) || error.code !== 'conflict') throw error
+        if (!isConflict(error)) throw error
       }
     }
   }

@@ -1,5 +1,5 @@
 import type { RecordChange } from '../seal/records.ts'
-import { StoreError } from '../store/store.ts'
+import { isConflict } from '../store/store.ts'
 import { revocation } from './credentials.ts'
 import { ScopeError } from './error.ts'
 import type { Registry, Update } from './registry.ts'
@@ -90,7 +90,7 @@ async function removeObjects(registry: Registry, partition: string): Promise<voi
       await records.commit(changes.filter(({ expect }) => expect > 0))
     } catch (error) {
       // A message that was under way changed one of them: look again.
-      if (!(error instanceof StoreError) || error.code !== 'conflict') throw error
+      if (!isConflict(error)) throw error
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { RecordChange, Records } from '../seal/records.ts'
-import { StoreError } from '../store/store.ts'
+import { isConflict } from '../store/store.ts'
 import { allowedBy } from './permissions.ts'
 import { type CredentialRow, isSecret, type RoleRow, type Row, rowOf, type ScopeRow } from './rows.ts'
 
@@ -183,7 +183,7 @@ export class Registry {
       try {
         await this.records.commit(await this.#changes(generation, updates))
       } catch (error) {
-        if (error instanceof StoreError && error.code === 'conflict' && attempt < ATTEMPTS) {
+        if (isConflict(error) && attempt < ATTEMPTS) {
           // Our own look may have found nothing new, if the store tells of others' commits late.
           this.#version = undefined
           continue

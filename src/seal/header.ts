@@ -1,5 +1,5 @@
 import { createHmac, hkdfSync, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
-import { type Store, StoreError } from '../store/store.ts'
+import { isConflict, type Store } from '../store/store.ts'
 import { frame } from './aead.ts'
 import { SealError, type SealErrorCode } from './error.ts'
 import type { KeyProvider } from './provider.ts'
@@ -118,7 +118,7 @@ async function create(store: Store, providers: readonly KeyProvider[]): Promise<
     return rootKey
   } catch (e) {
     rootKey.fill(0)
-    if (e instanceof StoreError && e.code === 'conflict') return rootKeyOf(store, providers)
+    if (isConflict(e)) return rootKeyOf(store, providers)
     throw e
   }
 }

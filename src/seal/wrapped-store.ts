@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import { type Change, type Found, type Page, type Sealed, type Store, StoreError } from '../store/store.ts'
+import { type Change, type Found, isConflict, type Page, type Sealed, type Store, StoreError } from '../store/store.ts'
 import type { StoredRecord } from '../store/stored-record.ts'
 import { decryptGcm, encryptGcm, frame, NONCE_BYTES } from './aead.ts'
 import type { DataKeySource, DataKeys } from './data-keys.ts'
@@ -192,7 +192,7 @@ export class WrappedStore implements Store {
       try {
         await this.#store.commit([{ partition: EPOCHS, id: `${number}`, expect: 0, body }])
       } catch (e) {
-        if (e instanceof StoreError && e.code === 'conflict') continue
+        if (isConflict(e)) continue
         throw e
       }
       const epoch = { number, wrapped, createdMs }
@@ -255,7 +255,7 @@ async function replaceKey(store: Store, record: StoredRecord, wrapped: string): 
     await store.commit([{ partition, id, expect: revision, body, terms, claims }])
     return true
   } catch (e) {
-    if (e instanceof StoreError && e.code === 'conflict') return false
+    if (isConflict(e)) return false
     throw e
   }
 }

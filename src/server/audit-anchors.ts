@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Records } from '../seal/records.ts'
-import { StoreError } from '../store/store.ts'
+import { isConflict } from '../store/store.ts'
 import type { ChainHead } from './audit-chain.ts'
 
 /** Longer than a scope's id, so that none can be it. */
@@ -16,8 +16,6 @@ const ATTEMPTS = 100
 export interface Anchor extends ChainHead {
   readonly timeMs: number
 }
-
-const isConflict = (error: unknown): boolean => error instanceof StoreError && error.code === 'conflict'
 
 /** The key of the audit log's chains; made at the first call. @throws StoreError, SealError */
 export async function auditKey(records: Records): Promise<Buffer> {

@@ -2,7 +2,7 @@ import type { RequestTrace } from '../admin/objects/object-routes.ts'
 import { responseItems } from '../client/message.ts'
 import type { Engine, Peer } from '../ops/engine.ts'
 import type { Records } from '../seal/records.ts'
-import { StoreError } from '../store/store.ts'
+import { isConflict } from '../store/store.ts'
 import { decode, TtlvError } from '../ttlv/binary.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { enumName, type Item } from '../ttlv/item.ts'
@@ -111,7 +111,7 @@ export class RequestTraces {
         await this.#records.commit([{ partition: PARTITION, id: scope, expect, ...body }])
         return
       } catch (error) {
-        if (!(error instanceof StoreError && error.code === 'conflict') || attempt === ATTEMPTS) throw error
+        if (!isConflict(error) || attempt === ATTEMPTS) throw error
       }
     }
   }

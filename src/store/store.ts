@@ -54,6 +54,9 @@ export class StoreError extends Error {
   }
 }
 
+/** Whether a commit failed because another one was faster: who made it may look again and try anew. */
+export const isConflict = (error: unknown): boolean => error instanceof StoreError && error.code === 'conflict'
+
 /**
  * Where records live. It knows nothing of KMIP or of keys. A promise is kept only when the change is durable.
  * A backend is finished when it passes `test/store/contract.ts`.

@@ -18,6 +18,8 @@ const stamp = (time: bigint): Buffer => {
   buffer.writeBigInt64BE(time)
   return buffer
 }
+const ACCOUNTS = [{ name: 'alice', password: 'wonder' }]
+
 interface Told {
   readonly user?: string
   readonly password?: string
@@ -44,8 +46,9 @@ const ask = (c: Client, told: Told): Promise<Message> =>
   c.send([['Query', enumeration(TAG.QueryFunction, 1)]], { credentials: [credential(told)] })
 
 t.test('a password is checked by its hash, each time stamp once, and the server proves that it knows it', async t => {
-  const lab = await makeLab({ accounts: [{ name: 'alice', password: 'wonder' }] })
+  const lab = await makeLab({ accounts: ACCOUNTS })
   const c = lab.client({ version: 21 })
+  const other = lab.client({ version: 21, engine: lab.anotherEngine({ accounts: ACCOUNTS }) })
   const now = lab.now * 1_000_000n
   for (const [what, told, result] of [
     ['the first', { time: now }, 'Success'],
@@ -59,8 +62,11 @@ t.test('a password is checked by its hash, each time stamp once, and the server 
     ['one far ahead, which would lock the user out', { time: now + 3_600_000_000n }, 'AuthenticationNotSuccessful'],
     ['one long past', { time: now - 3_600_000_000n }, 'AuthenticationNotSuccessful'],
     ['what a wrong password did not use up', { time: now + 4n }, 'Success'],
+    ['the same at another server of the store', { time: now + 4n, server: 'other' }, 'AuthenticationNotSuccessful'],
+    ['a later one there', { time: now + 5n, server: 'other' }, 'Success'],
+    ['which is used up here too', { time: now + 5n }, 'AuthenticationNotSuccessful'],
   ] as const) {
-    const message = await ask(c, told as Told)
+    const message = await ask('server' in told ? other : c, told as Told)
     t.equal(message.reply.result, result, what)
     const header = decode(message.bytes)
     const proof = child(child(header, TAG.ResponseHeader)!, TAG.ServerHashedPassword)?.value

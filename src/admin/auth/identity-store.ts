@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { RecordChange, Records } from '../../seal/records.ts'
-import { StoreError } from '../../store/store.ts'
+import { isConflict, StoreError } from '../../store/store.ts'
 import { rowTerms } from './row-terms.ts'
 import { KINDS, type Kind, type Row, type RowOf } from './rows.ts'
 
@@ -126,5 +126,3 @@ function rowIn(body: Buffer): Row {
 
 /** The index terms that follow from the content of a record of `IDENTITIES`. @throws StoreError */
 export const identityTerms = (id: string, body: Buffer): readonly string[] => (id === SALT ? [] : rowTerms(rowIn(body)))
-
-const isConflict = (error: unknown): boolean => error instanceof StoreError && error.code === 'conflict'
