@@ -40,7 +40,7 @@ async function done(...args) {
 }
 
 /** A configuration in a folder of its own. @returns the file */
-function configure(name, store) {
+function configure(name, store, more = {}) {
   const home = join(dir, name)
   mkdirSync(home, { recursive: true })
   const file = join(home, 'kmipd.yaml')
@@ -51,6 +51,7 @@ function configure(name, store) {
     store,
     seal: [{ kind: 'local', keyFile: join(dir, 'root.key') }],
     log: { format: 'json' },
+    ...more,
   }
   writeFileSync(file, JSON.stringify(config))
   return file
@@ -108,10 +109,10 @@ async function contractOn(lab, version) {
   checks.passed += good
 }
 
-/** Two servers on one Vault: what one does counts on the other at once. */
+/** Two servers on one Vault, one of several processes: what one does counts on the other at once. */
 async function twoServers(lab) {
   const a = configure('a', vaultStore(lab))
-  const b = configure('b', vaultStore(lab))
+  const b = configure('b', vaultStore(lab), { workers: 2 })
   await done('init', '--config', a)
   const [first, second] = [await start(a), await start(b)]
   await done('scope', 'create', 'shop', '--config', a)
