@@ -10,10 +10,15 @@ const KEPT = /^log-snapshot-[\w-]+\.db$/
  */
 export class KeptSnapshot {
   readonly #dir: string
+  readonly #notice: ((message: string, cause: unknown) => void) | undefined
 
-  /** @param dir also of other processes */
-  constructor(dir: string) {
+  /**
+   * @param dir also of other processes
+   * @param notice is told when one could not be kept or taken: then a start takes longer, and that is all
+   */
+  constructor(dir: string, notice?: (message: string, cause: unknown) => void) {
     this.#dir = dir
+    this.#notice = notice
   }
 
   /** Copy it to `path`, if it is that one. @returns whether it was; what came with it is still to be checked */
@@ -22,23 +27,24 @@ export class KeptSnapshot {
       await copyFile(this.#path(name), path, constants.COPYFILE_FICLONE)
       return true
     } catch (e) {
-      // Another process may have removed it at this moment.
-      if (e instanceof Error && 'code' in e && e.code === 'ENOENT') return false
-      throw e
+      const isMissing = e instanceof Error && 'code' in e && e.code === 'ENOENT'
+      if (!isMissing) this.#notice?.('the snapshot of the store that was kept could not be taken; it is read from Vault', e)
+      return false
     }
   }
 
-  /** Keep what is in `path`, instead of what was kept before; the file is used up. */
+  /** Keep a copy of what is in `path`, instead of what was kept before. */
   async put(name: string, path: string): Promise<void> {
-    await rename(path, this.#path(name))
-    for (const other of readdirSync(this.#dir))
-      if (KEPT.test(other) && other !== this.#file(name)) rmSync(join(this.#dir, other), { force: true })
-  }
-
-  /** The same with a copy of it. */
-  async putCopy(name: string, path: string): Promise<void> {
-    await copyFile(path, `${path}-kept`, constants.COPYFILE_FICLONE)
-    await this.put(name, `${path}-kept`)
+    const copy = `${path}-kept`
+    try {
+      await copyFile(path, copy, constants.COPYFILE_FICLONE)
+      await rename(copy, this.#path(name))
+      for (const other of readdirSync(this.#dir))
+        if (KEPT.test(other) && other !== this.#file(name)) rmSync(join(this.#dir, other), { force: true })
+    } catch (e) {
+      rmSync(copy, { force: true })
+      this.#notice?.('the snapshot of the store could not be kept; the next start reads it from Vault', e)
+    }
   }
 
   drop(name: string): void {

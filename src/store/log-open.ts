@@ -51,7 +51,7 @@ export async function openLog(options: LogOptions): Promise<LogStore> {
     const store = await storeAt(slots, options.expect)
     const presence = options.presence && (await NodePresence.announce(slots, options.presence, error => opened?.fail(error)))
     let opened: LogStore | undefined
-    const follower = await LogFollower.open({ slots, dir, fenceMs, kept: new KeptSnapshot(options.dir) }, store).catch(
+    const follower = await LogFollower.open({ slots, dir, fenceMs, kept: new KeptSnapshot(options.dir, notice) }, store).catch(
       async (e: unknown) => {
         await presence?.close()
         throw e

@@ -56,7 +56,7 @@ export async function loadSnapshot(slots: Slots, snapshot: Snapshot, path: strin
   }
   if (!(await readSnapshot(slots, snapshot, path))) return undefined
   if (!(await isWhole(snapshot, path))) throw new StoreError('damaged', `the snapshot ${name} of the store was changed: restore a backup`)
-  await kept.putCopy(name, path)
+  await kept.put(name, path)
   return LocalCopy.open(path)
 }
 

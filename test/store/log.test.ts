@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { USUAL_COMPACTION } from '../../src/store/log-compaction.ts'
@@ -280,6 +280,10 @@ t.test('a snapshot that was read or written here is not read again, unless it wa
     t.equal(await chunksRead(), 1, 'changed')
     t.equal(await chunksRead(), 0, 'put right')
   }
+  const noticed: string[] = []
+  mkdirSync(join(dir, 'full', first!), { recursive: true })
+  t.equal(await chunksRead({ dir: join(dir, 'full'), notice: message => noticed.push(message) }), 1, 'where none can be kept')
+  t.match(noticed, [/could not be taken/, /could not be kept/])
   const { at } = headOf(shared).snapshot
   for (let i = 0; i < 6; i++) await a.commit([record(`later${i}`)])
   // The one before goes.
