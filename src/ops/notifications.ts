@@ -45,18 +45,18 @@ export function notifyFields({ before, after }: ObjectChange, version: Version, 
   const changed = own.filter(one => !old.some(other => isSame(one, other)))
   const deleted = old.filter(one => find(own, one) === undefined && one.key !== TAG.LastChangeDate)
   if (changed.length === 0 && deleted.length === 0) return undefined
-  if (!changed.some(({ key }) => key === TAG.LastChangeDate))
-    changed.push({
-      key: TAG.LastChangeDate,
-      index: 0,
-      item: after?.attributes.get(TAG.LastChangeDate) ?? dateTime(TAG.LastChangeDate, now),
-    })
+  // It is the same where less than a second has passed.
+  const lastChange = {
+    key: TAG.LastChangeDate,
+    index: 0,
+    item: after?.attributes.get(TAG.LastChangeDate) ?? dateTime(TAG.LastChangeDate, now),
+  }
   // 2.x names an attribute that is gone altogether; of one that has fewer values now, it tells those that are left.
   const rest = own.filter(one => version >= 20 && !changed.includes(one) && deleted.some(({ key }) => key === one.key))
   const gone = version < 20 ? [] : [...new Set(deleted.map(({ key }) => key))].filter(key => !own.some(one => one.key === key))
   const payload = {
     uniqueIdentifier: before.id,
-    attributes: AttributeSet.toItem([...changed, ...rest]),
+    attributes: AttributeSet.toItem([...changed.filter(({ key }) => key !== TAG.LastChangeDate), lastChange, ...rest]),
     attributeReference: gone.map(referenceOf),
   }
   const fields = responseTo(version, write(payload, NotifyRequest, version), NO_REQUEST)
