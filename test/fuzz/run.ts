@@ -1,26 +1,17 @@
 // One fuzzer: `node run.js TARGET RUNS SEED`, started by scripts/fuzz.mjs. Prints what broke a promise, and at the end how many inputs ran.
 import { randomInt } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { decode, encode } from '../../src/ttlv/binary.ts'
-import { encodeJson } from '../../src/ttlv/json.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
-import { encodeXml } from '../../src/ttlv/xml.ts'
 import { type Draw, MUTATIONS, mutate, mutateBytes, VALUES } from './mutations.ts'
+import { isTarget, messagesFor, seedsFor, type Target, WRITTEN } from './seeds.ts'
 import { engine, json, ttlv, xml } from './targets.ts'
 
 const SOON_MS = 1000
 const MOST_BYTES = 16_384
 const SEED_RANGE = 2 ** 31
 
-const written = {
-  ttlv: (bytes: Buffer) => bytes,
-  engine: (bytes: Buffer) => bytes,
-  json: (bytes: Buffer) => Buffer.from(encodeJson(decode(bytes))),
-  xml: (bytes: Buffer) => Buffer.from(encodeXml(decode(bytes))),
-}
 const targets = { ttlv, json, xml, engine }
-type Target = keyof typeof targets
-const isTarget = (name: string): name is Target => Object.hasOwn(targets, name)
 
 /** A reproducible stream of numbers (xorshift32). */
 function drawing(seed: number): Draw {
@@ -38,14 +29,8 @@ if (!isTarget(name)) throw new Error(`the targets are ${Object.keys(targets).joi
 const draw = drawing(Number(given))
 const tags = Object.values(TAG)
 
-const messages = readdirSync('fixtures/clients').flatMap(file =>
-  readFileSync(`fixtures/clients/${file}`, 'utf8')
-    .split('\n')
-    // Making an RSA key takes as long as it takes, and a malformed client's messages have no other encoding.
-    .filter(line => line !== '' && !/^(#|create-key-pair)/.test(line) && !(file.startsWith('cyphera') && name !== 'ttlv'))
-    .map(line => Buffer.from(line.split(' ')[1] ?? '', 'hex')),
-)
-const seeds = messages.map(written[name])
+const messages = messagesFor(name)
+const seeds = seedsFor(name)
 const items = messages.filter(bytes => bytes.length > 0).flatMap(bytes => (name === 'ttlv' ? [] : [decode(bytes)]))
 
 function next(): Buffer {
@@ -60,7 +45,7 @@ function next(): Buffer {
       })
     // Not every item can be written in the other encodings; then the bytes are bent.
     try {
-      return written[name as Target](encode(item))
+      return WRITTEN[name as Target](encode(item))
     } catch {
       return seeds[draw(seeds.length)]!
     }
