@@ -35,21 +35,22 @@ export const isCompactionDue = ({ sinceSnapshot }: LogFollower, { entries, bytes
 /**
  * Write a snapshot, and remove what nobody needs any more. Any node may do it at any time, several at once too: one of them moves the
  * head, and the others remove what they wrote. When it is cut short, the next one goes on.
+ * @returns whether the head has our snapshot now
  * @throws StoreError, SlotsError
  */
-export async function compact(slots: Slots, follower: LogFollower, options: CompactionOptions): Promise<void> {
+export async function compact(slots: Slots, follower: LogFollower, options: CompactionOptions): Promise<boolean> {
   await new Promise(resolve => setTimeout(resolve, Math.random() * options.jitterMs))
-  if ((await follower.check()) === 'behind' || !isCompactionDue(follower, options)) return
+  if ((await follower.check()) === 'behind' || !isCompactionDue(follower, options)) return false
   const path = follower.newFile()
   try {
-    await replaceSnapshot(slots, follower, path, options)
+    return await replaceSnapshot(slots, follower, path, options)
   } finally {
     rmSync(path, { force: true })
   }
 }
 
 /** @param path of the new one's image, on its way */
-async function replaceSnapshot(slots: Slots, follower: LogFollower, path: string, options: CompactionOptions): Promise<void> {
+async function replaceSnapshot(slots: Slots, follower: LogFollower, path: string, options: CompactionOptions): Promise<boolean> {
   const before = await headOf(slots, follower)
   const { copy, at, digest, endMs } = follower
   const snapshot = await writeSnapshot(slots, copy, { at, digest }, path, endMs)
@@ -66,6 +67,7 @@ async function replaceSnapshot(slots: Slots, follower: LogFollower, path: string
     await follower.kept.put(snapshot.name, path)
     await removeOld(slots, follower.store, replaced, nowMs, options)
   } else if ((await headOf(slots, follower)).head.snapshot.name !== snapshot.name) await removeSnapshot(slots, snapshot)
+  return replaced !== undefined
 }
 
 async function headOf(slots: Slots, { store }: LogFollower): Promise<HeadSeen> {

@@ -344,9 +344,14 @@ export class LogStore implements Store, SharedCopy {
     const { compaction, notice } = this.#options
     if (!compaction || this.#compacting || this.#closing || !isCompactionDue(this.#follower, compaction)) return
     this.#compacting = compact(this.#slots, this.#follower, compaction)
-      .catch(e => notice?.('a snapshot of the store could not be written; it is tried again', e))
-      .finally(() => {
+      .catch(e => {
+        notice?.('a snapshot of the store could not be written; it is tried again', e)
+        return false
+      })
+      .then(isDone => {
         this.#compacting = undefined
+        // What was committed meanwhile may be enough for another one, and perhaps no more comes.
+        if (isDone) this.#compactIfDue()
       })
   }
 }
