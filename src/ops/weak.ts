@@ -29,17 +29,17 @@ export interface Use {
 const SHORT: ReadonlySet<string> = new Set(['RSA', 'DSA', 'DH'])
 const STRONG_BITS = 2048
 
-const TESTS: Readonly<Record<Weak, (use: Use) => boolean>> = {
+const TESTS = Object.entries({
   des: ({ algorithm, length }) => algorithm === 'DES' || (algorithm === 'DES3' && length !== undefined && length <= 64),
   md5: ({ algorithm, hash }) => hash === 'MD5' || hash?.startsWith('MD5With') === true || algorithm === 'HMAC_MD5',
   'rsa-1024': ({ algorithm, length }) => algorithm !== undefined && SHORT.has(algorithm) && length !== undefined && length < STRONG_BITS,
   ecb: ({ mode }) => mode === 'ECB',
   'two-key-3des': ({ algorithm, length }) => algorithm === 'DES3' && length !== undefined && length > 64 && length <= 128,
-}
+} satisfies Record<Weak, (use: Use) => boolean>) as readonly [Weak, (use: Use) => boolean][]
 
 /** @throws KmipError Permission Denied if the operator does not allow something this weak */
 export function refuseWeak(use: Use, { settings }: Context): void {
-  for (const [name, test] of Object.entries(TESTS) as [Weak, (use: Use) => boolean][])
+  for (const [name, test] of TESTS)
     if (test(use) && !settings.allowWeak.includes(name))
       throw new KmipError('PermissionDenied', `the server does not allow ${WEAK[name]}; its operator can, by the setting crypto.allowWeak`)
 }

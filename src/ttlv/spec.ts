@@ -120,14 +120,25 @@ const TYPE_OF_KIND: Readonly<Record<Exclude<Kind, 'item' | 'oneOf'>, number>> = 
 }
 const TEXT_LIKE: ReadonlySet<number> = new Set([TYPE.TextString, TYPE.Identifier, TYPE.Reference, TYPE.NameReference])
 
-const NAMES_BY_TAG = new WeakMap<Fields, Map<number, string>>()
-function namesByTag(fields: Fields): Map<number, string> {
-  let names = NAMES_BY_TAG.get(fields)
-  if (!names) {
-    names = new Map(Object.entries(fields).flatMap(([name, row]) => (row.tags ?? [row.tag]).map(tag => [tag, name] as const)))
-    NAMES_BY_TAG.set(fields, names)
+type Named = readonly [name: string, row: Row]
+interface Reading {
+  readonly byTag: ReadonlyMap<number, Named>
+  /** What must be there or become an empty list. */
+  readonly expected: readonly Named[]
+}
+
+const READINGS = new WeakMap<Fields, Reading>()
+function readingOf(fields: Fields): Reading {
+  let reading = READINGS.get(fields)
+  if (!reading) {
+    const rows = Object.entries(fields)
+    reading = {
+      byTag: new Map(rows.flatMap(named => (named[1].tags ?? [named[1].tag]).map(tag => [tag, named] as const))),
+      expected: rows.filter(([, row]) => row.required),
+    }
+    READINGS.set(fields, reading)
   }
-  return names
+  return reading
 }
 
 /**
@@ -138,15 +149,15 @@ function namesByTag(fields: Fields): Map<number, string> {
 export function read<F extends Fields>(structure: Item, fields: F, ignoreUnknown = false): Value<F> {
   if (structure.type !== TYPE.Structure) throw new MessageError('InvalidMessage', `${tagName(structure.tag)} must be a Structure`)
   const where = structure.tag
-  const names = namesByTag(fields)
+  const { byTag, expected } = readingOf(fields)
   const value: Record<string, unknown> = {}
   for (const field of structure.value) {
-    const name = names.get(field.tag)
-    if (name === undefined) {
+    const named = byTag.get(field.tag)
+    if (named === undefined) {
       if (ignoreUnknown) continue
       throw new MessageError('InvalidField', `${tagName(where)} has no field ${tagName(field.tag)}`)
     }
-    const row = fields[name]!
+    const [name, row] = named
     const got = readOne(field, row, where, ignoreUnknown)
     const before = value[name]
     if (row.repeated) {
@@ -155,11 +166,10 @@ export function read<F extends Fields>(structure: Item, fields: F, ignoreUnknown
     } else if (before !== undefined) throw new MessageError('InvalidMessage', `${tagName(field.tag)} stands twice in ${tagName(where)}`)
     else value[name] = got
   }
-  for (const name in fields) {
-    const row = fields[name]!
+  for (const [name, row] of expected) {
     if (value[name] !== undefined) continue
-    if (row.repeated) value[name] = []
-    else if (row.required) throw new MessageError('InvalidMessage', `${tagName(row.tag)} is missing in ${tagName(where)}`)
+    if (!row.repeated) throw new MessageError('InvalidMessage', `${tagName(row.tag)} is missing in ${tagName(where)}`)
+    value[name] = []
   }
   return value as Value<F>
 }

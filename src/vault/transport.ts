@@ -1,4 +1,4 @@
-import nodeVault from 'node-vault'
+import type nodeVault from 'node-vault'
 import { Outgoing, OutgoingError, type OutgoingOptions } from '../http/outgoing.ts'
 import { VaultError } from './errors.ts'
 import { type Answer, type Asked, brokenOff, secretsIn } from './failures.ts'
@@ -22,18 +22,11 @@ export interface Sent {
 export class Transport {
   readonly origin: string
   readonly #outgoing: Outgoing
-  readonly #vault: nodeVault.client
+  #vault: Promise<nodeVault.client> | undefined
 
   constructor(options: OutgoingOptions) {
     this.#outgoing = new Outgoing(options)
     this.origin = this.#outgoing.origin
-    this.#vault = nodeVault({
-      endpoint: this.origin,
-      debug: () => {},
-      'request-promise': { defaults: () => (given: Given) => this.#exchange(given) },
-    })
-    // Given as options, empty texts would be replaced by the environment's.
-    Object.assign(this.#vault, { token: '', namespace: '', pathPrefix: '' })
   }
 
   /** Connections (and so TLS handshakes) since the start. */
@@ -43,11 +36,25 @@ export class Transport {
 
   /** @returns whatever the server answers. @throws VaultError when it does not */
   async send({ path, headers, ...rest }: Sent): Promise<Answer> {
-    return this.#vault.request({ ...rest, path: `/${path}`, headers: { ...headers } })
+    this.#vault ??= this.#make()
+    const vault = await this.#vault
+    return vault.request({ ...rest, path: `/${path}`, headers: { ...headers } })
   }
 
   close(): void {
     this.#outgoing.close()
+  }
+
+  /** Loaded with the first request: it brings much along that is not needed here, and that a process without Vault need not wait for. */
+  async #make(): Promise<nodeVault.client> {
+    const { default: nodeVault } = await import('node-vault')
+    const vault = nodeVault({
+      endpoint: this.origin,
+      debug: () => {},
+      'request-promise': { defaults: () => (given: Given) => this.#exchange(given) },
+    })
+    // Given as options, empty texts would be replaced by the environment's.
+    return Object.assign(vault, { token: '', namespace: '', pathPrefix: '' })
   }
 
   /** node-vault hands on the `body` of an answer with status 200: there the whole answer stands, whatever its status. */

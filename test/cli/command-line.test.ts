@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import t from 'tap'
+import { nodeCommand } from '../node-command.ts'
 import { run } from './run.ts'
 
 const here = { cwd: t.testdir({}) }
@@ -155,6 +156,6 @@ t.test('init makes what is missing, and nothing twice', async t => {
 })
 
 t.test('the program is a process with an exit code and streams', async t => {
-  const program = spawnSync(process.execPath, ['dist/cli/main.js', 'nonsense'], { encoding: 'utf8' })
+  const program = spawnSync(...nodeCommand('dist/cli/main.js', 'nonsense'), { encoding: 'utf8' })
   t.match(program, { status: 2, stdout: '', stderr: /kmipd: Unknown command: nonsense\nTry: kmipd --help/ })
 })

@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t, { type Test } from 'tap'
 import { admin, app } from '../kes/lab.ts'
+import { nodeCommand } from '../node-command.ts'
 import { ask, listen } from './kes-lab.ts'
 import { Pki } from './lab.ts'
-import { ENV, portOf, startDev, until } from './process.ts'
+import { portOf, startDev, until } from './process.ts'
 
 // The KES door of several processes, from outside.
 
@@ -99,9 +100,8 @@ t.test('beside the doors of a server, keys as KMIP objects', async t => {
 t.test('alone, keys in files', async t => {
   const dir = t.testdir({ 'server.key': key, 'server.crt': certificate })
   configure(dir, { keystore: { fs: { path: join(dir, 'keys') } }, keys: [{ name: 'made' }] })
-  const child = spawn(process.execPath, ['dist/cli/main.js', 'kes', 'server', '--config', join(dir, 'kes.yml'), '--workers', '2'], {
+  const child = spawn(...nodeCommand('dist/cli/main.js', 'kes', 'server', '--config', join(dir, 'kes.yml'), '--workers', '2'), {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: ENV,
   })
   t.teardown(() => child.kill('SIGKILL'))
   const [out, err]: [string[], string[]] = [[], []]

@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { nodeCommand } from '../node-command.ts'
 
 // Servers as processes of their own: as they are built, since each process would take long to start from source.
 
-export const ENV = { ...process.env, NODE_OPTIONS: '' }
 const WAIT_MS = 60_000
 
 /** What `look` finds, sooner or later. */
@@ -32,9 +32,8 @@ export interface Server {
 
 /** A server for trying out, by the configuration in its directory. */
 export async function startDev(dir: string): Promise<Server> {
-  const child = spawn(process.execPath, ['dist/cli/main.js', 'dev', '--data-dir', dir, '--kmip-address', '127.0.0.1:0'], {
+  const child = spawn(...nodeCommand('dist/cli/main.js', 'dev', '--data-dir', dir, '--kmip-address', '127.0.0.1:0'), {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: ENV,
   })
   const logged: string[] = []
   createInterface(child.stderr!).on('line', line => logged.push(line))

@@ -8,14 +8,15 @@ import { requestMessage } from '../../src/client/message.ts'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
 import { child, enumeration, type Item, integer, structure, text } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
+import { nodeCommand } from '../node-command.ts'
 import { FakeVault } from '../vault/fake-vault.ts'
-import { ENV, startDev, until } from './process.ts'
+import { startDev, until } from './process.ts'
 
 // A server of several processes, from outside.
 
 /** Another command beside the server. */
 async function kmipd(argv: readonly string[]): Promise<{ code: number | null; err: string }> {
-  const child = spawn(process.execPath, ['dist/cli/main.js', ...argv], { stdio: ['ignore', 'ignore', 'pipe'], env: ENV })
+  const child = spawn(...nodeCommand('dist/cli/main.js', ...argv), { stdio: ['ignore', 'ignore', 'pipe'] })
   let err = ''
   child.stderr.on('data', chunk => (err += chunk))
   const [code] = await once(child, 'close')
