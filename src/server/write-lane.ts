@@ -3,6 +3,10 @@ import type { Turn } from './turn.ts'
 
 /** Writes that are begun in one turn of the event loop. One takes some 50 µs of this thread until it waits for the disk. */
 const PER_TURN = 8
+/** The same while clients read: more turns for each write, and so less time for a read to wait. */
+const PER_TURN_BESIDE_READS = 2
+/** For so many turns after a read another one is expected. */
+const TURNS_AFTER_READ = 32
 
 /** Operations whose requests overtake: they change no object and take little time. */
 const READS: ReadonlySet<number> = new Set(
@@ -40,6 +44,8 @@ const HEADER_BYTES = 1024
  */
 export class WriteLane {
   #begun = 0
+  /** Turns that are left until reads have become rare. */
+  #beside = 0
   #isScheduled = false
   readonly #waiting: (() => void)[] = []
   readonly #turn: Turn
@@ -50,8 +56,11 @@ export class WriteLane {
 
   /** Whether a message may be begun now; if not, give it to `wait`. */
   mayBegin(message: Buffer): boolean {
-    if (isRead(message)) return true
-    if (this.#begun >= PER_TURN || this.#waiting.length > 0) return false
+    if (isRead(message)) {
+      this.#beside = TURNS_AFTER_READ
+      return true
+    }
+    if (this.#begun >= this.#perTurn || this.#waiting.length > 0) return false
     this.#begun++
     this.#schedule()
     return true
@@ -62,6 +71,10 @@ export class WriteLane {
     this.#schedule()
   }
 
+  get #perTurn(): number {
+    return this.#beside > 0 ? PER_TURN_BESIDE_READS : PER_TURN
+  }
+
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
@@ -70,7 +83,8 @@ export class WriteLane {
 
   readonly #goOn = (): void => {
     this.#isScheduled = false
-    const next = this.#waiting.splice(0, PER_TURN)
+    const next = this.#waiting.splice(0, this.#perTurn)
+    if (this.#beside > 0) this.#beside--
     this.#begun = next.length
     if (next.length > 0) this.#schedule()
     for (const begin of next) begin()
