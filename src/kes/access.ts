@@ -1,7 +1,8 @@
 import type { X509Certificate } from 'node:crypto'
 import type { RequestHead } from '../http/exchange.ts'
+import { RecentMap } from '../seal/recent-map.ts'
 import { KesError, notAllowed } from './error.ts'
-import { forwardedCertificate, identityOf, identityShown } from './identity.ts'
+import { certificateShown, forwardedCertificate, identityOf } from './identity.ts'
 import { CompiledPolicy, type Policy } from './policy.ts'
 
 export interface AccessSettings {
@@ -27,6 +28,7 @@ export interface Asker {
 }
 
 const FORWARDED_KEPT = 1000
+const IDENTITIES_KEPT = 10_000
 
 /** Who somebody is, and what he may. */
 export class Access {
@@ -35,6 +37,8 @@ export class Access {
   readonly #byIdentity = new Map<string, CompiledPolicy>()
   readonly #shown = new WeakMap<readonly X509Certificate[], string | KesError>()
   readonly #forwarded = new Map<string, string>()
+  /** By the fingerprint of the certificate: a client shows the same one with each connection, and it takes longer to read than the handshake. */
+  readonly #identities = new RecentMap<string>(IDENTITIES_KEPT)
 
   constructor(settings: AccessSettings) {
     this.settings = settings
@@ -50,7 +54,7 @@ export class Access {
     const { certificates, remoteAddress: ip } = request
     let shown = this.#shown.get(certificates)
     if (shown === undefined) {
-      shown = attempt(() => identityShown(certificates))
+      shown = attempt(() => this.#identityOf(certificateShown(certificates)))
       this.#shown.set(certificates, shown)
     }
     const { proxy } = this.settings
@@ -115,10 +119,15 @@ export class Access {
     if (identity === undefined) {
       const certificate = forwardedCertificate(value)
       if (proxy.authorities && !isIssued(certificate, proxy.authorities)) throw new KesError(400, 'invalid client certificate')
-      identity = identityOf(certificate)
+      identity = this.#identityOf(certificate)
       if (!proxy.authorities) this.#keep(value, identity)
     }
     return { identity, ip }
+  }
+
+  #identityOf(certificate: X509Certificate): string {
+    const { fingerprint256 } = certificate
+    return this.#identities.get(fingerprint256) ?? this.#identities.set(fingerprint256, identityOf(certificate))
   }
 
   #keep(value: string, identity: string): void {

@@ -13,13 +13,13 @@ const PEM_FRAME = /-----(?:BEGIN|END) CERTIFICATE-----/g
 export const identityOfKey = (spki: Buffer): string => createHash('sha256').update(spki).digest('hex')
 export const identityOf = (certificate: X509Certificate): string => identityOfKey(parseCertificate(certificate.raw).spki)
 
-/** The identity that a client shows: of its one certificate that is no CA's. @throws KesError */
-export function identityShown(certificates: readonly X509Certificate[]): string {
+/** What a client shows: its one certificate that is no CA's. @throws KesError */
+export function certificateShown(certificates: readonly X509Certificate[]): X509Certificate {
   const leaves = certificates.filter(({ ca }) => !ca)
   if (leaves.length > 1) throw severalCertificates()
   const [leaf] = leaves
   if (leaf === undefined) throw certificateRequired()
-  return identityOf(leaf)
+  return leaf
 }
 
 /** An API key is the seed of an Ed25519 key. @returns nothing if the text is none */
