@@ -23,9 +23,14 @@ const wanted = createHash('sha256')
 const hasInstalled = existsSync(STAMP) ? readFileSync(STAMP, 'utf8') === wanted : existsSync(at('node_modules')) && lockIsInstalled()
 
 if (!hasInstalled) {
-  say('installing dependencies (the SQLite driver is compiled, which takes a minute or two) …')
+  say('installing dependencies (a SQLite driver is compiled, which takes a minute or two) …')
   run(['ci', '--no-audit', '--no-fund', '--loglevel=error'])
 }
+// It is optional, since newer versions of Node have another one that is built already.
+if (major < 22 && !existsSync(at('node_modules', 'better-sqlite3', 'build', 'Release', 'better_sqlite3.node')))
+  fail(
+    'the SQLite driver could not be compiled: install a C++ compiler, make and Python 3, remove node_modules, and try again; or use Node 24',
+  )
 if (!existsSync(STAMP) || readFileSync(STAMP, 'utf8') !== wanted) writeFileSync(STAMP, wanted)
 
 const BUILT = at('dist', '.built')

@@ -52,7 +52,7 @@ t.test('imports go down', async t => {
 
 t.test('what is not for everybody is imported in one place', async t => {
   const PLACES: readonly [module: RegExp, where: RegExp][] = [
-    [/^better-sqlite3$/, /^store\//],
+    [/^better-sqlite3(-13)?$/, /^store\//],
     [/^yargs$/, /^cli\//],
     [/^zod$/, /^config\//],
     [/^(pino|prom-client)$/, /^server\//],

@@ -1,5 +1,5 @@
-import Database from 'better-sqlite3'
 import { type Connection, guarded } from './sqlite-connection.ts'
+import { Database } from './sqlite-driver.ts'
 
 /** A SQLite database of another program, to read alone. */
 export class ForeignDatabase {

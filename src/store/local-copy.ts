@@ -1,6 +1,6 @@
 import { closeSync, openSync, rmSync } from 'node:fs'
-import Database from 'better-sqlite3'
 import { type Connection, connectCopy, connectReader, guarded, storeError } from './sqlite-connection.ts'
+import { Database } from './sqlite-driver.ts'
 import type { Unit } from './sqlite-message.ts'
 import { SqliteReads } from './sqlite-reads.ts'
 import { MIGRATIONS, migrate } from './sqlite-schema.ts'

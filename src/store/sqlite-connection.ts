@@ -1,7 +1,8 @@
-import Database from 'better-sqlite3'
+import type { Database as DatabaseConnection } from 'better-sqlite3'
+import { Database } from './sqlite-driver.ts'
 import { StoreError, type StoreErrorCode } from './store.ts'
 
-export type Connection = Database.Database
+export type Connection = DatabaseConnection
 
 /** How long a write waits for another process that is writing the same file. Group commits last milliseconds. */
 const BUSY_TIMEOUT_MS = 10_000

@@ -1,5 +1,5 @@
 import { closeSync, openSync, realpathSync } from 'node:fs'
-import Database from 'better-sqlite3'
+import { Database } from './sqlite-driver.ts'
 import { StoreError } from './store.ts'
 
 /**

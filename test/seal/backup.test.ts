@@ -151,7 +151,7 @@ t.test('a check of the store names what is wrong', async t => {
     return termsOf(partition, id, Buffer.alloc(0))
   })
   t.match(unreadable.problems.at(-1), { id: 'k9', problem: /none that this version/ })
-  const { default: Database } = await import('better-sqlite3')
+  const { Database } = await import('../../src/store/sqlite-driver.ts')
   const db = new Database(path)
   db.exec("delete from term where sequence = (select sequence from record where id = 'k6')")
   db.exec("insert into term values (1, x'00', 99999, 0), (1, x'01', 99999, 0), (1, x'02', 99999, 0), (1, x'03', 99999, 0)")
