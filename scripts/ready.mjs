@@ -23,14 +23,14 @@ const wanted = createHash('sha256')
 const hasInstalled = existsSync(STAMP) ? readFileSync(STAMP, 'utf8') === wanted : existsSync(at('node_modules')) && lockIsInstalled()
 
 if (!hasInstalled) {
-  say('installing dependencies (a SQLite driver is compiled, which takes a minute or two) …')
-  run(['ci', '--no-audit', '--no-fund', '--loglevel=error'])
+  say('installing dependencies …')
+  run(['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
+  // Newer versions of Node have a driver that is compiled already.
+  if (major < 22) {
+    say('compiling the SQLite driver, for which there must be a C++ compiler, make and Python 3; it takes a minute or two …')
+    run(['rebuild', 'better-sqlite3', '--loglevel=error'])
+  }
 }
-// It is optional, since newer versions of Node have another one that is built already.
-if (major < 22 && !existsSync(at('node_modules', 'better-sqlite3', 'build', 'Release', 'better_sqlite3.node')))
-  fail(
-    'the SQLite driver could not be compiled: install a C++ compiler, make and Python 3, remove node_modules, and try again; or use Node 24',
-  )
 if (!existsSync(STAMP) || readFileSync(STAMP, 'utf8') !== wanted) writeFileSync(STAMP, wanted)
 
 const BUILT = at('dist', '.built')
