@@ -126,6 +126,8 @@ function explain(error: unknown, io: Io): string {
 
 function withCauses(error: Error): string {
   if (error.message.includes('Could not locate the bindings file')) return 'the SQLite driver is not built; run: npm rebuild better-sqlite3'
+  if (error.message.includes("Cannot find package 'better-sqlite3'"))
+    return 'the SQLite driver is missing: with a C++ compiler, make and Python 3 at hand install kmipd again, or use Node 24'
   const cause = error.cause instanceof Error ? withCauses(error.cause) : ''
   return cause === '' || error.message.includes(cause) ? error.message : `${error.message}: ${cause}`
 }

@@ -607,7 +607,7 @@ await check('signing out forgets the token', async () => {
   await page.reload()
   await visible(page.getByLabel('Token'))
   await signIn(page)
-  await visible(page.getByRole('heading', { level: 1 }))
+  await visible(page.getByRole('heading', { level: 1, name: 'Overview' }))
 })
 
 await check('a server that is gone is told of, and nothing breaks', async () => {
@@ -624,6 +624,7 @@ await check('no errors and no requests elsewhere', async () => assert.deepEqual(
 
 await context.close()
 await browser.close()
+server.kill()
 rmSync(work, { recursive: true, force: true })
 console.log(`${counts.passed} passed, ${counts.failed} failed`)
 process.exitCode = counts.failed > 0 ? 1 : 0
