@@ -25,11 +25,11 @@ const hasInstalled = existsSync(STAMP) ? readFileSync(STAMP, 'utf8') === wanted 
 if (!hasInstalled) {
   say('installing dependencies …')
   run(['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
-  // Newer versions of Node have a driver that is compiled already.
-  if (major < 22) {
-    say('compiling the SQLite driver, for which there must be a C++ compiler, make and Python 3; it takes a minute or two …')
-    run(['rebuild', 'better-sqlite3', '--loglevel=error'])
-  }
+}
+// Newer versions of Node have a driver that is compiled already. Looked for each time: a compilation that failed is tried again.
+if (major < 22 && !existsSync(at('node_modules', 'better-sqlite3', 'build', 'Release', 'better_sqlite3.node'))) {
+  say('compiling the SQLite driver, for which there must be a C++ compiler, make and Python 3; it takes a minute or two …')
+  run(['rebuild', 'better-sqlite3', '--loglevel=error'])
 }
 if (!existsSync(STAMP) || readFileSync(STAMP, 'utf8') !== wanted) writeFileSync(STAMP, wanted)
 
