@@ -14,23 +14,26 @@ const TYPES_OF_ALL_VERSIONS: ReadonlySet<number> = new Set<number>(
 )
 
 // Index terms: texts that the seal blinds, by which Locate finds objects without opening them all. A term says "this attribute has
-// this value"; a structure has one for each of its fields too, since a filter may give only some of them.
+// this value"; a structure has one for each of its fields, since a filter may give only some of them.
 
-/** Terms of one attribute value; none if the attribute is not indexed. */
-function termsOf(item: Item): string[] {
+/** Terms of one attribute value, without those of fields that say little; none if the attribute is not indexed. */
+function termsOf(item: Item): readonly string[] {
   const row = item.tag === TAG.Attribute ? VENDOR_ATTRIBUTE : attributeOfTag(item.tag)
-  if (!row?.indexed) return []
+  if (!row?.indexed) return NO_TERMS
   if (item.tag === TAG.Attribute) return [`${keyOf(item)}=${valueText(item)}`]
   if (item.type !== TYPE.Structure) return [`${item.tag}=${valueText(item)}`]
-  return item.value.map(field => `${item.tag}/${field.tag}=${valueText(field)}`)
+  const terms: string[] = []
+  for (const field of item.value) if (!COMMON_FIELDS.has(field.tag)) terms.push(`${item.tag}/${field.tag}=${valueText(field)}`)
+  return terms
 }
+const NO_TERMS: readonly string[] = []
 
 const valueText = (item: Item): string =>
   item.type === TYPE.Structure
     ? encode(item).toString('base64')
     : `${item.type}:${Buffer.isBuffer(item.value) ? item.value.toString('base64') : item.value}`
 
-/** Fields that tell objects apart, rarest first: by them a Locate starts. Type fields are shared by nearly all objects. */
+/** Fields that nearly all objects share, and that tell none apart. */
 const COMMON_FIELDS: ReadonlySet<number> = new Set<number>([
   TAG.NameType,
   TAG.LinkType,
@@ -38,10 +41,6 @@ const COMMON_FIELDS: ReadonlySet<number> = new Set<number>([
   TAG.ApplicationNamespace,
   TAG.RotateNameType,
 ])
-const termsWithout = (item: Item): string[] =>
-  item.type === TYPE.Structure && item.tag !== TAG.Attribute
-    ? termsOf({ ...item, value: item.value.filter(field => !COMMON_FIELDS.has(field.tag)) })
-    : termsOf(item)
 
 /** Marks of objects of which the index alone decides whether they are found, by the Storage Status that they are in. */
 export const STATUS_MARKS = ['status=on-line', 'status=archived', 'status=destroyed'] as const
@@ -84,7 +83,7 @@ export function indexTerms(object: ManagedObject): string[] {
 /** The terms of an object's attributes. */
 export function attributeTerms(object: ManagedObject): string[] {
   const terms = new Set(termsOf(enumeration(TAG.ObjectType, object.type)))
-  for (const { item } of object.attributes) for (const term of termsWithout(item)) terms.add(term)
+  for (const { item } of object.attributes) for (const term of termsOf(item)) terms.add(term)
   return [...terms]
 }
 
@@ -95,7 +94,7 @@ export function claimsOf(object: ManagedObject): string[] {
 }
 
 /** The term of a name's value. */
-export const nameTerms = (name: Item): string[] => termsWithout(name)
+export const nameTerms = (name: Item): readonly string[] => termsOf(name)
 
 const RARITY: readonly number[] = [TAG.Name, TAG.AlternativeName, TAG.Attribute, TAG.ApplicationSpecificInformation, TAG.Link]
 const rarity = (item: Item): number => {
@@ -106,4 +105,4 @@ const rarity = (item: Item): number => {
 }
 
 /** Terms that every object must carry which has all these attribute values, rarest first. */
-export const filterTerms = (filters: readonly Item[]): string[] => [...filters].sort((a, b) => rarity(a) - rarity(b)).flatMap(termsWithout)
+export const filterTerms = (filters: readonly Item[]): string[] => [...filters].sort((a, b) => rarity(a) - rarity(b)).flatMap(termsOf)

@@ -140,10 +140,13 @@ export class UnitOfWork {
    * @throws KmipError Non Unique Name Attribute
    */
   async checkName(name: Item, except?: string, v1: 'InvalidField' | 'IllegalOperation' = 'InvalidField'): Promise<void> {
-    const others = this.#isRetry ? this.candidates(nameTerms(name)) : this.#changed.values()
-    for await (const object of others)
-      if (object.id !== except && !object.destroyed && claimsOf(object).some(claim => nameTerms(name).includes(claim)))
+    const terms = nameTerms(name)
+    const check = (object: ManagedObject): void => {
+      if (object.id !== except && !object.destroyed && claimsOf(object).some(claim => terms.includes(claim)))
         throw new KmipError('NonUniqueNameAttribute', 'another object has this Name', { v1 })
+    }
+    if (this.#isRetry) for await (const object of this.candidates(terms)) check(object)
+    else for (const object of this.#changed.values()) check(object)
   }
 
   /** A record apart from the objects that changes with them, or not at all. */
@@ -164,22 +167,21 @@ export class UnitOfWork {
   async commit(): Promise<void> {
     if (!this.isChanged) return
     const changes: RecordChange[] = [...this.#others.values()]
-    for (const object of this.#changed.values())
-      changes.push({
-        partition: this.scope,
-        id: object.id,
-        expect: object.revision,
-        body: object.toBody(),
-        terms: indexTerms(object),
-        claims: claimsOf(object),
-      })
+    const bodies: Buffer[] = []
+    for (const object of this.#changed.values()) {
+      const body = object.toBody()
+      bodies.push(body)
+      const terms = indexTerms(object)
+      changes.push({ partition: this.scope, id: object.id, expect: object.revision, body, terms, claims: claimsOf(object) })
+    }
     for (const object of this.#removed.values()) changes.push({ partition: this.scope, id: object.id, expect: object.revision })
     await this.#records.commit(changes)
     const told: ObjectChange[] | undefined = this.#onCommit && []
+    let at = 0
     for (const object of this.#changed.values()) {
-      const after = new ManagedObject(object.id, object.type, object.attributes, object.object, object.revision + 1, object.owner)
-      this.#cache.keep(this.scope, after)
-      told?.push({ before: this.#before?.get(object.id), after })
+      const { id, type, attributes, owner, revision } = object
+      this.#cache.keep(this.scope, id, bodies[at++]!, revision + 1)
+      told?.push({ before: this.#before?.get(id), after: new ManagedObject(id, type, attributes, object.object, revision + 1, owner) })
     }
     for (const object of this.#removed.values()) {
       this.#cache.forget(this.scope, object.id)

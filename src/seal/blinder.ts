@@ -25,7 +25,12 @@ export class Blinder {
   /** @returns 16 bytes, shared: not to be changed */
   blind(partition: string, term: string): Buffer {
     const place = `${partition}\0${term}`
-    return this.#blinded.get(place) ?? this.#blinded.set(place, hmac(this.#partitionKey(partition), term).subarray(0, BLINDED_BYTES))
+    return this.#blinded.get(place) ?? this.#blinded.set(place, this.blindAnew(partition, term))
+  }
+
+  /** The same for a term that will hardly come again: it is not kept. */
+  blindAnew(partition: string, term: string): Buffer {
+    return hmac(this.#partitionKey(partition), term).subarray(0, BLINDED_BYTES)
   }
 
   close(): void {

@@ -85,8 +85,12 @@ class SealedRecords implements Records {
       id,
       expect,
       body: this.#cipher.seal(partition, id, body),
-      terms: this.#blind(partition, terms),
-      claims: this.#blind(partition, claims),
+      terms: this.#blind(
+        partition,
+        terms.filter(term => !claims.includes(term)),
+      ),
+      // Claims are terms too, and mostly of this record alone: nobody asks for them so soon that they were worth to be kept.
+      claims: claims.map(claim => this.#blinder.blindAnew(partition, claim)),
     }
   }
 

@@ -137,9 +137,9 @@ t.test('terms and claims show equality within a partition only', async t => {
   await (await openRecords({ store, providers: [provider] })).commit([put('c', { terms: ['same', 'x'.repeat(5000), 'x'.repeat(5000)] })])
   const hex = seen.map(({ terms = [], claims = [] }) => [...terms, ...claims].map(value => value.toString('hex')))
   const [a, b, c] = hex
+  t.equal(a!.length, 2, 'a claim is a term, and stands but once')
   t.equal(new Set([...a!, ...b!]).size, 4)
-  t.equal(a![2], a![0], 'a claim is a term')
-  t.equal(c![0], a![0], 'the same in another process')
+  t.equal(c![0], a![1], 'the same in another process')
   t.equal(c![1], c![2], 'long ones too')
   t.ok(
     [...a!, ...b!, ...c!].every(value => value.length === 32),
