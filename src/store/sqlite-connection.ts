@@ -7,8 +7,13 @@ export type Connection = DatabaseConnection
 /** How long a write waits for another process that is writing the same file. Group commits last milliseconds. */
 const BUSY_TIMEOUT_MS = 10_000
 
-/** SQLite's way to say 64 MiB at most. */
-const CACHE = -65_536
+/** SQLite's way to say 64 MiB at most, for those who read. */
+const READ_CACHE = -65_536
+/**
+ * 8 MiB for those who write: new records come at the ends of most indexes, and after each commit that split a page of an index SQLite looks
+ * through all that it has cached.
+ */
+const WRITE_CACHE = -8_192
 
 /** SQLite's result codes that an operator can do something about, by their beginning. */
 const TROUBLE: readonly [prefix: string, code: StoreErrorCode, message: string][] = [
@@ -62,8 +67,7 @@ function connect(path: string, synchronous: 'full' | 'off'): Connection {
       setDurability(db, synchronous)
       // A key that was destroyed shall not stay behind in free space of the file.
       db.pragma('secure_delete = on')
-      // Blinded terms are scattered over all pages: many of them in memory, and each written back once for many commits.
-      db.pragma(`cache_size = ${CACHE}`)
+      db.pragma(`cache_size = ${WRITE_CACHE}`)
       db.pragma('wal_autocheckpoint = 4000')
       return db
     } catch (e) {
@@ -79,7 +83,7 @@ export function connectReader(path: string): Connection {
     const db = new Database(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
     setDurability(db, 'full')
     db.pragma('query_only = on')
-    db.pragma(`cache_size = ${CACHE}`)
+    db.pragma(`cache_size = ${READ_CACHE}`)
     return db
   })
 }
