@@ -35,7 +35,8 @@ export interface Inner {
   readonly serverHashedPassword?: Buffer
 }
 
-const CERTIFICATE_ALONE: Inner = {}
+/** Nobody is named inside the request. */
+export const CERTIFICATE_ALONE: Inner = {}
 
 /** Names who asks, where work is kept from one request to the next: the client, and the user inside the request. */
 export const ownerOf = ({ peer, inner }: { readonly peer: Peer; readonly inner: Inner }): string =>
@@ -55,8 +56,7 @@ export interface Known {
  * Spec: KMIP 1.4 section 6.6, 2.1 section 9.3
  * @throws KmipError Authentication Not Successful, Invalid Ticket, Usage Limit Exceeded; MessageError for a malformed credential
  */
-export async function authenticate(authentication: Item | undefined, peer: Peer, known: Known, now: bigint): Promise<Inner> {
-  if (!authentication) return CERTIFICATE_ALONE
+export async function authenticate(authentication: Item, peer: Peer, known: Known, now: bigint): Promise<Inner> {
   const { accounts, tickets, users } = known
   let inner = CERTIFICATE_ALONE
   for (const { credentialType, credentialValue } of read(authentication, Authentication).credential) {

@@ -6,12 +6,13 @@ import { isConflict, StoreError } from '../store/store.ts'
 import { sizeOf } from '../ttlv/binary.ts'
 import { requestFrom, responseTo } from '../ttlv/dialect.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
-import { child, enumName, type Item, type Structure, structure } from '../ttlv/item.ts'
-import { MessageError, read, type Version, write } from '../ttlv/spec.ts'
+import { child, enumName, type Structure, structure } from '../ttlv/item.ts'
+import { read, type Version, write } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
-import { authenticate, hasRight, ownerOf } from './authentication.ts'
+import { authenticate, CERTIFICATE_ALONE, hasRight, ownerOf } from './authentication.ts'
 import { type Asking, Batch, Context, type Environment } from './context.ts'
 import type { AuditEntry, Channel, Peer } from './engine.ts'
+import { kmipErrorOf } from './failures.ts'
 import { isFailure, type Request, type RequestItem, type ResponseItem, responseItem, responseMessage } from './message.ts'
 import type { Operation } from './operation.ts'
 import { remember, resolveReferences } from './references.ts'
@@ -73,7 +74,7 @@ export class BatchRunner {
     const undo = option === BatchErrorContinuationOption.Undo && request.items.length > 1
     const critical = request.items.find(hasCriticalExtension)
     if (critical) return this.#reject(critical, request.version)
-    const asking: Asking = refused ? { peer, inner: {}, channel, refused } : { ...(await this.#identify(request, peer)), channel }
+    const asking: Asking = refused ? { peer, inner: {}, channel, refused } : await this.#identify(request, peer, channel)
     const { serverHashedPassword } = asking.inner
     const budget = new Budget(request, this.#environment.now(), serverHashedPassword)
     const outcomes = undo
@@ -89,18 +90,17 @@ export class BatchRunner {
   }
 
   /** Who asks inside the request; credentials that are wrong fail every item. */
-  async #identify({ header }: Request, peer: Peer): Promise<Asking> {
+  async #identify({ header: { authentication } }: Request, peer: Peer, channel: Channel | undefined): Promise<Asking> {
+    if (authentication === undefined) return { peer, inner: CERTIFICATE_ALONE, channel }
     const { settings, tickets, hashedPasswords, now } = this.#environment
     try {
       const users = (name: string) => findUser(new UnitOfWork(this.#records, this.#cache, peer.scope), name)
-      return {
-        peer,
-        inner: await authenticate(header.authentication, peer, { accounts: settings.accounts, tickets, users, hashedPasswords }, now()),
-      }
+      const known = { accounts: settings.accounts, tickets, users, hashedPasswords }
+      return { peer, inner: await authenticate(authentication, peer, known, now()), channel }
     } catch (error) {
-      if (error instanceof MessageError) return { peer, inner: {}, refused: new KmipError(error.reason, error.message) }
-      if (error instanceof KmipError) return { peer, inner: {}, refused: error }
-      throw error
+      const refused = kmipErrorOf(error)
+      if (refused === undefined) throw error
+      return { peer, inner: CERTIFICATE_ALONE, channel, refused }
     }
   }
 
@@ -117,13 +117,13 @@ export class BatchRunner {
     const outcomes: Outcome[] = []
     const later = isAsynchronous(request) && !asking.refused
     for (const [at, item] of request.items.entries()) {
-      budget.keepFor(request.items.slice(at + 1, goOn ? undefined : at + 2), request.version)
+      budget.keepFor(request.items, at + 1, goOn ? request.items.length : at + 2, request.version)
       const outcome =
         later && this.#operations.get(item.operation)?.immediate !== true
           ? this.#putOff(item, request.version, asking)
           : await this.#runAlone(item, request.version, asking, batch, budget)
       outcomes.push(outcome)
-      budget.spend(responseItem(outcome.response))
+      budget.spend(outcome.response)
       if (isFailure(outcome.response) && !goOn) break
     }
     return outcomes
@@ -228,13 +228,12 @@ export class BatchRunner {
     const operation = this.#operations.get(item.operation)
     const name = operation?.name ?? `0x${item.operation.toString(16)}`
     const context = new Context(this.#environment, asking, batch, unit, version, item)
-    const entry = (status: string, more?: { reason?: string; cause?: unknown }): AuditEntry => ({
+    const entry = (status: string): AuditEntry => ({
       operation: name,
-      ...(context.subject === undefined ? {} : { object: context.subject }),
-      ...(asking.inner.user === undefined ? {} : { user: asking.inner.user }),
-      ...(context.remark === undefined ? {} : { remark: context.remark }),
+      object: context.subject,
+      user: asking.inner.user,
+      remark: context.remark,
       status,
-      ...more,
       latencyMs: performance.now() - started,
     })
     try {
@@ -286,11 +285,8 @@ const tooLarge = (limit: number): KmipError => new KmipError('ResponseTooLarge',
 /** What we did not throw on purpose says nothing about itself to the client. */
 function failed(item: RequestItem, error: unknown, version: Version, entry: AuditEntry): Outcome {
   const known =
-    error instanceof KmipError
-      ? error
-      : error instanceof MessageError
-        ? new KmipError(error.reason, error.message)
-        : new KmipError('GeneralFailure', isAway(error) ? STORE_AWAY : 'internal error; the server\u2019s log says more', { cause: error })
+    kmipErrorOf(error) ??
+    new KmipError('GeneralFailure', isAway(error) ? STORE_AWAY : 'internal error; the server\u2019s log says more', { cause: error })
   const { cause } = known
   return {
     response: refusal(item, known, version),
@@ -348,10 +344,10 @@ class Budget {
   }
 
   /** Keep room for the refusal of items that come next: what is done now must still be told when they fail. */
-  keepFor(items: readonly RequestItem[], version: Version): void {
+  keepFor(items: readonly RequestItem[], from: number, to: number, version: Version): void {
     if (!Number.isFinite(this.limit)) return
     this.#kept = 0
-    for (const item of items) this.#kept += sizeOf(responseItem(refusal(item, tooLarge(this.limit), version)))
+    for (const item of items.slice(from, to)) this.#kept += sizeOf(responseItem(refusal(item, tooLarge(this.limit), version)))
   }
 
   check(item: RequestItem, outcome: Outcome, version: Version): Outcome {
@@ -359,8 +355,8 @@ class Budget {
     return failed(item, tooLarge(this.limit), version, outcome.entry)
   }
 
-  spend(item: Item): void {
-    if (Number.isFinite(this.limit)) this.#left -= sizeOf(item)
+  spend(response: ResponseItem): void {
+    if (Number.isFinite(this.limit)) this.#left -= sizeOf(responseItem(response))
   }
 
   fits(items: readonly Structure[]): boolean {

@@ -19,7 +19,6 @@ import type { Context } from './context.ts'
 import { linksOf, linkTo, makeObject, requestedAttributes, setLink } from './creation.ts'
 import { asymmetricKey } from './key-material.ts'
 import { operation } from './operation.ts'
-import { cryptographic } from './parameters.ts'
 import { requireStorage } from './protection-storage.ts'
 
 const { Operation, ObjectType, CertificateRequestType, CertificateType, LinkType, ValidityIndicator } = ENUM
@@ -82,7 +81,7 @@ export const reCertify = operation({
     const offset = request.offset
     if (offset !== undefined && requested.some(item => item.tag === TAG.ActivationDate || item.tag === TAG.DeactivationDate))
       throw new KmipError('InvalidMessage', 'Offset and the dates that it would shift cannot both be given')
-    const before = await cryptographic(() => parsed(old.object))
+    const before = parsed(old.object)
     const asked = askedBy(request) ?? { subject: before.subject.der, spki: before.spki }
     const from = context.now() + BigInt(offset ?? 0)
     const length = BigInt(Math.max(1, Math.floor((before.notAfter.getTime() - before.notBefore.getTime()) / MILLISECONDS)))
@@ -161,7 +160,7 @@ async function fromKey(publicKey: ManagedObject, requested: readonly Item[]): Pr
     const name = tagName(item.tag)
     return name.startsWith(prefix) && item.type === TYPE.TextString ? [[name.slice(prefix.length) as NameType, item.value] as const] : []
   })
-  const spki = spkiOf(await cryptographic(() => asymmetricKey(publicKey)))
+  const spki = spkiOf(asymmetricKey(publicKey))
   return { subject: encodeName(parts.length > 0 ? parts : [['CN', publicKey.id]]), spki }
 }
 
@@ -193,11 +192,9 @@ async function issue(
 ): Promise<ManagedObject> {
   const { issuer } = await context.environment.certifier.of(context.peer.scope)
   const date = (seconds: bigint): Date => new Date(Number(seconds) * MILLISECONDS)
-  const certificate = await cryptographic(() => {
-    parsePublicKey(asked.spki)
-    const extensions = [keyUsage('digitalSignature', 'keyEncipherment', 'keyAgreement')]
-    return issueCertificate({ ...asked, notBefore: date(validity.from), notAfter: date(validity.until), extensions }, issuer)
-  })
+  parsePublicKey(asked.spki)
+  const extensions = [keyUsage('digitalSignature', 'keyEncipherment', 'keyAgreement')]
+  const certificate = issueCertificate({ ...asked, notBefore: date(validity.from), notAfter: date(validity.until), extensions }, issuer)
   const object = structure(TAG.Certificate, [
     enumeration(TAG.CertificateType, CertificateType.X_509),
     bytes(TAG.CertificateValue, certificate),

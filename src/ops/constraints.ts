@@ -8,9 +8,8 @@ import { type Item, TYPE } from '../ttlv/item.ts'
 import { GetConstraintsResponse, SetConstraintsRequest } from '../ttlv/payloads/policies.ts'
 import { Nothing } from '../ttlv/payloads/sessions.ts'
 import { TAG } from '../ttlv/tags.ts'
-import type { Context } from './context.ts'
 import { operation } from './operation.ts'
-import type { Constraint } from './policies.ts'
+import type { Constraint, Policy } from './policies.ts'
 
 const { Operation } = ENUM
 /** More would make each creation slow. */
@@ -43,7 +42,7 @@ export const getConstraints = operation({
   request: Nothing,
   response: GetConstraintsResponse,
   async run(_request, context) {
-    const { constraints } = await context.environment.policies.of(context.unit)
+    const { constraints } = await context.policy()
     return { constraints: { constraint: constraints } }
   },
 })
@@ -67,8 +66,7 @@ export const itemsOf = (attributes: Item | undefined): readonly Item[] => (attri
  * Spec: KMIP 2.1 section 7.6
  * @throws KmipError Constraint Violation
  */
-export async function checkConstraints(context: Context, type: number, attributes: AttributeSet): Promise<void> {
-  const { constraints } = await context.environment.policies.of(context.unit)
+export function checkConstraints({ constraints }: Policy, type: number, attributes: AttributeSet): void {
   if (constraints.length === 0) return
   const groups = groupsOf([...attributes].map(instance => instance.item))
   const ofType = constraints.filter(({ objectTypes }) => !objectTypes || objectTypes.objectType.includes(type))

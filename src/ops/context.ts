@@ -13,7 +13,7 @@ import type { HashedPasswords } from './hashed-passwords.ts'
 import type { Jobs } from './jobs.ts'
 import type { Operation } from './operation.ts'
 import type { Applications } from './pkcs11-applications.ts'
-import type { Policies } from './policies.ts'
+import type { Policies, Policy } from './policies.ts'
 import type { Source } from './remembered-answers.ts'
 import { type Rules, rulesOf } from './rules.ts'
 import { endFresh, isFresh, type ServedMarks } from './served-marks.ts'
@@ -114,6 +114,7 @@ export class Context {
   readonly inner: Inner
   /** The batch item that is done: the same object however often it is tried. */
   readonly item: { readonly operation: number }
+  #policy: Promise<Policy> | undefined
 
   constructor(environment: Environment, asking: Asking, batch: Batch, unit: UnitOfWork, version: Version, item: Context['item']) {
     this.environment = environment
@@ -138,6 +139,12 @@ export class Context {
 
   now(): bigint {
     return this.environment.now()
+  }
+
+  /** What clients have set for new objects of the scope. @throws StoreError, SealError */
+  policy(): Promise<Policy> {
+    this.#policy ??= this.environment.policies.of(this.unit)
+    return this.#policy
   }
 
   /** The identifier that a request gives, or the ID Placeholder. @throws KmipError if there is neither */

@@ -97,7 +97,8 @@ export function createEngine(options: EngineOptions): Engine {
     async answer(bytes, peer, channel, refused) {
       const started = performance.now()
       try {
-        const known = refused === undefined ? await remembered.recallChecked(bytes, peer) : undefined
+        const recalled = refused === undefined ? remembered.recallChecked(bytes, peer) : undefined
+        const known = recalled && (await recalled)
         if (known !== undefined) return known
         const version = refused === undefined ? records.version() : Number.NaN
         const message = decoded(bytes)

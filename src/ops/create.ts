@@ -11,7 +11,6 @@ import { makeObject, requestedAttributes } from './creation.ts'
 import { withDefaults } from './defaults.ts'
 import { keyValue } from './key-block.ts'
 import { operation } from './operation.ts'
-import { cryptographic } from './parameters.ts'
 import { requireStorage } from './protection-storage.ts'
 import { refuseWeak } from './weak.ts'
 
@@ -39,8 +38,8 @@ export const create = operation({
     const { objectType } = request
     requireStorage(request.protectionStorageMasks)
     // 1.x requires algorithm and mask, yet published cases and clients leave them out; 2.x has the server supply them all.
-    const requested = await withDefaults(objectType, await requestedAttributes([request.attributes], context), context)
-    const object = objectType === ObjectType.SecretData ? secretData(requested) : await symmetricKey(objectType, requested, context)
+    const requested = withDefaults(objectType, await requestedAttributes([request.attributes], context), await context.policy())
+    const object = objectType === ObjectType.SecretData ? secretData(requested) : symmetricKey(objectType, requested, context)
     const made = await makeObject(context, { type: objectType, object, requested, serverMade: true })
     context.place(made.id)
     return { objectType, uniqueIdentifier: made.id }
@@ -52,7 +51,7 @@ const number = (items: readonly Item[], tag: number): number | undefined => {
   return typeof value === 'number' ? value : undefined
 }
 
-async function symmetricKey(objectType: number, requested: Item[], context: Context): Promise<Item> {
+function symmetricKey(objectType: number, requested: Item[], context: Context): Item {
   if (objectType !== ObjectType.SymmetricKey)
     throw new KmipError('InvalidObjectType', 'only symmetric keys can be created; register other objects')
   const algorithm = number(requested, TAG.CryptographicAlgorithm) ?? CryptographicAlgorithm.AES
@@ -61,7 +60,7 @@ async function symmetricKey(objectType: number, requested: Item[], context: Cont
   checkQuantumSafe(requested, algorithm, length)
   const name = enumName('CryptographicAlgorithm', algorithm)
   refuseWeak({ algorithm: name, length }, context)
-  const key = await cryptographic(() => generateSymmetricKey(name, length))
+  const key = generateSymmetricKey(name, length)
   return symmetricKeyItem(key, algorithm, length)
 }
 

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { sha256 } from '../crypto/sha256.ts'
 import { setInitial } from '../objects/attribute-rules.ts'
 import { AttributeSet, keyOf } from '../objects/attribute-set.ts'
 import { KmipError } from '../objects/errors.ts'
@@ -9,12 +9,13 @@ import { encode } from '../ttlv/binary.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { boolean, bytes, child, dateTime, enumeration, type Item, integer, structure, TYPE, text } from '../ttlv/item.ts'
 import { RngParameters } from '../ttlv/payloads/server.ts'
+import type { KeyBlock } from '../ttlv/payloads/structures.ts'
 import { write } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
 import { checkConstraints } from './constraints.ts'
 import type { Context } from './context.ts'
 import { withDefaults } from './defaults.ts'
-import { keyBlockOf, materialItem } from './key-block.ts'
+import { materialItem, readKeyBlock } from './key-block.ts'
 import { STORAGE_MASK } from './protection-storage.ts'
 
 const { ObjectType } = ENUM
@@ -42,6 +43,10 @@ export async function requestedAttributes(sources: readonly (Item | undefined)[]
 
 /** Put weaker attributes in front of those chosen already: a single value that is set stays, several instances are united. */
 function unite(chosen: Item[], weaker: readonly Item[]): void {
+  if (chosen.length === 0) {
+    chosen.push(...weaker)
+    return
+  }
   const taken = new Set(chosen.map(keyOf))
   const encoded = new Set(chosen.map(item => encode(item).toString('base64')))
   chosen.unshift(...weaker.filter(item => (isMulti(item) ? !encoded.has(encode(item).toString('base64')) : !taken.has(keyOf(item)))))
@@ -87,7 +92,7 @@ export async function makeObject(context: Context, making: Making): Promise<Mana
   const over = context.peer.limits?.maxObjects === undefined ? undefined : await context.environment.quota?.(context.peer)
   if (over) throw over
   const attributes = new AttributeSet()
-  const requested = await withDefaults(making.type, making.requested, context, true)
+  const requested = withDefaults(making.type, making.requested, await context.policy(), true)
   setInitial(
     attributes,
     requested.map(item => completeNamespace(item, context)),
@@ -104,7 +109,8 @@ export async function finish(context: Context, making: Making, attributes: Attri
   }
   unset(dateTime(TAG.InitialDate, now))
   if (making.serverMade) unset(dateTime(TAG.OriginalCreationDate, now))
-  for (const item of factsOf(making.type, making.object)) unset(item)
+  const block = making.object && readKeyBlock(making.object)
+  for (const item of factsOf(making, block)) unset(item)
   if (making.type !== ObjectType.Template) {
     const sensitive = attributes.flag(TAG.Sensitive) ?? false
     const extractable = attributes.flag(TAG.Extractable) ?? true
@@ -116,10 +122,10 @@ export async function finish(context: Context, making: Making, attributes: Attri
     unset(integer(TAG.ProtectionStorageMask, STORAGE_MASK))
     if (making.serverMade) unset(RANDOM_NUMBER_GENERATOR)
   }
-  for (const item of digestsOf(making.object)) if (!attributes.has(TAG.Digest)) attributes.add(item)
-  await checkConstraints(context, making.type, attributes)
+  if (!attributes.has(TAG.Digest)) for (const item of digestsOf(making, block)) attributes.add(item)
+  checkConstraints(await context.policy(), making.type, attributes)
   const id = making.id ?? context.environment.newId()
-  attributes.set(bytes(TAG.ShortUniqueIdentifier, hash('sha256', id, 'buffer')))
+  attributes.set(bytes(TAG.ShortUniqueIdentifier, sha256(id)))
   const object = new ManagedObject(id, making.type, attributes, making.object, 0, context.inner.user)
   object.touch(now)
   context.unit.add(object)
@@ -138,10 +144,9 @@ const RANDOM_NUMBER_GENERATOR = structure(TAG.RandomNumberGenerator, [
 ])
 
 /** Attributes that the key block or the content tells. Spec: KMIP 1.4 section 2.1.3, 2.1 section 4 */
-function factsOf(type: number, object: Item | undefined): Item[] {
+function factsOf({ type, object }: Making, block: KeyBlock | undefined): Item[] {
   if (!object) return []
   const facts: Item[] = []
-  const block = keyBlockOf(object)
   if (block) {
     facts.push(enumeration(TAG.KeyFormatType, block.keyFormatType))
     if (block.cryptographicAlgorithm !== undefined) facts.push(enumeration(TAG.CryptographicAlgorithm, block.cryptographicAlgorithm))
@@ -158,9 +163,8 @@ function factsOf(type: number, object: Item | undefined): Item[] {
 }
 
 /** Spec: KMIP 1.4 section 3.17, 2.1 section 4.21: over the key material's bytes, or over its TTLV encoding where it is a structure. */
-function digestsOf(object: Item | undefined): Item[] {
+function digestsOf({ object }: Making, block: KeyBlock | undefined): Item[] {
   if (!object) return []
-  const block = keyBlockOf(object)
   const material = block
     ? block.keyWrappingData
       ? undefined
@@ -173,7 +177,7 @@ function digestsOf(object: Item | undefined): Item[] {
   return [
     structure(TAG.Digest, [
       enumeration(TAG.HashingAlgorithm, ENUM.HashingAlgorithm.SHA_256),
-      bytes(TAG.DigestValue, hash('sha256', content, 'buffer')),
+      bytes(TAG.DigestValue, sha256(content)),
       ...(format === undefined ? [] : [enumeration(TAG.KeyFormatType, format)]),
     ]),
   ]

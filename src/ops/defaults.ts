@@ -7,7 +7,6 @@ import { SetDefaultsRequest } from '../ttlv/payloads/policies.ts'
 import { Nothing } from '../ttlv/payloads/sessions.ts'
 import { TAG } from '../ttlv/tags.ts'
 import { checkCount, checkTypes, groupsOf, itemsOf } from './constraints.ts'
-import type { Context } from './context.ts'
 import { operation } from './operation.ts'
 import type { ObjectDefaults, Policy } from './policies.ts'
 
@@ -79,26 +78,33 @@ const OF_KEY: ReadonlySet<number> = new Set<number>([TAG.CryptographicAlgorithm,
  * Attributes of a new object with the defaults that were set in its scope, those for one of its groups first, then the server's own;
  * `brought`: the client brings the key, so that the server's own say nothing, and of those set only what does not describe the key.
  */
-export async function withDefaults(type: number, requested: readonly Item[], context: Context, brought = false): Promise<Item[]> {
-  const { defaults } = await context.environment.policies.of(context.unit)
-  if (brought && defaults.length === 0) return [...requested]
-  const groups = groupsOf(requested)
-  const ofType = defaults.filter(one => typesOf(one).includes(type))
-  const sources = [
-    ...ofType.filter(({ objectGroups }) => objectGroups?.objectGroup.some(group => groups.has(group))),
-    ...ofType.filter(({ objectGroups }) => !objectGroups),
-    ...(brought ? [] : OWN.filter(({ objectType }) => objectType === type)),
-  ]
+export function withDefaults(type: number, requested: readonly Item[], { defaults }: Policy, brought = false): Item[] {
   const result = [...requested]
+  const sources = brought ? setFor(type, requested, defaults) : [...setFor(type, requested, defaults), ...(OWN_OF_TYPE.get(type) ?? [])]
   for (const { attributes } of sources) {
     const items = itemsOf(attributes)
-    const taken = new Set(result.map(keyOf))
-    const chosen = result.find(item => item.tag === TAG.CryptographicAlgorithm)?.value
+    const before = [...result]
+    const chosen = before.find(item => item.tag === TAG.CryptographicAlgorithm)?.value
     const theirs = items.find(item => item.tag === TAG.CryptographicAlgorithm)?.value
     const other = chosen !== undefined && theirs !== undefined && chosen !== theirs
-    for (const item of items)
-      if (!taken.has(keyOf(item)) && !(brought ? OF_KEY : other ? OF_ALGORITHM : NOTHING).has(item.tag)) result.push(item)
+    const unfit = brought ? OF_KEY : other ? OF_ALGORITHM : NOTHING
+    for (const item of items) {
+      const key = keyOf(item)
+      if (!unfit.has(item.tag) && !before.some(one => keyOf(one) === key)) result.push(item)
+    }
   }
   return result
 }
 const NOTHING: ReadonlySet<number> = new Set<number>()
+const OWN_OF_TYPE = new Map(OWN.map(one => [one.objectType!, [one]]))
+
+/** The defaults that were set for a new object, those that win first. */
+function setFor(type: number, requested: readonly Item[], defaults: readonly ObjectDefaults[]): readonly ObjectDefaults[] {
+  if (defaults.length === 0) return defaults
+  const groups = groupsOf(requested)
+  const ofType = defaults.filter(one => typesOf(one).includes(type))
+  return [
+    ...ofType.filter(({ objectGroups }) => objectGroups?.objectGroup.some(group => groups.has(group))),
+    ...ofType.filter(({ objectGroups }) => !objectGroups),
+  ]
+}

@@ -12,7 +12,7 @@ import { secretDataItem, symmetricKeyItem } from './create.ts'
 import { linkTo, makeObject, requestedAttributes } from './creation.ts'
 import { asymmetricKey, secretBytes } from './key-material.ts'
 import { operation } from './operation.ts'
-import { cryptographic, named } from './parameters.ts'
+import { named } from './parameters.ts'
 import { requireUse } from './use.ts'
 
 const { ObjectType, DerivationMethod, LinkType } = ENUM
@@ -35,7 +35,7 @@ export const deriveKey = operation({
     const bases = await basesOf(request, context)
     const requested = await requestedAttributes([request.attributes], context)
     const { algorithm, bits, length } = wanted(objectType, requested)
-    const material = await cryptographic(() => derived(request, bases, length, context))
+    const material = await derived(request, bases, length, context)
     const object =
       objectType === ObjectType.SecretData
         ? secretDataItem(material, ENUM.SecretDataType.Seed)

@@ -132,7 +132,7 @@ const ANSWERS: ReadonlyMap<number, Fill> = new Map<number, Fill>([
   [
     QueryFunction.QueryDefaultsInformation,
     async context => ({
-      defaultsInformation: { objectDefaults: allDefaults(await context.environment.policies.of(context.unit)) },
+      defaultsInformation: { objectDefaults: allDefaults(await context.policy()) },
     }),
   ],
   [QueryFunction.QueryStorageProtectionMasks, () => ({ protectionStorageMasks: storageMasks() })],

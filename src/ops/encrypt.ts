@@ -16,7 +16,7 @@ import { TAG } from '../ttlv/tags.ts'
 import type { Context } from './context.ts'
 import { asymmetricKey, secretBytes } from './key-material.ts'
 import { operation } from './operation.ts'
-import { cryptographic, type NamedParameters, named, parametersFor, refuseWeakParameters } from './parameters.ts'
+import { type NamedParameters, named, parametersFor, refuseWeakParameters } from './parameters.ts'
 import { inParts } from './parts.ts'
 import { charge } from './usage.ts'
 import { requireUse } from './use.ts'
@@ -45,11 +45,11 @@ export const encrypt = operation({
       { data?: Buffer; ivCounterNonce?: Buffer | undefined; authenticatedEncryptionTag?: Buffer | undefined }
     >(request, { operation: 'Encrypt', object: object.id }, context, {
       whole: () => whole(object, parameters, request, needed(data)),
-      begin: () => cryptographic(() => beginEncrypt(object, parameters, request)),
+      begin: () => beginEncrypt(object, parameters, request),
       update: (stream, part) => some(stream.update(part)),
       final: async (stream, part) => {
         const start = stream.update(part)
-        const { data: end, tag } = await cryptographic(() => stream.final())
+        const { data: end, tag } = stream.final()
         return { ...some(Buffer.concat([start, end])), ...(tag ? { authenticatedEncryptionTag: tag } : {}) }
       },
     })
@@ -68,14 +68,13 @@ export const decrypt = operation({
     const object = await context.read(request.uniqueIdentifier)
     requireUse(object, Usage.Decrypt, 'process', context)
     const answer = await inParts<CipherStream, { data?: Buffer }>(request, { operation: 'Decrypt', object: object.id }, context, {
-      whole: async () => ({ data: await cryptographic(() => decipher(object, request, needed(request.data))) }),
-      begin: () =>
-        cryptographic(() => ({
-          stream: createDecryptStream(secretBytes(object), named(parametersFor(object, request.cryptographicParameters)), inputOf(request)),
-          first: {},
-        })),
+      whole: async () => ({ data: await decipher(object, request, needed(request.data)) }),
+      begin: () => ({
+        stream: createDecryptStream(secretBytes(object), named(parametersFor(object, request.cryptographicParameters)), inputOf(request)),
+        first: {},
+      }),
       update: (stream, part) => some(stream.update(part)),
-      final: async (stream, part) => some(Buffer.concat([stream.update(part), (await cryptographic(() => stream.final())).data])),
+      final: async (stream, part) => some(Buffer.concat([stream.update(part), stream.final().data])),
     })
     return { uniqueIdentifier: object.id, ...answer }
   },
@@ -119,13 +118,11 @@ function beginEncrypt(
 
 const isAsymmetric = (object: ManagedObject): boolean => object.type === ObjectType.PublicKey || object.type === ObjectType.PrivateKey
 
-async function whole(object: ManagedObject, parameters: NamedParameters, request: Encrypting, data: Buffer) {
-  if (isAsymmetric(object)) return { data: await cryptographic(() => rsaEncrypt(asymmetricKey(object), data, parameters)) }
-  return cryptographic(() => {
-    const iv = serverIv(parameters, request)
-    const sealed = seal(secretBytes(object), data, parameters, { ...inputOf(request), ...(iv ? { iv } : {}) })
-    return { data: sealed.data, ...(iv ? { ivCounterNonce: iv } : {}), ...(sealed.tag ? { authenticatedEncryptionTag: sealed.tag } : {}) }
-  })
+function whole(object: ManagedObject, parameters: NamedParameters, request: Encrypting, data: Buffer) {
+  if (isAsymmetric(object)) return { data: rsaEncrypt(asymmetricKey(object), data, parameters) }
+  const iv = serverIv(parameters, request)
+  const sealed = seal(secretBytes(object), data, parameters, { ...inputOf(request), ...(iv ? { iv } : {}) })
+  return { data: sealed.data, ...(iv ? { ivCounterNonce: iv } : {}), ...(sealed.tag ? { authenticatedEncryptionTag: sealed.tag } : {}) }
 }
 
 /**

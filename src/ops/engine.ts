@@ -26,13 +26,13 @@ export interface PeerLimits {
 /** What the audit log says of one batch item; never a value of key material, of an attribute or of a credential. */
 export interface AuditEntry {
   readonly operation: string
-  readonly object?: string
+  readonly object?: string | undefined
   /** Whom credentials inside the request name. */
-  readonly user?: string
+  readonly user?: string | undefined
   /** What the client asked to be logged, without control characters. */
-  readonly remark?: string
+  readonly remark?: string | undefined
   readonly status: string
-  readonly reason?: string
+  readonly reason?: string | undefined
   readonly latencyMs: number
   /** What happened inside, for the log alone: the cause of a General Failure. */
   readonly cause?: unknown

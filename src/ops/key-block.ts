@@ -10,14 +10,19 @@ export const hasKeyBlock = (object: Item): boolean => object.tag in KEY_OBJECTS
 const BLOCKS = new WeakMap<Item, KeyBlock>()
 
 /** The key block of an object, nothing for one that has none by its type. @throws MessageError if it is malformed */
-export function keyBlockOf(object: Item): KeyBlock | undefined {
+export function readKeyBlock(object: Item): KeyBlock | undefined {
   if (!hasKeyBlock(object)) return undefined
-  const known = BLOCKS.get(object)
-  if (known) return known
   const item = child(object, TAG.KeyBlock)
   if (!item) throw new KmipError('InvalidMessage', 'KeyBlock is missing in the object')
-  const block = read(item, KeyBlock)
-  BLOCKS.set(object, block)
+  return read(item, KeyBlock)
+}
+
+/** The same, read once for an object that is used again and again. */
+export function keyBlockOf(object: Item): KeyBlock | undefined {
+  const known = BLOCKS.get(object)
+  if (known) return known
+  const block = readKeyBlock(object)
+  if (block) BLOCKS.set(object, block)
   return block
 }
 

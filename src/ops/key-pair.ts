@@ -14,7 +14,6 @@ import { withDefaults } from './defaults.ts'
 import { keyValue } from './key-block.ts'
 import { factsOfKey } from './key-facts.ts'
 import { operation } from './operation.ts'
-import { cryptographic } from './parameters.ts'
 import { requirePairStorage } from './protection-storage.ts'
 import { refuseWeak } from './weak.ts'
 
@@ -33,8 +32,9 @@ export const createKeyPair = operation({
     requirePairStorage(request)
     const forPrivate = await requestedAttributes([privateKeyAttributes, commonAttributes], context)
     const forPublic = await requestedAttributes([publicKeyAttributes, commonAttributes], context)
-    const completedPrivate = await withDefaults(ObjectType.PrivateKey, withShared(forPrivate, forPublic), context)
-    const completedPublic = await withDefaults(ObjectType.PublicKey, withShared(forPublic, completedPrivate), context)
+    const policy = await context.policy()
+    const completedPrivate = withDefaults(ObjectType.PrivateKey, withShared(forPrivate, forPublic), policy)
+    const completedPublic = withDefaults(ObjectType.PublicKey, withShared(forPublic, completedPrivate), policy)
     const { privateKey, publicKey } = await makePair(completedPrivate, completedPublic, context)
     context.place(privateKey.id)
     return { privateKeyUniqueIdentifier: privateKey.id, publicKeyUniqueIdentifier: publicKey.id }
@@ -144,11 +144,9 @@ async function generate(items: readonly Item[], context: Context): Promise<KeyPa
   const curve = number(domain && child(domain, TAG.RecommendedCurve))
   const length = number(items.find(item => item.tag === TAG.CryptographicLength)) ?? (name === 'RSA' ? DEFAULT_RSA_BITS : undefined)
   refuseWeak({ algorithm: name, length }, context)
-  return cryptographic(() =>
-    generateKeyPair(name, {
-      length,
-      qLength: number(domain && child(domain, TAG.Qlength)),
-      curve: curve === undefined ? undefined : enumName('RecommendedCurve', curve),
-    }),
-  )
+  return generateKeyPair(name, {
+    length,
+    qLength: number(domain && child(domain, TAG.Qlength)),
+    curve: curve === undefined ? undefined : enumName('RecommendedCurve', curve),
+  })
 }

@@ -12,7 +12,7 @@ import { TAG } from '../ttlv/tags.ts'
 import type { Context } from './context.ts'
 import { keyValue, materialItem } from './key-block.ts'
 import { asymmetricKey, secretBytes } from './key-material.ts'
-import { allOwnParameters, cryptographic, named, ownParameters } from './parameters.ts'
+import { allOwnParameters, named, ownParameters } from './parameters.ts'
 import { referenceFromTitle } from './reference-title.ts'
 
 const { WrappingMethod, EncodingOption, State, ObjectType } = ENUM
@@ -82,7 +82,7 @@ export async function wrap(
   const key = await wrappingKey(encryptionKeyInformation.uniqueIdentifier, Usage.WrapKey, context)
   const parameters = wrappingParameters(key, encryptionKeyInformation.cryptographicParameters)
   const plain = raw ? rawMaterial(block) : encode(withAttributes(object, block, attributeName, context))
-  const { data, iv } = await cryptographic(() => seal(key, plain, parameters))
+  const { data, iv } = await seal(key, plain, parameters)
   return {
     ...block, // Without encoding the Key Value stays a structure around the wrapped material. Spec: KMIP 1.4 section 2.1.5
     keyValue: raw ? keyValue(bytes(TAG.KeyMaterial, data)) : bytes(TAG.KeyValue, data),
@@ -147,7 +147,7 @@ export async function unwrap(block: KeyBlock, context: Context): Promise<KeyBloc
     throw new KmipError('WrappingObjectNotFound', 'the key is wrapped by a key that this server does not have')
   const key = await wrappingKey(id, Usage.UnwrapKey | Usage.WrapKey, context)
   const parameters = wrappingParameters(key, information?.cryptographicParameters)
-  const plain = await cryptographic(() => open(key, sealed, keyWrappingData, parameters))
+  const plain = await open(key, sealed, keyWrappingData, parameters)
   if (keyWrappingData.encodingOption === EncodingOption.NoEncoding) return { ...rest, keyValue: keyValue(bytes(TAG.KeyMaterial, plain)) }
   try {
     const value = decode(plain)

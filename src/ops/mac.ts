@@ -6,7 +6,7 @@ import { HashRequest, HashResponse, MacRequest, MacResponse, MacVerifyRequest, M
 import { chargeUse } from './encrypt.ts'
 import { secretBytes } from './key-material.ts'
 import { operation } from './operation.ts'
-import { cryptographic, named, parametersFor, refuseWeakUse } from './parameters.ts'
+import { named, parametersFor, refuseWeakUse } from './parameters.ts'
 import { type Expecting, expectedOf, inParts } from './parts.ts'
 import { validity } from './sign.ts'
 import { requireUse } from './use.ts'
@@ -33,8 +33,8 @@ export const mac = operation({
     await chargeUse(object, request.data?.length ?? 0, context)
     const parameters = named(parametersFor(object, request.cryptographicParameters))
     const answer = await inParts<DigestStream, { macData?: Buffer }>(request, { operation: 'MAC', object: object.id }, context, {
-      whole: async () => ({ macData: await cryptographic(() => macOnce(secretBytes(object), needed(request.data), parameters)) }),
-      begin: () => cryptographic(() => ({ stream: createMacStream(secretBytes(object), parameters), first: {} })),
+      whole: async () => ({ macData: macOnce(secretBytes(object), needed(request.data), parameters) }),
+      begin: () => ({ stream: createMacStream(secretBytes(object), parameters), first: {} }),
       update: absorb,
       final: async (stream, part) => ({ macData: finish(stream, part) }),
     })
@@ -59,11 +59,10 @@ export const macVerify = operation({
       context,
       {
         whole: async () => {
-          const made = await cryptographic(() => macOnce(secretBytes(object), needed(request.data), parameters))
+          const made = macOnce(secretBytes(object), needed(request.data), parameters)
           return validity(sameBytes(made, expectedOf(request.macData, 'MAC Data')))
         },
-        begin: () =>
-          cryptographic(() => ({ stream: { stream: createMacStream(secretBytes(object), parameters), expected: undefined }, first: {} })),
+        begin: () => ({ stream: { stream: createMacStream(secretBytes(object), parameters), expected: undefined }, first: {} }),
         update: (held, part) => {
           held.expected = request.macData ?? held.expected
           return absorb(held.stream, part)
@@ -86,8 +85,8 @@ export const hash = operation({
   async run(request, context) {
     const { hashingAlgorithm } = named(request.cryptographicParameters)
     return inParts<DigestStream, { data?: Buffer }>(request, { operation: 'Hash', object: undefined }, context, {
-      whole: async () => ({ data: await cryptographic(() => hashOnce(needed(request.data), hashingAlgorithm)) }),
-      begin: () => cryptographic(() => ({ stream: createHashStream(hashingAlgorithm), first: {} })),
+      whole: async () => ({ data: hashOnce(needed(request.data), hashingAlgorithm) }),
+      begin: () => ({ stream: createHashStream(hashingAlgorithm), first: {} }),
       update: absorb,
       final: async (stream, part) => ({ data: finish(stream, part) }),
     })

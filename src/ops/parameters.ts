@@ -1,6 +1,4 @@
-import { CryptoError } from '../crypto/errors.ts'
 import type { CryptographicParameters as Parameters } from '../crypto/parameters.ts'
-import { KmipError, type Reason } from '../objects/errors.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { enumName } from '../ttlv/item.ts'
 import { CryptographicParameters } from '../ttlv/payloads/structures.ts'
@@ -48,26 +46,6 @@ export function parametersFor(object: ManagedObject, asked: CryptographicParamet
   const chosen = own ?? asked ?? {}
   const algorithm = chosen.cryptographicAlgorithm ?? object.attributes.number(TAG.CryptographicAlgorithm)
   return { ...chosen, cryptographicAlgorithm: algorithm }
-}
-
-// A missing IV is an Invalid Message, and a wrong tag length a General Failure, in the published test cases of all versions.
-const REASONS: Readonly<Record<CryptoError['code'], Reason>> = {
-  unsupported: 'UnsupportedCryptographicParameters',
-  invalid: 'CryptographicFailure',
-  'missing-iv': 'InvalidMessage',
-  'bad-tag-length': 'GeneralFailure',
-  failed: 'CryptographicFailure',
-  'too-long': 'CryptographicFailure',
-}
-
-/** Run cryptography, its errors told in KMIP's terms. */
-export async function cryptographic<T>(work: () => T | Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof CryptoError) throw new KmipError(REASONS[error.code], error.message, { cause: error.cause })
-    throw error
-  }
 }
 
 /** @throws KmipError Permission Denied if a key, or the way in which it is to protect data, is weaker than the operator allows */

@@ -12,11 +12,11 @@ interface PartRequest {
 
 interface Work<S, A> {
   /** All data in one request. */
-  whole(): Promise<A>
+  whole(): Promise<A> | A
   /** The state for data in parts, and what the first answer tells of it. */
-  begin(): Promise<{ stream: S; first: A }> | { stream: S; first: A }
+  begin(): { stream: S; first: A }
   update(stream: S, part: Buffer): A
-  final(stream: S, part: Buffer): Promise<A>
+  final(stream: S, part: Buffer): Promise<A> | A
 }
 
 const NO_BYTES = Buffer.alloc(0)
@@ -46,7 +46,7 @@ async function onePart<S, A extends object>(
   const { streams, randomBytes } = context.environment
   const { owner } = context
   if (correlationValue === undefined) {
-    const { stream, first } = await work.begin()
+    const { stream, first } = work.begin()
     const answer = { ...first, ...work.update(stream, data) }
     const correlation = randomBytes(CORRELATION_BYTES)
     streams.open(correlation, owner, { ...what, work: stream }, context.now())

@@ -5,6 +5,7 @@ import { Pkcs11Request, Pkcs11Response } from '../ttlv/payloads/pkcs11.ts'
 import { functionName, RETURN_CODE, type ReturnCode } from '../ttlv/pkcs11.ts'
 import type { Value } from '../ttlv/spec.ts'
 import type { Context } from './context.ts'
+import { kmipErrorOf } from './failures.ts'
 import { operation } from './operation.ts'
 import { FUNCTIONS, PartlyDone } from './pkcs11-functions.ts'
 import { Pkcs11Error, Reader } from './pkcs11-wire.ts'
@@ -102,7 +103,8 @@ const CODES: Partial<Readonly<Record<Reason, ReturnCode>>> = {
 /** The return code of a failure; what has none, such as a missing permission, fails the operation of KMIP itself. */
 function codeOf(error: unknown): ReturnCode {
   if (error instanceof Pkcs11Error) return error.code
-  const code = error instanceof KmipError ? CODES[error.reason] : undefined
+  const known = kmipErrorOf(error)
+  const code = known && CODES[known.reason]
   if (code === undefined) throw error
   return code
 }

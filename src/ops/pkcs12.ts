@@ -16,7 +16,6 @@ import { linksOf, linkTo, makeObject } from './creation.ts'
 import { keyBlockOf, keyValue, materialItem } from './key-block.ts'
 import { factsOfKey } from './key-facts.ts'
 import { asymmetricKey, materialOf, parseMaterial, secretBytes } from './key-material.ts'
-import { cryptographic } from './parameters.ts'
 
 // Private keys and their certificates in a PKCS#12 file, under a password that is secret data. Spec: KMIP 1.4 section 3.45 and 4.11,
 // 2.1 section 4.39 and 6.1.19
@@ -111,7 +110,7 @@ async function opened(file: Buffer, password: string): Promise<Pkcs12> {
 async function privateKeyObject(pkcs8: Buffer): Promise<{ key: KeyObject; object: Item }> {
   const material = bytes(TAG.KeyMaterial, pkcs8)
   const block = { keyFormatType: KeyFormatType.PKCS_8, keyValue: keyValue(material) }
-  const key = await cryptographic(() => parseMaterial('private', block, material))
+  const key = parseMaterial('private', block, material)
   const facts = factsOfKey(key)
   const number = (tag: number): number | undefined => facts.find(fact => fact.tag === tag)?.value as number | undefined
   const described = {
@@ -181,7 +180,7 @@ export async function asPkcs12(found: ManagedObject, context: Context): Promise<
 async function pkcs8Of(found: ManagedObject): Promise<Buffer> {
   const { block, material } = materialOf(found)
   if (block.keyFormatType === KeyFormatType.PKCS_8 && material.type === TYPE.ByteString) return material.value
-  const written = await cryptographic(() => writeKey(asymmetricKey(found), 'PKCS_8'))
+  const written = writeKey(asymmetricKey(found), 'PKCS_8')
   if (!Buffer.isBuffer(written)) throw new KmipError('KeyFormatTypeNotSupported', 'the key has no PKCS#8 form')
   return written
 }

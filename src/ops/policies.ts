@@ -24,14 +24,19 @@ const NONE: Policy = { constraints: [], defaults: [] }
 interface Known {
   readonly policy: Policy
   readonly revision: number
-  /** The store's version at which this was last known to be current. */
-  checked: number
+}
+
+interface Asked {
+  /** The store's version at which it was asked. */
+  readonly version: number
+  readonly answer: Promise<Known>
 }
 
 /** Constraints and defaults of each scope, in clear; what another process sets counts at once. Spec: KMIP 2.1 section 7.7, 7.11 */
 export class Policies {
   readonly #records: Records
   readonly #known = new Map<string, Known>()
+  readonly #asked = new Map<string, Asked>()
 
   constructor(records: Records) {
     this.#records = records
@@ -50,19 +55,29 @@ export class Policies {
     unit.write({ partition: PARTITION, id: unit.scope, expect, body: toBody(policy) })
   }
 
-  async #read(scope: string): Promise<Known> {
+  /** All that ask at one version of the store share an answer. */
+  #read(scope: string): Promise<Known> {
     const version = this.#records.version()
-    const known = this.#known.get(scope)
-    if (known?.checked === version) return known
-    const revision = await this.#records.revision(PARTITION, scope)
-    if (known?.revision === revision) {
-      known.checked = version
+    const asked = this.#asked.get(scope)
+    if (asked?.version === version) return asked.answer
+    const answer = this.#ask(scope)
+    this.#asked.set(scope, { version, answer })
+    return answer
+  }
+
+  async #ask(scope: string): Promise<Known> {
+    try {
+      const revision = await this.#records.revision(PARTITION, scope)
+      const before = this.#known.get(scope)
+      if (before?.revision === revision) return before
+      const record = revision === 0 ? undefined : await this.#records.get(PARTITION, scope)
+      const known: Known = { policy: record ? fromBody(record.body) : NONE, revision: record?.revision ?? 0 }
+      this.#known.set(scope, known)
       return known
+    } catch (error) {
+      this.#asked.delete(scope)
+      throw error
     }
-    const record = revision === 0 ? undefined : await this.#records.get(PARTITION, scope)
-    const read: Known = { policy: record ? fromBody(record.body) : NONE, revision: record?.revision ?? 0, checked: version }
-    this.#known.set(scope, read)
-    return read
   }
 }
 

@@ -12,7 +12,6 @@ import { isMulti, linksOf, makeObject, requestedAttributes, setLink } from './cr
 import { materialOf } from './key-material.ts'
 import { makePair } from './key-pair.ts'
 import { operation } from './operation.ts'
-import { cryptographic } from './parameters.ts'
 import { requirePairStorage, requireStorage } from './protection-storage.ts'
 import { refuseWeak } from './weak.ts'
 
@@ -52,7 +51,7 @@ export const reKey = operation({
     const length = old.attributes.number(TAG.CryptographicLength) ?? 0
     const name = enumName('CryptographicAlgorithm', algorithm)
     refuseWeak({ algorithm: name, length }, context)
-    const key = await cryptographic(() => generateSymmetricKey(name, length))
+    const key = generateSymmetricKey(name, length)
     await giveUpNames(old, context)
     const made = await makeObject(context, {
       type: old.type,

@@ -47,11 +47,14 @@ export class RememberedAnswers {
     return found !== undefined && found.checked === this.#records.version() ? this.#answer(found, started) : undefined
   }
 
-  /** The answer, if its object is still the same. */
-  async recallChecked(request: Buffer, peer: Peer): Promise<Answer | undefined> {
+  /** The answer, if there was one and its object is still the same. */
+  recallChecked(request: Buffer, peer: Peer): Promise<Answer | undefined> | undefined {
     const started = performance.now()
     const found = this.#find(request, peer)
-    if (found === undefined) return undefined
+    return found && this.#checked(found, peer, started)
+  }
+
+  async #checked(found: Remembered, peer: Peer, started: number): Promise<Answer | undefined> {
     const { source } = found
     const version = this.#records.version()
     if (found.checked !== version) {

@@ -13,7 +13,7 @@ import { SignatureVerifyRequest, SignatureVerifyResponse, SignRequest, SignRespo
 import { chargeUse } from './encrypt.ts'
 import { asymmetricKey } from './key-material.ts'
 import { operation } from './operation.ts'
-import { cryptographic, named, parametersFor, refuseWeakUse } from './parameters.ts'
+import { named, parametersFor, refuseWeakUse } from './parameters.ts'
 import { type Expecting, expectedOf, inParts } from './parts.ts'
 import { requireUse } from './use.ts'
 
@@ -33,17 +33,17 @@ export const sign = operation({
     refuseWeakUse(object, request.cryptographicParameters, context)
     await chargeUse(object, request.data?.length ?? request.digestedData?.length ?? 0, context)
     const parameters = named(parametersFor(object, request.cryptographicParameters))
-    const key = await cryptographic(() => asymmetricKey(object))
+    const key = asymmetricKey(object)
     const answer = await inParts<SignStream, { signatureData?: Buffer }>(request, { operation: 'Sign', object: object.id }, context, {
-      whole: async () => ({ signatureData: await cryptographic(() => signOnce(key, messageOf(request), parameters)) }),
-      begin: () => cryptographic(() => ({ stream: createSignStream(key, parameters), first: {} })),
+      whole: async () => ({ signatureData: await signOnce(key, messageOf(request), parameters) }),
+      begin: () => ({ stream: createSignStream(key, parameters), first: {} }),
       update: (stream, part) => {
         stream.update(part)
         return {}
       },
       final: async (stream, part) => {
         stream.update(part)
-        return { signatureData: await cryptographic(() => stream.final()) }
+        return { signatureData: await stream.final() }
       },
     })
     return { uniqueIdentifier: object.id, ...answer }
@@ -61,7 +61,7 @@ export const signatureVerify = operation({
     const object = await context.read(request.uniqueIdentifier)
     requireUse(object, Usage.Verify, 'process', context)
     const parameters = named(parametersFor(object, request.cryptographicParameters))
-    const key = await cryptographic(() => asymmetricKey(object))
+    const key = asymmetricKey(object)
     const answer = await inParts<Expecting<VerifyStream>, { validityIndicator?: number }>(
       request,
       { operation: 'SignatureVerify', object: object.id },
@@ -69,9 +69,9 @@ export const signatureVerify = operation({
       {
         whole: async () => {
           const signature = expectedOf(request.signatureData, 'Signature Data')
-          return validity(await cryptographic(() => verify(key, messageOf(request), signature, parameters)))
+          return validity(await verify(key, messageOf(request), signature, parameters))
         },
-        begin: () => cryptographic(() => ({ stream: { stream: createVerifyStream(key, parameters), expected: undefined }, first: {} })),
+        begin: () => ({ stream: { stream: createVerifyStream(key, parameters), expected: undefined }, first: {} }),
         update: (held, part) => {
           held.expected = request.signatureData ?? held.expected
           held.stream.update(part)
@@ -80,7 +80,7 @@ export const signatureVerify = operation({
         final: async (held, part) => {
           held.stream.update(part)
           const signature = expectedOf(request.signatureData ?? held.expected, 'Signature Data')
-          return validity(await cryptographic(() => held.stream.final(signature)))
+          return validity(await held.stream.final(signature))
         },
       },
     )

@@ -15,7 +15,6 @@ import { isMulti, makeObject, requestedAttributes, setLink } from './creation.ts
 import { keyValue } from './key-block.ts'
 import { secretBytes, signed, unsignedOf } from './key-material.ts'
 import { operation } from './operation.ts'
-import { cryptographic } from './parameters.ts'
 import { refuseWeak } from './weak.ts'
 
 const { Operation, ObjectType, KeyFormatType, LinkType, SplitKeyMethod } = ENUM
@@ -40,13 +39,11 @@ export const createSplitKey = operation({
     const whole = request.uniqueIdentifier === undefined ? undefined : await context.read(request.uniqueIdentifier)
     const { secret, algorithm, length } = whole ? factsOf(whole) : newSecret(requested, context)
     const inherited = whole ? guarded(inherit(whole, requested), [whole]) : requested
-    const { parts, primeFieldSize } = await cryptographic(() =>
-      splitKey(enumName('SplitKeyMethod', request.splitKeyMethod), secret, {
-        parts: request.splitKeyParts,
-        threshold: request.splitKeyThreshold,
-        primeFieldSize: request.primeFieldSize && unsignedOf(request.primeFieldSize),
-      }),
-    )
+    const { parts, primeFieldSize } = await splitKey(enumName('SplitKeyMethod', request.splitKeyMethod), secret, {
+      parts: request.splitKeyParts,
+      threshold: request.splitKeyThreshold,
+      primeFieldSize: request.primeFieldSize && unsignedOf(request.primeFieldSize),
+    })
     const made: ManagedObject[] = []
     for (const { identifier, material } of parts) {
       const object = partItem(request, identifier, material, primeFieldSize, algorithm, length)
@@ -155,13 +152,11 @@ export const joinSplitKey = operation({
     if (!first?.object) throw new KmipError('InvalidMessage', 'Unique Identifier is missing: which parts?')
     const { splitKeyMethod, splitKeyThreshold, primeFieldSize, keyBlock } = read(first.object, KEY_OBJECTS[TAG.SplitKey])
     const bits = keyBlock.cryptographicLength ?? first.attributes.number(TAG.CryptographicLength)
-    const secret = await cryptographic(() =>
-      joinKey(enumName('SplitKeyMethod', splitKeyMethod), parts.map(materialOfPart), {
-        threshold: splitKeyThreshold,
-        primeFieldSize: primeFieldSize && unsignedOf(primeFieldSize),
-        length: bits === undefined ? undefined : Math.ceil(bits / 8),
-      }),
-    )
+    const secret = joinKey(enumName('SplitKeyMethod', splitKeyMethod), parts.map(materialOfPart), {
+      threshold: splitKeyThreshold,
+      primeFieldSize: primeFieldSize && unsignedOf(primeFieldSize),
+      length: bits === undefined ? undefined : Math.ceil(bits / 8),
+    })
     const requested = await requestedAttributes([request.attributes], context)
     const algorithm = keyBlock.cryptographicAlgorithm ?? first.attributes.number(TAG.CryptographicAlgorithm)
     const given = (tag: number): boolean => requested.some(item => item.tag === tag)

@@ -16,7 +16,9 @@ const field = (name: string, value: string | undefined): string => (value === un
  */
 export function auditLine(time: string, subject: string, entry: AuditEntry): string {
   const { user, operation, object, remark, status, reason, latencyMs } = entry
-  const what = `${field('user', user)}${field('operation', operation)}${field('object', object)}${field('remark', remark)}`
-  const outcome = `${field('status', status)}${field('reason', reason)},"latencyMs":${Math.round(latencyMs * 1000) / 1000}`
+  // Names of operations, states and reasons are those of our tables, in which nothing needs an escape.
+  const what = `${field('user', user)},"operation":"${operation}"${field('object', object)}${field('remark', remark)}`
+  const why = reason === undefined ? '' : `,"reason":"${reason}"`
+  const outcome = `,"status":"${status}"${why},"latencyMs":${Math.round(latencyMs * 1000) / 1000}`
   return `{"type":"audit","time":"${time}",${subject}${what}${outcome}}\n`
 }

@@ -2,7 +2,7 @@ import { ENUM } from '../ttlv/enumerations.ts'
 import type { Turn } from './turn.ts'
 
 /** Writes that are begun in one turn of the event loop. One takes some 50 µs of this thread until it waits for the disk. */
-const PER_TURN = 8
+const PER_TURN = 16
 /** The same while clients read: more turns for each write, and so less time for a read to wait. */
 const PER_TURN_BESIDE_READS = 2
 /** For so many turns after a read another one is expected. */

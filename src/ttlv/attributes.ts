@@ -135,10 +135,13 @@ export const ATTRIBUTES: readonly AttributeRow[] = ROWS.map(([tag, type, letters
   indexed: letters.includes('i'),
 }))
 
-const BY_TAG = new Map(ATTRIBUTES.map(row => [row.tag, row]))
+/** An array, since this is asked for each attribute many times. */
+const BY_TAG: AttributeRow[] = []
+const FIRST_TAG = 0x420000
+for (const row of ATTRIBUTES) BY_TAG[row.tag - FIRST_TAG] = row
 const BY_TITLE = new Map(ATTRIBUTES.map(row => [row.title, row]))
 
-export const attributeOfTag = (tag: number): AttributeRow | undefined => BY_TAG.get(tag)
+export const attributeOfTag = (tag: number): AttributeRow | undefined => BY_TAG[tag - FIRST_TAG]
 export const attributeOfTitle = (title: string): AttributeRow | undefined => BY_TITLE.get(title)
 
 /** A vendor attribute: what 1.x calls a custom attribute, `x-Foo` there being vendor `x` and name `Foo`. Spec: KMIP 2.1 section 4.60 */

@@ -11,23 +11,23 @@ const create = encode(requestMessage([{ operation: 'Create', payload: [] }]))
 t.test('reads overtake writes, which keep their order and are begun in turns', async t => {
   const lane = new WriteLane(new Turn(() => 0))
   const begun: number[] = []
-  for (let n = 0; n < 20; n++) {
+  for (let n = 0; n < 36; n++) {
     if (lane.mayBegin(create)) begun.push(n)
     else lane.wait(() => begun.push(n))
   }
-  t.equal(begun.length, 8, 'as many as one turn begins')
+  t.equal(begun.length, 16, 'as many as one turn begins')
   await turn()
-  t.equal(begun.length, 16, 'the next turn')
+  t.equal(begun.length, 32, 'the next turn')
   t.ok(lane.mayBegin(get), 'a read')
   await turn()
-  t.equal(begun.length, 18, 'fewer beside reads')
+  t.equal(begun.length, 34, 'fewer beside reads')
   t.notOk(lane.mayBegin(create), 'a write behind others')
-  lane.wait(() => begun.push(20))
+  lane.wait(() => begun.push(36))
   await turn()
   await turn()
   t.same(
     begun,
-    Array.from({ length: 21 }, (_, n) => n),
+    Array.from({ length: 37 }, (_, n) => n),
   )
   await turn()
   t.ok(lane.mayBegin(create), 'a write when none wait')
