@@ -83,11 +83,14 @@ export class Session extends Connection implements Channel {
       return
     }
     this.#framer.push(chunk)
-    if (!this.#taken) {
-      this.#taken = true
-      this.context.turn.take(this.#onTurn)
-    }
+    this.#take()
     if (this.#framer.buffered > this.context.limits.queuedBytes && (this.#busy || this.#owed >= MAX_OWED)) this.#pause()
+  }
+
+  #take(): void {
+    if (this.#taken) return
+    this.#taken = true
+    this.context.turn.take(this.#onTurn)
   }
 
   readonly #onTurn = (): void => {
@@ -226,7 +229,10 @@ export class Session extends Connection implements Channel {
     }
     const next = this.#unsent.shift()
     if (next !== undefined) this.#send(next)
-    if (!this.#busy && (this.#ending || this.#ended || this.#framer.buffered > 0)) this.#pump()
+    if (this.#busy) return
+    // What came meanwhile is looked at with the rest of its turn: alone it would take a look at the store's version of its own.
+    if (this.#framer.buffered > 0) this.#take()
+    else if (this.#ending || this.#ended) this.#pump()
   }
 
   /** From here on the server asks and the client answers. What the client sent behind its request is no answer to anything. */
