@@ -29,32 +29,27 @@ export class UnitOfWork {
   readonly #cache: ObjectCache
   readonly #isRetry: boolean
   readonly scope: string
-  /** Objects that this unit made or changed, by identifier. */
-  readonly #changed = new Map<string, ManagedObject>()
-  readonly #removed = new Map<string, ManagedObject>()
+  /** Objects that this unit made, changed or removed, by identifier. */
+  readonly #edits = new Map<string, ObjectChange>()
   /** Objects that were served for the first time, where that may be stored after the answer. */
   readonly served: ManagedObject[] = []
-  /** Records of other partitions that change with the objects, by partition and identifier. */
-  readonly #others = new Map<string, RecordChange>()
-
+  /** Records of other partitions that change with the objects. */
+  #others: RecordChange[] = []
   readonly #onCommit: OnCommit | undefined
-  /** Changed objects as they were, where somebody wants to know. */
-  readonly #before: Map<string, ManagedObject> | undefined
 
   /** @param isRetry an earlier unit with the same work failed with a conflict */
   constructor(records: Records, cache: ObjectCache, scope: string, isRetry = false, onCommit?: OnCommit) {
     this.#isRetry = isRetry
     this.#onCommit = onCommit
-    this.#before = onCommit && new Map()
     this.#records = records
     this.#cache = cache
     this.scope = scope
   }
 
   /** The object as this unit sees it, or nothing. Shared with others: do not change it. */
-  async find(id: string): Promise<ManagedObject | undefined> {
-    if (this.#removed.has(id)) return undefined
-    return this.#changed.get(id) ?? this.#cache.read(this.scope, id)
+  find(id: string): Promise<ManagedObject | undefined> {
+    const edit = this.#edits.get(id)
+    return edit ? Promise.resolve(edit.after) : this.#cache.read(this.scope, id)
   }
 
   /** @throws KmipError Object Not Found (Item Not Found before 2.0), the same for an object of another scope */
@@ -66,27 +61,24 @@ export class UnitOfWork {
 
   /** A copy to change; this unit stores it when it commits. @throws KmipError as `read` */
   async edit(id: string): Promise<ManagedObject> {
-    const own = this.#changed.get(id)
+    const own = this.#edits.get(id)?.after
     if (own) return own
     const before = await this.read(id)
-    const copy = before.copy()
-    this.#changed.set(id, copy)
-    this.#before?.set(id, before)
-    return copy
+    const after = before.copy()
+    this.#edits.set(id, { before, after })
+    return after
   }
 
   add(object: ManagedObject): void {
-    this.#removed.delete(object.id)
-    this.#changed.set(object.id, object)
     const before = object.revision > 0 ? this.#cache.peek(this.scope, object.id) : undefined
-    if (before) this.#before?.set(object.id, before)
+    this.#edits.set(object.id, { before, after: object })
   }
 
   /** Forget the object altogether. @throws KmipError as `read` */
   async remove(id: string): Promise<void> {
     const object = await this.read(id)
-    this.#changed.delete(id)
-    if (object.revision > 0) this.#removed.set(id, object)
+    if (object.revision > 0) this.#edits.set(id, { before: this.#edits.get(id)?.before ?? object })
+    else this.#edits.delete(id)
   }
 
   /**
@@ -103,7 +95,7 @@ export class UnitOfWork {
   }
 
   async *#candidates(terms: readonly string[], marks?: readonly string[]): AsyncGenerator<ManagedObject | Marked> {
-    for (const object of [...this.#changed.values()].reverse()) if (object.revision === 0) yield object
+    for (const object of this.#own().reverse()) if (object.revision === 0) yield object
     let before: number | undefined
     for (;;) {
       const page = await this.#records.find(this.scope, terms, {
@@ -112,19 +104,23 @@ export class UnitOfWork {
         ...(marks && { marks }),
       })
       for (const { id, mark } of page) {
-        if (typeof mark === 'number' && !this.#changed.has(id)) {
-          if (!this.#removed.has(id)) yield { id, mark: marks![mark]! }
-          continue
+        if (typeof mark === 'number' && !this.#edits.has(id)) yield { id, mark: marks![mark]! }
+        else {
+          const object = await this.find(id)
+          if (object) yield object
         }
-        const object = await this.find(id)
-        if (object) yield object
       }
       const last = page.at(-1)
       if (!last || page.length < PAGE) break
       before = last.sequence
     }
     // An object that this unit changed so that it has the terms only now is not in the index yet.
-    for (const object of this.#changed.values()) if (object.revision > 0 && this.#hasNewTerms(object, terms)) yield object
+    for (const object of this.#own()) if (object.revision > 0 && this.#hasNewTerms(object, terms)) yield object
+  }
+
+  /** What this unit made or changed. */
+  #own(): ManagedObject[] {
+    return [...this.#edits.values()].flatMap(({ after }) => after ?? [])
   }
 
   #hasNewTerms(object: ManagedObject, terms: readonly string[]): boolean {
@@ -141,57 +137,53 @@ export class UnitOfWork {
    */
   async checkName(name: Item, except?: string, v1: 'InvalidField' | 'IllegalOperation' = 'InvalidField'): Promise<void> {
     const terms = nameTerms(name)
-    const check = (object: ManagedObject): void => {
-      if (object.id !== except && !object.destroyed && claimsOf(object).some(claim => terms.includes(claim)))
+    const check = (object: ManagedObject | undefined): void => {
+      if (object && object.id !== except && !object.destroyed && claimsOf(object).some(claim => terms.includes(claim)))
         throw new KmipError('NonUniqueNameAttribute', 'another object has this Name', { v1 })
     }
     if (this.#isRetry) for await (const object of this.candidates(terms)) check(object)
-    else for (const object of this.#changed.values()) check(object)
+    else for (const { after } of this.#edits.values()) check(after)
   }
 
   /** A record apart from the objects that changes with them, or not at all. */
   write(change: RecordChange): void {
-    this.#others.set(`${change.partition}/${change.id}`, change)
+    this.#others = [...this.#others.filter(({ partition, id }) => partition !== change.partition || id !== change.id), change]
   }
 
   /** What this unit will write there, if anything. */
   written(partition: string, id: string): RecordChange | undefined {
-    return this.#others.get(`${partition}/${id}`)
+    return this.#others.find(other => other.partition === partition && other.id === id)
   }
 
   get isChanged(): boolean {
-    return this.#changed.size + this.#removed.size + this.#others.size > 0
+    return this.#edits.size + this.#others.length > 0
   }
 
   /** Make all changes durable. @throws StoreError `conflict`: another unit was faster; nothing is stored. */
   async commit(): Promise<void> {
     if (!this.isChanged) return
-    const changes: RecordChange[] = [...this.#others.values()]
-    const bodies: Buffer[] = []
-    for (const object of this.#changed.values()) {
-      const body = object.toBody()
-      bodies.push(body)
-      const terms = indexTerms(object)
-      changes.push({ partition: this.scope, id: object.id, expect: object.revision, body, terms, claims: claimsOf(object) })
-    }
-    for (const object of this.#removed.values()) changes.push({ partition: this.scope, id: object.id, expect: object.revision })
-    await this.#records.commit(changes)
-    const told: ObjectChange[] | undefined = this.#onCommit && []
-    let at = 0
-    for (const object of this.#changed.values()) {
-      const { id, type, attributes, owner, revision } = object
-      this.#cache.keep(this.scope, id, bodies[at++]!, revision + 1)
-      told?.push({ before: this.#before?.get(id), after: new ManagedObject(id, type, attributes, object.object, revision + 1, owner) })
-    }
-    for (const object of this.#removed.values()) {
-      this.#cache.forget(this.scope, object.id)
-      told?.push({ before: this.#before?.get(object.id) ?? object })
-    }
-    if (told !== undefined && told.length > 0) this.#onCommit?.(told)
-    this.#changed.clear()
-    this.#removed.clear()
-    this.#others.clear()
+    const edits = [...this.#edits]
+    const changes = edits.map(([id, edit]) => this.#changeOf(id, edit))
+    await this.#records.commit(this.#others.length > 0 ? [...this.#others, ...changes] : changes)
+    for (const { id, expect, body } of changes)
+      if (body) this.#cache.keep(this.scope, id, body, expect + 1)
+      else this.#cache.forget(this.scope, id)
+    if (edits.length > 0) this.#onCommit?.(edits.map(([, edit]) => told(edit)))
+    this.#edits.clear()
+    this.#others = []
   }
+
+  #changeOf(id: string, { before, after }: ObjectChange): RecordChange {
+    if (!after) return { partition: this.scope, id, expect: before!.revision }
+    return { partition: this.scope, id, expect: after.revision, body: after.toBody(), terms: indexTerms(after), claims: claimsOf(after) }
+  }
+}
+
+/** What happened to an object, with the revision that it has now. */
+function told({ before, after }: ObjectChange): ObjectChange {
+  if (!after) return { before }
+  const { id, type, attributes, object, revision, owner } = after
+  return { before, after: new ManagedObject(id, type, attributes, object, revision + 1, owner) }
 }
 
 /** What a client sent may stand in a message only as far as it is harmless. */

@@ -6,12 +6,12 @@ import { isConflict, StoreError } from '../store/store.ts'
 import { sizeOf } from '../ttlv/binary.ts'
 import { requestFrom, responseTo } from '../ttlv/dialect.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
-import { child, enumName, type Structure, structure } from '../ttlv/item.ts'
+import { child, enumName, type Item, type Structure, structure } from '../ttlv/item.ts'
 import { read, type Version, write } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
 import { authenticate, CERTIFICATE_ALONE, hasRight, ownerOf } from './authentication.ts'
 import { type Asking, Batch, Context, type Environment } from './context.ts'
-import type { AuditEntry, Channel, Peer } from './engine.ts'
+import type { AuditEntry, Channel, Peer, Reply } from './engine.ts'
 import { kmipErrorOf } from './failures.ts'
 import { isFailure, type Request, type RequestItem, type ResponseItem, responseItem, responseMessage } from './message.ts'
 import type { Operation } from './operation.ts'
@@ -43,11 +43,8 @@ interface Outcome {
   readonly source?: Source | undefined
 }
 
-export interface Result {
-  readonly items: Structure[]
-  readonly entries: AuditEntry[]
-  readonly serverHashedPassword?: Buffer | undefined
-  /** What the answer to a plain request of one item follows from, if from nothing else. */
+/** An answer, and what that to a plain request of one item follows from, if from nothing else. */
+export interface Sourced extends Reply {
   readonly source?: Source | undefined
 }
 
@@ -69,12 +66,16 @@ export class BatchRunner {
     this.#operations = new Map(environment.operations.map(operation => [operation.code, operation]))
   }
 
-  async run(request: Request, peer: Peer, channel?: Channel, refused?: KmipError): Promise<Result> {
+  async run(request: Request, peer: Peer, channel?: Channel, refused?: KmipError): Promise<Sourced> {
     const option = request.header.batchErrorContinuationOption ?? BatchErrorContinuationOption.Stop
     const undo = option === BatchErrorContinuationOption.Undo && request.items.length > 1
     const critical = request.items.find(hasCriticalExtension)
-    if (critical) return this.#reject(critical, request.version)
-    const asking: Asking = refused ? { peer, inner: {}, channel, refused } : await this.#identify(request, peer, channel)
+    if (critical) return this.#reject(critical, request)
+    const { authentication } = request.header
+    const asking: Asking =
+      authentication === undefined || refused !== undefined
+        ? { peer, inner: CERTIFICATE_ALONE, channel, refused }
+        : await this.#identify(authentication, peer, channel)
     const { serverHashedPassword } = asking.inner
     const budget = new Budget(request, this.#environment.now(), serverHashedPassword)
     const outcomes = undo
@@ -83,15 +84,23 @@ export class BatchRunner {
     const items = outcomes.map(outcome => responseItem(outcome.response))
     const entries = outcomes.map(outcome => outcome.entry)
     const source = isPlain(request) ? outcomes[0]?.source : undefined
-    if (budget.fits(items)) return { items, entries, serverHashedPassword, source }
+    if (budget.fits(items)) return { message: this.#respond(request, items, serverHashedPassword), entries, source }
     const { code, name } = reasonFor(tooLarge(budget.limit), request.version)
     const item = responseItem({ status: ResultStatus.OperationFailed, reason: code, message: tooLarge(budget.limit).message })
-    return { items: [item], entries: [...entries, { operation: '-', status: 'OperationFailed', reason: name, latencyMs: 0 }] }
+    return {
+      message: this.#respond(request, [item]),
+      entries: [...entries, { operation: '-', status: 'OperationFailed', reason: name, latencyMs: 0 }],
+    }
+  }
+
+  #respond({ header }: Request, items: readonly Structure[], serverHashedPassword?: Buffer): Structure {
+    const { protocolVersion, clientCorrelationValue } = header
+    const { major, minor } = protocolVersion
+    return responseMessage({ major, minor, timeStamp: this.#environment.now(), clientCorrelationValue, serverHashedPassword }, items)
   }
 
   /** Who asks inside the request; credentials that are wrong fail every item. */
-  async #identify({ header: { authentication } }: Request, peer: Peer, channel: Channel | undefined): Promise<Asking> {
-    if (authentication === undefined) return { peer, inner: CERTIFICATE_ALONE, channel }
+  async #identify(authentication: Item, peer: Peer, channel: Channel | undefined): Promise<Asking> {
     const { settings, tickets, hashedPasswords, now } = this.#environment
     try {
       const users = (name: string) => findUser(new UnitOfWork(this.#records, this.#cache, peer.scope), name)
@@ -105,19 +114,21 @@ export class BatchRunner {
   }
 
   /** A critical extension that we do not know rejects the whole message, before any of it is done. Spec: KMIP 1.4 section 6.16 */
-  #reject(item: RequestItem, version: Version): { items: Structure[]; entries: AuditEntry[] } {
+  #reject(item: RequestItem, request: Request): Sourced {
     const error = new KmipError('FeatureNotSupported', 'the request has a critical Message Extension, and no extension is known here')
     const operation = this.#operations.get(item.operation)?.name ?? `0x${item.operation.toString(16)}`
-    const { response, entry } = failed(item, error, version, { operation, status: 'OperationFailed', latencyMs: 0 })
-    return { items: [responseItem(response)], entries: [entry] }
+    const { response, entry } = failed(item, error, request.version, { operation, status: 'OperationFailed', latencyMs: 0 })
+    return { message: this.#respond(request, [responseItem(response)]), entries: [entry] }
   }
 
   async #runEach(request: Request, asking: Asking, budget: Budget, goOn: boolean): Promise<Outcome[]> {
-    const batch = new Batch()
+    const { items } = request
+    const batch = new Batch(items.length)
     const outcomes: Outcome[] = []
     const later = isAsynchronous(request) && !asking.refused
-    for (const [at, item] of request.items.entries()) {
-      budget.keepFor(request.items, at + 1, goOn ? request.items.length : at + 2, request.version)
+    for (let at = 0; at < items.length; at++) {
+      const item = items[at]!
+      budget.keepFor(items, at + 1, goOn ? items.length : at + 2, request.version)
       const outcome =
         later && this.#operations.get(item.operation)?.immediate !== true
           ? this.#putOff(item, request.version, asking)
@@ -140,7 +151,7 @@ export class BatchRunner {
         owner: ownerOf(asking),
         operation: item.operation,
         submitted: now(),
-        run: async () => (await this.#runAlone(item, version, asking, new Batch(), Budget.unlimited)).response,
+        run: async () => (await this.#runAlone(item, version, asking, new Batch(1), Budget.unlimited)).response,
       })
       defer(() => jobs.run(job))
       const { operation, uniqueBatchItemId } = item
@@ -151,7 +162,7 @@ export class BatchRunner {
   }
 
   /** One item, in a unit of work of its own that is durable before the answer is given. */
-  async #runAlone(item: RequestItem, version: Version, asking: Asking, batch: Batch, budget: Budget): Promise<Outcome> {
+  #runAlone(item: RequestItem, version: Version, asking: Asking, batch: Batch, budget: Budget): Promise<Outcome> {
     const { placeholder } = batch
     const answered = batch.identifiers.length
     return this.#untilStored(asking.peer.scope, async (attempt, last) => {
@@ -200,10 +211,10 @@ export class BatchRunner {
   }
 
   /** All items in one unit of work: when one fails, none happened. Spec: KMIP 1.4 section 11.43, BL-M-2 of the 2.1 profiles */
-  async #runAsOne(request: Request, asking: Asking, budget: Budget): Promise<Outcome[]> {
+  #runAsOne(request: Request, asking: Asking, budget: Budget): Promise<Outcome[]> {
     return this.#untilStored(asking.peer.scope, async (attempt, stop) => {
       const unit = this.#unitFor(asking.peer, attempt)
-      const batch = new Batch()
+      const batch = new Batch(request.items.length)
       const outcomes: Outcome[] = []
       for (const item of request.items) {
         const outcome = budget.check(item, await this.#runItem(item, request.version, asking, batch, unit), request.version)
@@ -253,7 +264,7 @@ export class BatchRunner {
       }
       const payload = await operation.run(typed, context)
       const fields = write(payload, operation.response, version)
-      remember(operation, fields, batch)
+      if (batch.size > 1) remember(operation, fields, batch)
       return {
         response: {
           operation: item.operation,

@@ -80,10 +80,16 @@ export interface Environment {
 
 /** What the items of one batch share: the ID Placeholder and the identifiers of earlier answers. Spec: KMIP 1.4 section 4 */
 export class Batch {
+  /** Items of it. */
+  readonly size: number
   placeholder: string | undefined
   /** Identifiers by the operation that answered them, and all of them in order: what 2.x requests can refer to. */
   readonly named = new Map<string, string>()
   readonly identifiers: string[] = []
+
+  constructor(size: number) {
+    this.size = size
+  }
 }
 
 /** Who asks: by certificate, and inside the request. */
@@ -93,7 +99,7 @@ export interface Asking {
   /** The connection, where its roles can change. */
   readonly channel?: Channel | undefined
   /** Why nothing of the request is done: its credentials are wrong. */
-  readonly refused?: KmipError
+  readonly refused?: KmipError | undefined
 }
 
 /** All that an operation may touch. */

@@ -3,9 +3,9 @@ import { ObjectCache } from '../objects/object-cache.ts'
 import type { Records } from '../seal/records.ts'
 import { decode, encode, TtlvError } from '../ttlv/binary.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
-import type { Item, Structure } from '../ttlv/item.ts'
+import type { Item } from '../ttlv/item.ts'
 import { MessageError } from '../ttlv/spec.ts'
-import { BatchRunner, type Change } from './batch-runner.ts'
+import { BatchRunner, type Change, type Sourced } from './batch-runner.ts'
 import { Certifier } from './certifier.ts'
 import type { Environment, Replace, Settings } from './context.ts'
 import type { AuditEntry, Channel, Engine, Peer, Reply } from './engine.ts'
@@ -17,7 +17,7 @@ import { type Request, readRequest, responseItem, responseMessage, versionOf } f
 import { Applications } from './pkcs11-applications.ts'
 import { Policies } from './policies.ts'
 import { reProvision } from './re-provision.ts'
-import { RememberedAnswers, type Source } from './remembered-answers.ts'
+import { RememberedAnswers } from './remembered-answers.ts'
 import { ServedMarks } from './served-marks.ts'
 import { Streams } from './streams.ts'
 import { Tickets } from './tickets.ts'
@@ -142,7 +142,7 @@ function decoded(bytes: Buffer): Item | TtlvError {
 const failure = (cause: unknown, environment: Environment, started: number): Reply =>
   refuse(new KmipError('GeneralFailure', 'internal error; the server’s log says more', { cause }), undefined, environment, started)
 
-async function reply(
+function reply(
   message: Item,
   peer: Peer,
   environment: Environment,
@@ -150,7 +150,7 @@ async function reply(
   started: number,
   channel?: Channel,
   refused?: KmipError,
-): Promise<Reply & { readonly source?: Source | undefined }> {
+): Sourced | Promise<Sourced> {
   const asked = versionOf(message)
   if (!asked) return refuse(new KmipError('InvalidMessage', 'the message has no protocol version'), undefined, environment, started)
   if (!versionsSpoken(environment.settings.experimental).some(([major, minor]) => major === asked.major && minor === asked.minor)) {
@@ -168,19 +168,7 @@ async function reply(
     const text = `a batch may hold ${environment.settings.maxBatch} items; this one has ${request.items.length}`
     return refuse(new KmipError('ServerLimitExceeded', text, { v1: 'InvalidMessage' }), asked, environment, started)
   }
-  const { items, entries, serverHashedPassword, source } = await runner.run(request, peer, channel, refused)
-  return { message: respond(request, items, environment, serverHashedPassword), entries, source }
-}
-
-function respond(
-  request: Request,
-  items: readonly Structure[],
-  environment: Environment,
-  serverHashedPassword: Buffer | undefined,
-): Structure {
-  const { major, minor } = request.header.protocolVersion
-  const { clientCorrelationValue } = request.header
-  return responseMessage({ major, minor, timeStamp: environment.now(), clientCorrelationValue, serverHashedPassword }, items)
+  return runner.run(request, peer, channel, refused)
 }
 
 /** A header and one batch item without Operation, for a message that is not a request that we can run. Spec: KMIP 1.4 section 11.1 */
@@ -189,7 +177,7 @@ function refuse(
   version: { major: number; minor: number } | undefined,
   environment: Environment,
   started: number,
-): Reply & { readonly source?: undefined } {
+): Sourced {
   const [newestMajor, newestMinor] = SUPPORTED_VERSIONS[0]!
   const { major, minor } = version ?? { major: newestMajor, minor: newestMinor }
   const { code, name } = reasonFor(error, Math.min(Math.max(major * 10 + minor, 10), 30))

@@ -42,10 +42,14 @@ export const allOwnParameters = (object: ManagedObject): CryptographicParameters
 
 /** The parameters of a request, or else the object's own; the algorithm is the key's if neither says it. */
 export function parametersFor(object: ManagedObject, asked: CryptographicParameters | undefined): CryptographicParameters {
-  const own = asked === undefined || Object.values(asked).every(value => value === undefined) ? ownParameters(object) : undefined
-  const chosen = own ?? asked ?? {}
+  const chosen = (asked !== undefined && !isEmpty(asked) ? undefined : ownParameters(object)) ?? asked ?? {}
   const algorithm = chosen.cryptographicAlgorithm ?? object.attributes.number(TAG.CryptographicAlgorithm)
   return { ...chosen, cryptographicAlgorithm: algorithm }
+}
+
+function isEmpty(parameters: CryptographicParameters): boolean {
+  for (const name in parameters) if (parameters[name as keyof CryptographicParameters] !== undefined) return false
+  return true
 }
 
 /** @throws KmipError Permission Denied if a key, or the way in which it is to protect data, is weaker than the operator allows */

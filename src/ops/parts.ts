@@ -25,12 +25,12 @@ const NO_BYTES = Buffer.alloc(0)
  * Run an operation whose data comes whole or in parts: Init Indicator begins, the Correlation Value of the answer continues, Final
  * Indicator ends; both in one request without a Correlation Value mean the whole. Spec: KMIP 1.4 section 4 (streaming), 6.20
  */
-export async function inParts<S, A extends object>(
+export function inParts<S, A extends object>(
   request: PartRequest,
   what: { operation: string; object: string | undefined },
   context: Context,
   work: Work<S, A>,
-): Promise<A & { correlationValue?: Buffer }> {
+): Promise<A & { correlationValue?: Buffer }> | (A & { correlationValue?: Buffer }) {
   const { correlationValue, initIndicator = false, finalIndicator = false } = request
   if (correlationValue === undefined && (!initIndicator || finalIndicator)) return work.whole()
   return context.environment.streams.once(context.item, () => onePart(request, what, context, work))

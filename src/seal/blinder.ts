@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { HmacKey } from '../crypto/hmac.ts'
 import { RecentMap } from './recent-map.ts'
 
 const BLINDED_BYTES = 16
@@ -8,17 +8,16 @@ const BLINDED_BYTES = 16
  * partition. The same values come again and again, so results are kept.
  */
 export class Blinder {
-  readonly #key: Buffer
-  readonly #partitionKeys: RecentMap<Buffer>
+  readonly #key: HmacKey
+  readonly #partitionKeys = new RecentMap<HmacKey>(1_000)
   readonly #blinded: RecentMap<Buffer>
 
   /**
-   * @param key       32 bytes; kept until `close`
+   * @param key       32 bytes; copied, and zeroed
    * @param capacity  results kept at most
    */
   constructor(key: Buffer, capacity = 20_000) {
-    this.#key = key
-    this.#partitionKeys = new RecentMap(1_000)
+    this.#key = new HmacKey(key)
     this.#blinded = new RecentMap(capacity)
   }
 
@@ -30,18 +29,16 @@ export class Blinder {
 
   /** The same for a term that will hardly come again: it is not kept. */
   blindAnew(partition: string, term: string): Buffer {
-    return hmac(this.#partitionKey(partition), term).subarray(0, BLINDED_BYTES)
+    return this.#partitionKey(partition).of(term).subarray(0, BLINDED_BYTES)
   }
 
   close(): void {
-    this.#key.fill(0)
+    this.#key.close()
     this.#partitionKeys.clear()
     this.#blinded.clear()
   }
 
-  #partitionKey(partition: string): Buffer {
-    return this.#partitionKeys.get(partition) ?? this.#partitionKeys.set(partition, hmac(this.#key, partition))
+  #partitionKey(partition: string): HmacKey {
+    return this.#partitionKeys.get(partition) ?? this.#partitionKeys.set(partition, new HmacKey(this.#key.of(partition)))
   }
 }
-
-const hmac = (key: Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest()
