@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, openSync, writeSync } from 'node:fs'
 import type { AuditChain } from './audit-chain.ts'
 
 /** The audit log cannot be written. */
@@ -12,7 +12,7 @@ export interface AuditOptions {
   readonly file?: string
   /** Wait for the disk after each write. */
   readonly fsync?: boolean
-  /** Bytes that the system writes in one piece, where other processes write to the same place; absent: any number. */
+  /** Bytes that a pipe takes in one piece, where other processes write to it too; absent: they do not. Into a file all goes in one piece. */
   readonly wholeBytes?: number
   /** Links what is written. */
   readonly chain?: AuditChain
@@ -35,6 +35,7 @@ export interface Audit {
 export function openAudit(options: AuditOptions): Audit {
   const { file, fsync = false, chain, wholeBytes } = options
   let fd = file === undefined ? 1 : open(file)
+  const takesAll = wholeBytes === undefined || fstatSync(fd).isFile()
   let isTorn = false
   const writePiece = (lines: string): void => {
     const { text, written } = chain?.link(lines) ?? { text: lines, written: () => undefined }
@@ -53,7 +54,7 @@ export function openAudit(options: AuditOptions): Audit {
   }
   return {
     write(lines) {
-      if (wholeBytes === undefined) writePiece(lines)
+      if (takesAll) writePiece(lines)
       else for (const piece of piecesOf(lines, wholeBytes - LINK_BYTES)) writePiece(piece)
     },
     reopen() {
@@ -84,17 +85,16 @@ export const PIPE_BUF = 4_096
 const LINK_BYTES = 160
 
 /** Whole lines in pieces of so many bytes at most; a longer line is a piece of its own. */
-function piecesOf(lines: string, most: number): string[] {
+export function piecesOf(lines: string, most: number): string[] {
+  // A character that is not ASCII takes three bytes at most in UTF-8.
+  const room = Math.floor(most / (Buffer.byteLength(lines) === lines.length ? 1 : 3))
   const pieces: string[] = []
-  let piece = ''
-  for (const line of lines.split(/(?<=\n)/)) {
-    if (piece !== '' && Buffer.byteLength(piece) + Buffer.byteLength(line) > most) {
-      pieces.push(piece)
-      piece = ''
-    }
-    piece += line
+  for (let start = 0; start < lines.length; ) {
+    const whole = start + room >= lines.length ? lines.length : lines.lastIndexOf('\n', start + room - 1) + 1
+    const end = whole > start ? whole : lines.indexOf('\n', start) + 1 || lines.length
+    pieces.push(lines.slice(start, end))
+    start = end
   }
-  if (piece !== '') pieces.push(piece)
   return pieces
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { openAudit } from '../../src/server/audit.ts'
+import { openAudit, piecesOf } from '../../src/server/audit.ts'
 import { auditLine, auditSubject } from '../../src/server/audit-record.ts'
 import { MetricsServer } from '../../src/server/http.ts'
 import { createLog, prettyLine } from '../../src/server/log.ts'
@@ -144,4 +144,31 @@ t.test('metrics and health', async t => {
     t.equal(response.status, status, `${method} ${path}`)
     t.equal(await response.text(), body, `${method} ${path}`)
   }
+})
+
+t.test('lines in pieces that a pipe takes whole', async t => {
+  const CASES: readonly (readonly [name: string, lines: readonly string[]])[] = [
+    ['none', []],
+    ['one', ['a\n']],
+    ['as many as fit', Array(10).fill('123456789\n')],
+    ['one more', Array(11).fill('123456789\n')],
+    ['many of many lengths', Array.from({ length: 100 }, (_, n) => `${'x'.repeat((n * 37) % 90)}\n`)],
+    ['one that is too long', ['a\n', `${'y'.repeat(300)}\n`, 'b\n']],
+    ['letters of several bytes', Array.from({ length: 50 }, (_, n) => `${'€ä𝄞'.repeat(n % 9)}\n`)],
+    ['without an end', ['a\n', 'b']],
+  ]
+  for (const [name, lines] of CASES) {
+    const pieces = piecesOf(lines.join(''), 100)
+    t.equal(pieces.join(''), lines.join(''), name)
+    t.ok(
+      pieces.every(piece => Buffer.byteLength(piece) <= 100 || piece.indexOf('\n') === piece.length - 1),
+      `${name}: none too long`,
+    )
+    t.ok(
+      pieces.slice(0, -1).every(piece => piece.endsWith('\n')),
+      `${name}: whole lines`,
+    )
+  }
+  t.equal(piecesOf('123456789\n'.repeat(10), 100).length, 1)
+  t.equal(piecesOf('123456789\n'.repeat(11), 100).length, 2)
 })
