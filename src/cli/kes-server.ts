@@ -1,9 +1,9 @@
-import { availableParallelism } from 'node:os'
 import type { KesSettings } from '../kes/settings.ts'
 import type { KesCredential } from '../server/kes-credential.ts'
 import type { KesStateOptions } from '../server/kes-state.ts'
 import type { Command, Io } from './io.ts'
 import { loadKesConfig } from './kes-config.ts'
+import { automaticProcesses } from './processes.ts'
 import { UsageError } from './usage-error.ts'
 import { version } from './version.ts'
 
@@ -31,7 +31,7 @@ export const kesServerCommand = (io: Io): Command => ({
       .option('workers', {
         type: 'string',
         requiresArg: true,
-        describe: 'processes that answer: a number, or auto: one for each processor',
+        describe: 'processes that answer: a number, or auto: one for each processor but one',
       })
       .option('dev', { type: 'boolean', describe: 'without a file: keys in memory, and a new API key that may everything' })
       .option('key', { type: 'string', requiresArg: true, describe: 'file with the private key of TLS, if the configuration names none' })
@@ -112,7 +112,7 @@ const MOST_PROCESSES = 64
 
 /** @throws UsageError */
 function processesOf(text = '1'): number {
-  if (text === 'auto') return Math.min(availableParallelism(), MOST_PROCESSES)
+  if (text === 'auto') return Math.min(automaticProcesses(), MOST_PROCESSES)
   const count = Number(text)
   if (!/^\d+$/.test(text) || count < 1 || count > MOST_PROCESSES) throw new UsageError(`--workers ${text}: 1 to ${MOST_PROCESSES}, or auto`)
   return count

@@ -1,5 +1,4 @@
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../config/schema.ts'
@@ -15,6 +14,7 @@ import type { Workers } from '../server/workers.ts'
 import { closeAll, type Data, makeKeyFiles, providersOf, storeFields, unsealData } from './data.ts'
 import type { Io } from './io.ts'
 import { loadKesConfig } from './kes-config.ts'
+import { automaticProcesses } from './processes.ts'
 import { UsageError } from './usage-error.ts'
 import { version } from './version.ts'
 
@@ -161,7 +161,7 @@ function builtConsole(): { readonly console?: string } {
 /** How many processes answer clients. @throws UsageError: more than one, where that cannot be */
 function processesOf(config: Config): number {
   const { workers } = config
-  const wanted = workers === 'auto' ? availableParallelism() : workers
+  const wanted = workers === 'auto' ? automaticProcesses() : workers
   if (wanted === 1) return 1
   const obstacle = OBSTACLES.find(([isThere]) => isThere(config))
   if (obstacle === undefined) return wanted

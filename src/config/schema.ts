@@ -252,7 +252,7 @@ export const Config = z.strictObject({
     .union([z.int().min(1).max(64), z.literal('auto')])
     .prefault(1)
     .describe(
-      'Processes that answer clients, of the KES door too, on the same listeners; `auto`: one for each processor. More than one needs a store that outlives them (`sqlite` or `vault`) and no notifications, and one process more writes for them all. Work in parts and asynchronous operations belong to the process that began them, so to one connection; `kmip.maxConnectionsPerIdentity` is counted by each.',
+      'Processes that answer clients, of the KES door too, on the same listeners; `auto`: one for each processor but one, at least one. More than one needs a store that outlives them (`sqlite` or `vault`) and no notifications, and one process more writes for them all. Work in parts and asynchronous operations belong to the process that began them, so to one connection; `kmip.maxConnectionsPerIdentity` is counted by each.',
     ),
   kmip: kmip.prefault({}).describe('The KMIP listener.'),
   ca: ca.prefault({}).describe('The certificate authority that kmipd makes at its first start.'),

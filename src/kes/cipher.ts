@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, randomFillSync } from 'node:crypto'
 import { hchacha } from '@noble/ciphers/chacha.js'
+import { HmacKey } from '../crypto/hmac.ts'
 import type { StoredKey } from '../keystore/keystore.ts'
 import { fromBase64 } from '../keystore/stored-key.ts'
 
@@ -152,7 +153,7 @@ function fromMsgpack(ciphertext: Buffer, own: Derivation): Parts | undefined {
 const MSGPACK: { readonly [type: number]: number } = { 217: 1, 218: 2, 219: 4, 196: 1, 197: 2, 198: 4 }
 
 const DERIVE: { readonly [derivation in Derivation]: (key: Buffer, iv: Buffer) => Buffer } = {
-  hmac: (key, iv) => createHmac('sha256', key).update(iv).digest(),
+  hmac: (key, iv) => deriving(key).of(iv),
   hchacha: (key, iv) => {
     const derived = Buffer.alloc(32)
     hchacha(SIGMA, words(key), words(iv), new Uint32Array(derived.buffer, derived.byteOffset, 8))
@@ -170,6 +171,17 @@ const DERIVE: { readonly [derivation in Derivation]: (key: Buffer, iv: Buffer) =
     return Buffer.concat([xor(t0, t1), xor(t2, t3)])
   },
 }
+
+const DERIVING = new WeakMap<Buffer, HmacKey>()
+function deriving(key: Buffer): HmacKey {
+  let found = DERIVING.get(key)
+  if (found === undefined) {
+    found = new HmacKey(key)
+    DERIVING.set(key, found)
+  }
+  return found
+}
+
 const derive = (derivation: Derivation, key: Buffer, iv: Buffer): Buffer => DERIVE[derivation](key, iv)
 
 /** A copy: the bytes may lie where no word may begin. */

@@ -27,7 +27,18 @@ export interface KesEvent extends Asked {
 
 /** A line of a log as KES writes them. */
 export const logLine = (timeMs: number, level: Level, message: string, asked?: Asked, more = ''): string =>
-  `time=${new Date(timeMs).toISOString()} level=${level} msg=${quoted(message)}${asked ? fieldsOf(asked) : ''}${more}\n`
+  `time=${timeText(timeMs)} level=${level} msg=${quoted(message)}${asked ? fieldsOf(asked) : ''}${more}\n`
+
+let lastMs = Number.NaN
+let lastText = ''
+/** ISO 8601; many lines are of the same millisecond. */
+function timeText(ms: number): string {
+  if (ms !== lastMs) {
+    lastMs = ms
+    lastText = new Date(ms).toISOString()
+  }
+  return lastText
+}
 
 export const eventLine = (event: KesEvent): string =>
   logLine(event.timeMs, 'INFO', event.message, event, ` res.code=${event.status} res.time=${duration(event.latencyMs)}`)

@@ -17,7 +17,7 @@ export class Blinder {
    * @param capacity  results kept at most
    */
   constructor(key: Buffer, capacity = 20_000) {
-    this.#key = new HmacKey(key)
+    this.#key = taken(key)
     this.#blinded = new RecentMap(capacity)
   }
 
@@ -39,6 +39,12 @@ export class Blinder {
   }
 
   #partitionKey(partition: string): HmacKey {
-    return this.#partitionKeys.get(partition) ?? this.#partitionKeys.set(partition, new HmacKey(this.#key.of(partition)))
+    return this.#partitionKeys.get(partition) ?? this.#partitionKeys.set(partition, taken(this.#key.of(partition)))
   }
+}
+
+function taken(key: Buffer): HmacKey {
+  const own = new HmacKey(key)
+  key.fill(0)
+  return own
 }
