@@ -1,4 +1,4 @@
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { Framer } from '../client/framer.ts'
 import { decode, encode } from '../ttlv/binary.ts'
@@ -34,6 +34,9 @@ export interface Asked {
 export class Endpoint {
   readonly #server: Server
   readonly #sockets = new Set<TLSSocket>()
+  /** Those in the middle of a handshake too. */
+  readonly #accepted = new Set<Socket>()
+  #isClosed = false
   readonly #now: () => number
   #watched: Version | undefined
   #kept: Asked[] = []
@@ -42,6 +45,7 @@ export class Endpoint {
   private constructor(server: Server, now: () => number) {
     this.#server = server
     this.#now = now
+    server.on('connection', socket => this.#accept(socket))
     server.on('secureConnection', socket => this.#take(socket))
     // Who cannot show the server's certificate is no business of a test.
     server.on('tlsClientError', (_error, socket) => socket.destroy())
@@ -95,8 +99,11 @@ export class Endpoint {
     for (const socket of this.#sockets) socket.destroy()
   }
 
+  /** A server that was just cut off connects anew, and may be about to. */
   close(): void {
+    this.#isClosed = true
     this.hangUp()
+    for (const socket of this.#accepted) socket.destroy()
     this.#server.close()
   }
 
@@ -125,6 +132,12 @@ export class Endpoint {
     const time = dateTime(TAG.TimeStamp, BigInt(Math.floor(this.#now() / 1000)))
     const fields = [...(version ? [version] : []), time, integer(TAG.BatchCount, items.length)]
     return structure(TAG.ResponseMessage, [structure(TAG.ResponseHeader, fields), ...items])
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#isClosed) socket.destroy()
+    this.#accepted.add(socket)
+    socket.on('close', () => this.#accepted.delete(socket))
   }
 
   #take(socket: TLSSocket): void {

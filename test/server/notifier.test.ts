@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
@@ -330,4 +332,16 @@ t.test('the roles stay where nothing is configured for the client', async t => {
   const [refused] = responseItems((await turned.next())!)
   t.equal(refused!.reason, ENUM.ResultReason.FeatureNotSupported)
   t.equal(operationOf(await turned.next()), 'Query')
+})
+
+t.test('a client that ends cuts off who is about to connect, too', async t => {
+  const { endpoint } = await start(t, { entry: 'version: "1.4"' })
+  const connecting = connect(endpoint.port, '127.0.0.1').on('error', () => undefined)
+  await once(connecting, 'connect')
+  // Accepted by the other side, which now waits for a handshake.
+  await new Promise(resolve => setTimeout(resolve, 20))
+  endpoint.close()
+  connecting.resume()
+  await once(connecting, 'close')
+  t.pass('it is closed')
 })
