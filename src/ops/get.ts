@@ -29,7 +29,7 @@ export const get = operation({
     const object = await outgoing(found, request, context)
     await context.serve(found)
     if (found.attributes.has(TAG.ObjectGroup)) context.environment.groups.serve(context.peer.scope, found)
-    else if (!isFresh(found) && !dependsOnOthers(request)) context.source = found
+    else if (!isFresh(found) && !dependsOnOthers(request)) context.source = { id: found.id, revision: found.revision }
     return { objectType: found.type, uniqueIdentifier: found.id, object }
   },
 })

@@ -1,22 +1,21 @@
-import type { ManagedObject } from '../objects/managed-object.ts'
 import { RecentMap } from '../seal/recent-map.ts'
 import type { Records } from '../seal/records.ts'
 import type { Answer, AuditEntry, Peer } from './engine.ts'
 
-const CAPACITY = 20_000
+/** Of keys some 50 MB. */
+const CAPACITY = 65_536
 /** Requests that are longer are not looked up. */
 const MAX_REQUEST_BYTES = 400
 /** Answers that are longer are not kept. */
-const MAX_ANSWER_BYTES = 8_192
+const MAX_ANSWER_BYTES = 2_048
 /** Where the value of Time Stamp stands in an answer: behind the Response Message, its header and the Protocol Version. */
 const TIME_STAMP = 64
 
-/** What an answer follows from, besides the request: one object as it is stored, or whatever is stored in the scope. */
-export type Source = ManagedObject | 'scope'
+/** What an answer follows from, besides the request: one object at its revision, or whatever is stored in the scope. */
+export type Source = { readonly id: string; readonly revision: number } | 'scope'
 
 interface Remembered {
-  bytes: Buffer
-  seconds: bigint
+  readonly bytes: Buffer
   readonly operation: string
   readonly entry: AuditEntry
   readonly source: Source
@@ -68,8 +67,10 @@ export class RememberedAnswers {
   remember(request: Buffer, peer: Peer, { bytes, entries }: Answer, source: Source, version: number): void {
     const [entry] = entries
     if (entry === undefined || request.length > MAX_REQUEST_BYTES || bytes.length > MAX_ANSWER_BYTES) return
-    const seconds = bytes.readBigInt64BE(TIME_STAMP)
-    this.#answers.set(keyOf(request, peer), { bytes, seconds, operation: entry.operation, entry, source, checked: version })
+    // Its own bytes: those of the answer may lie in a piece of memory that many share, and would keep all of it.
+    const own = Buffer.allocUnsafeSlow(bytes.length)
+    bytes.copy(own)
+    this.#answers.set(keyOf(request, peer), { bytes: own, operation: entry.operation, entry, source, checked: version })
   }
 
   #find(request: Buffer, peer: Peer): Remembered | undefined {
@@ -79,14 +80,9 @@ export class RememberedAnswers {
   }
 
   #answer(found: Remembered, started: number): Answer {
-    const now = this.#now()
-    if (found.seconds !== now) {
-      // The bytes of before may still be on their way to a client.
-      found.bytes = Buffer.from(found.bytes)
-      found.bytes.writeBigInt64BE(now, TIME_STAMP)
-      found.seconds = now
-    }
-    return { bytes: found.bytes, close: false, entries: [{ ...found.entry, latencyMs: performance.now() - started }] }
+    const bytes = Buffer.from(found.bytes)
+    bytes.writeBigInt64BE(this.#now(), TIME_STAMP)
+    return { bytes, close: false, entries: [{ ...found.entry, latencyMs: performance.now() - started }] }
   }
 }
 
