@@ -1,5 +1,4 @@
 import type { JSX } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
 import type { Configuration } from '../answers.ts'
 import { ApiError, path } from '../api.ts'
 import { SavedForm } from '../asking.tsx'
@@ -8,6 +7,7 @@ import { KEY_KINDS, VERSIONS, withKnown } from '../key-kinds.ts'
 import { Shown } from '../page.tsx'
 import { useSession } from '../session.ts'
 import { useAction, useAnswer } from '../use-answer.ts'
+import { useDraft } from '../use-draft.ts'
 
 /** The fields as they stand in the form: texts, lists with commas. */
 type Texts = { readonly [field in keyof Configuration]: string }
@@ -71,10 +71,9 @@ interface FieldsProps {
 
 function Fields({ at, written, onSaved }: FieldsProps): JSX.Element {
   const before = textsOf(written)
-  const [texts, setTexts] = useState(before)
-  // What was written comes back as the server reads it: 10d as 240h.
-  useEffect(() => setTexts(textsOf(written)), [written])
-  const put = (change: Partial<Texts>): void => setTexts({ ...texts, ...change })
+  const draft = useDraft(written, textsOf)
+  const texts = draft.value
+  const put = (change: Partial<Texts>): void => draft.put({ ...texts, ...change })
   const change = Object.fromEntries(Object.entries(texts).filter(([field, text]) => text !== before[field as keyof Texts]))
   const caKey = `${texts.tls_ca_key_type} ${texts.tls_ca_key_bits}`
   const clientKey = `${texts.default_tls_client_key_type} ${texts.default_tls_client_key_bits}`
@@ -87,7 +86,7 @@ function Fields({ at, written, onSaved }: FieldsProps): JSX.Element {
         await api.write(at, change)
       }}
       onSaved={onSaved}
-      onReset={() => setTexts(before)}
+      onReset={draft.reset}
     >
       <div class="columns">
         <Text

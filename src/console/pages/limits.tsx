@@ -1,11 +1,12 @@
 import type { JSX } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
 import { SavedForm } from '../asking.tsx'
 import { Text } from '../controls.tsx'
 import { Shown } from '../page.tsx'
 import { useAnswer } from '../use-answer.ts'
+import { useDraft } from '../use-draft.ts'
 
 type Field = 'requests_per_second' | 'burst' | 'max_objects'
+type Stored = Readonly<Partial<Record<Field, number>>>
 type Rows = readonly (readonly [field: Field, label: string, hint: string])[]
 
 /** What the clients of a role may use together, and those of a scope. */
@@ -23,7 +24,7 @@ interface LimitsProps {
 
 /** How much clients may use; 0 is no limit. */
 export function Limits({ at, fields }: LimitsProps): JSX.Element {
-  const stored = useAnswer(at, ({ api }) => api.read<Readonly<Partial<Record<Field, number>>>>(at))
+  const stored = useAnswer(at, ({ api }) => api.read<Stored>(at))
   return (
     <section>
       <h2>Limits</h2>
@@ -33,14 +34,15 @@ export function Limits({ at, fields }: LimitsProps): JSX.Element {
 }
 
 interface FormProps extends LimitsProps {
-  readonly stored: Readonly<Partial<Record<Field, number>>>
+  readonly stored: Stored
   readonly onSaved: () => void
 }
 
 function LimitsForm({ at, fields, stored, onSaved }: FormProps): JSX.Element {
-  const before = Object.fromEntries(fields.map(([field]) => [field, String(stored[field] ?? 0)]))
-  const [texts, setTexts] = useState(before)
-  useEffect(() => setTexts(before), [stored])
+  const shown = (limits: Stored): Readonly<Record<string, string>> =>
+    Object.fromEntries(fields.map(([field]) => [field, String(limits[field] ?? 0)]))
+  const before = shown(stored)
+  const { value: texts, put, reset } = useDraft(stored, shown)
   const change = Object.fromEntries(Object.entries(texts).filter(([field, text]) => text !== before[field]))
   return (
     <SavedForm
@@ -52,7 +54,7 @@ function LimitsForm({ at, fields, stored, onSaved }: FormProps): JSX.Element {
         await api.write(at, change)
       }}
       onSaved={onSaved}
-      onReset={() => setTexts(before)}
+      onReset={reset}
     >
       <div class="columns">
         {fields.map(([field, label, hint]) => (
@@ -63,7 +65,7 @@ function LimitsForm({ at, fields, stored, onSaved }: FormProps): JSX.Element {
             required
             pattern="[0-9]{1,15}"
             value={texts[field] ?? ''}
-            onValue={text => setTexts({ ...texts, [field]: text })}
+            onValue={text => put({ ...texts, [field]: text })}
           />
         ))}
       </div>

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { RoleInfo } from '../answers.ts'
 import { path } from '../api.ts'
 import { FormDialog, SavedForm } from '../asking.tsx'
@@ -9,6 +9,7 @@ import { changeOf, type Flags, flagsOf, USUAL } from '../role-flags.ts'
 import { hrefOf } from '../router.ts'
 import { type Session, useSession } from '../session.ts'
 import { useAnswer } from '../use-answer.ts'
+import { useDraft } from '../use-draft.ts'
 import { FlagGrid } from './flag-grid.tsx'
 
 interface TlsFields {
@@ -92,18 +93,14 @@ interface EditorProps {
   readonly onSaved: () => void
 }
 
+const rightsOf = (role: RoleInfo) => ({ flags: flagsOf(role), tls: tlsOf(role) })
+
 /** The rights and the key of a role that is there. */
 export function RoleEditor({ scope, name, role, onSaved }: EditorProps): JSX.Element {
   const { mount } = useSession()
-  const before = flagsOf(role)
-  const [flags, setFlags] = useState<Flags>(before)
-  const [tls, setTls] = useState(() => tlsOf(role))
-  // What was written comes back as the server reads it: 2d as 48h.
-  useEffect(() => {
-    setFlags(flagsOf(role))
-    setTls(tlsOf(role))
-  }, [role])
-  const change = { ...changeOf(before, flags), ...tlsChange(tlsOf(role), tls) }
+  const { value: after, put, reset } = useDraft(role, rightsOf)
+  const before = rightsOf(role)
+  const change = { ...changeOf(before.flags, after.flags), ...tlsChange(before.tls, after.tls) }
   return (
     <SavedForm
       label="Role"
@@ -114,13 +111,10 @@ export function RoleEditor({ scope, name, role, onSaved }: EditorProps): JSX.Ele
         await api.write(path(mount, 'scope', scope, 'role', name), change)
       }}
       onSaved={onSaved}
-      onReset={() => {
-        setFlags(before)
-        setTls(tlsOf(role))
-      }}
+      onReset={reset}
     >
-      <FlagGrid flags={flags} onFlags={setFlags} />
-      <KeyFields tls={tls} onTls={setTls} />
+      <FlagGrid flags={after.flags} onFlags={flags => put({ ...after, flags })} />
+      <KeyFields tls={after.tls} onTls={tls => put({ ...after, tls })} />
     </SavedForm>
   )
 }
