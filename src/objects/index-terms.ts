@@ -18,8 +18,7 @@ const TYPES_OF_ALL_VERSIONS: ReadonlySet<number> = new Set<number>(
 
 /** Terms of one attribute value, without those of fields that say little; none if the attribute is not indexed. */
 function termsOf(item: Item): readonly string[] {
-  const row = item.tag === TAG.Attribute ? VENDOR_ATTRIBUTE : attributeOfTag(item.tag)
-  if (!row?.indexed) return NO_TERMS
+  if (!rowOf(item)?.indexed) return NO_TERMS
   if (item.tag === TAG.Attribute) return [`${keyOf(item)}=${valueText(item)}`]
   if (item.type !== TYPE.Structure) return [`${item.tag}=${valueText(item)}`]
   const terms: string[] = []
@@ -72,6 +71,22 @@ export function isDecided(filter: Item): boolean {
 
 /** Vendor Identification, Attribute Name, Attribute Value. */
 const VENDOR_FIELDS = 3
+
+/** Whether two forms of an object that were copied one from the other have the same terms and claims; seen without making them. */
+export function sharesTerms(a: ManagedObject, b: ManagedObject): boolean {
+  if (a.type !== b.type || a.owner !== b.owner || a.destroyed !== b.destroyed || a.archived !== b.archived) return false
+  const theirs = indexedItems(b)
+  const own = indexedItems(a)
+  return own.length === theirs.length && own.every((item, i) => item === theirs[i])
+}
+
+function indexedItems({ attributes }: ManagedObject): Item[] {
+  const items: Item[] = []
+  for (const { item } of attributes) if (rowOf(item)?.indexed) items.push(item)
+  return items
+}
+
+const rowOf = (item: Item) => (item.tag === TAG.Attribute ? VENDOR_ATTRIBUTE : attributeOfTag(item.tag))
 
 /** Every term of an object, its status mark included. */
 export function indexTerms(object: ManagedObject): string[] {

@@ -1,7 +1,7 @@
 import type { RecordChange, Records } from '../seal/records.ts'
 import type { Item } from '../ttlv/item.ts'
 import { KmipError } from './errors.ts'
-import { claimsOf, indexTerms, nameTerms } from './index-terms.ts'
+import { claimsOf, indexTerms, nameTerms, sharesTerms } from './index-terms.ts'
 import { ManagedObject } from './managed-object.ts'
 import type { ObjectCache } from './object-cache.ts'
 
@@ -72,6 +72,11 @@ export class UnitOfWork {
   add(object: ManagedObject): void {
     const before = object.revision > 0 ? this.#cache.peek(this.scope, object.id) : undefined
     this.#edits.set(object.id, { before, after: object })
+  }
+
+  /** Store `after`, a changed copy, in place of `before`; the commit fails when that is not what is stored. */
+  replace(before: ManagedObject, after: ManagedObject): void {
+    this.#edits.set(after.id, { before, after })
   }
 
   /** Forget the object altogether. @throws KmipError as `read` */
@@ -175,7 +180,9 @@ export class UnitOfWork {
 
   #changeOf(id: string, { before, after }: ObjectChange): RecordChange {
     if (!after) return { partition: this.scope, id, expect: before!.revision }
-    return { partition: this.scope, id, expect: after.revision, body: after.toBody(), terms: indexTerms(after), claims: claimsOf(after) }
+    const change = { partition: this.scope, id, expect: after.revision, body: after.toBody() }
+    if (after.revision > 0 && before?.revision === after.revision && sharesTerms(before, after)) return { ...change, keepsTerms: true }
+    return { ...change, terms: indexTerms(after), claims: claimsOf(after) }
   }
 }
 

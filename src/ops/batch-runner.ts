@@ -173,7 +173,7 @@ export class BatchRunner {
       const checked = budget.check(item, outcome, version)
       if (isFailure(checked.response)) return checked
       if (!unit.isChanged) {
-        for (const object of unit.served) this.#environment.marks.note(object, () => this.#unitFor(asking.peer, 1))
+        this.#noteServed(unit, asking.peer, outcome.source)
         return checked
       }
       try {
@@ -188,6 +188,11 @@ export class BatchRunner {
   async #commit(unit: UnitOfWork): Promise<void> {
     for (const { id } of unit.served) endFresh(await unit.edit(id))
     await unit.commit()
+  }
+
+  /** @param source of the answer that served an object alone */
+  #noteServed({ served }: UnitOfWork, peer: Peer, source?: Source): void {
+    for (const object of served) this.#environment.marks.note(object, () => this.#unitFor(peer, 1), source === 'scope' ? undefined : source)
   }
 
   #unitFor({ scope, scopeName }: Peer, attempt: number): UnitOfWork {
@@ -224,7 +229,7 @@ export class BatchRunner {
       if (!budget.fits(outcomes.map(outcome => responseItem(outcome.response)))) return outcomes.map(undone)
       try {
         if (unit.isChanged) await this.#commit(unit)
-        else for (const object of unit.served) this.#environment.marks.note(object, () => this.#unitFor(asking.peer, 1))
+        else this.#noteServed(unit, asking.peer)
         return outcomes
       } catch (error) {
         if (isConflict(error) && !stop) return undefined

@@ -12,7 +12,6 @@ import { convert } from './key-material.ts'
 import { unwrap, wrap } from './key-wrapping.ts'
 import { operation } from './operation.ts'
 import { asPkcs12 } from './pkcs12.ts'
-import { isFresh } from './served-marks.ts'
 
 const { Operation, KeyWrapType, KeyFormatType, CryptographicAlgorithm, ObjectType } = ENUM
 type Getting = Value<typeof GetRequest>
@@ -29,7 +28,7 @@ export const get = operation({
     const object = await outgoing(found, request, context)
     await context.serve(found)
     if (found.attributes.has(TAG.ObjectGroup)) context.environment.groups.serve(context.peer.scope, found)
-    else if (!isFresh(found) && !dependsOnOthers(request)) context.source = { id: found.id, revision: found.revision }
+    else if (!context.unit.isChanged && !dependsOnOthers(request)) context.source = { id: found.id, revision: found.revision }
     return { objectType: found.type, uniqueIdentifier: found.id, object }
   },
 })

@@ -11,11 +11,19 @@ const MAX_ANSWER_BYTES = 2_048
 /** Where the value of Time Stamp stands in an answer: behind the Response Message, its header and the Protocol Version. */
 const TIME_STAMP = 64
 
-/** What an answer follows from, besides the request: one object at its revision, or whatever is stored in the scope. */
-export type Source = { readonly id: string; readonly revision: number } | 'scope'
+/** One object at its revision. */
+export interface ObjectSource {
+  readonly id: string
+  /** Goes on when the object gets another revision from which the same answer follows; 0: the answer shall not be given again. */
+  revision: number
+}
+
+/** What an answer follows from, besides the request: one object, or whatever is stored in the scope. */
+export type Source = ObjectSource | 'scope'
 
 interface Remembered {
-  readonly bytes: Buffer
+  /** The answer as a text of its bytes: one value, where a buffer of its own is several, and a piece of memory that is kept apart. */
+  readonly bytes: string
   readonly operation: string
   readonly entry: AuditEntry
   readonly source: Source
@@ -67,20 +75,19 @@ export class RememberedAnswers {
   remember(request: Buffer, peer: Peer, { bytes, entries }: Answer, source: Source, version: number): void {
     const [entry] = entries
     if (entry === undefined || request.length > MAX_REQUEST_BYTES || bytes.length > MAX_ANSWER_BYTES) return
-    // Its own bytes: those of the answer may lie in a piece of memory that many share, and would keep all of it.
-    const own = Buffer.allocUnsafeSlow(bytes.length)
-    bytes.copy(own)
-    this.#answers.set(keyOf(request, peer), { bytes: own, operation: entry.operation, entry, source, checked: version })
+    const kept = { bytes: bytes.toString('latin1'), operation: entry.operation, entry, source, checked: version }
+    this.#answers.set(keyOf(request, peer), kept)
   }
 
   #find(request: Buffer, peer: Peer): Remembered | undefined {
     if (request.length > MAX_REQUEST_BYTES) return undefined
     const found = this.#answers.get(keyOf(request, peer))
-    return found !== undefined && peer.may(found.operation) ? found : undefined
+    if (found === undefined || !peer.may(found.operation)) return undefined
+    return found.source === 'scope' || found.source.revision > 0 ? found : undefined
   }
 
   #answer(found: Remembered, started: number): Answer {
-    const bytes = Buffer.from(found.bytes)
+    const bytes = Buffer.from(found.bytes, 'latin1')
     bytes.writeBigInt64BE(this.#now(), TIME_STAMP)
     return { bytes, close: false, entries: [{ ...found.entry, latencyMs: performance.now() - started }] }
   }

@@ -4,6 +4,7 @@ import type { UnitOfWork } from '../objects/unit-of-work.ts'
 import { isConflict } from '../store/store.ts'
 import { boolean } from '../ttlv/item.ts'
 import { TAG } from '../ttlv/tags.ts'
+import type { ObjectSource } from './remembered-answers.ts'
 
 /** Marks that are stored before other work gets its turn. */
 const AT_ONCE = 16
@@ -12,8 +13,11 @@ const MOST_WAITING = 4_096
 const ATTEMPTS = 5
 
 interface Mark {
-  readonly object: ManagedObject
+  readonly fresh: ManagedObject
+  readonly marked: ManagedObject
   readonly newUnit: () => UnitOfWork
+  /** What the answer follows from that served the object; it follows from the marked object as well. */
+  readonly source: ObjectSource | undefined
 }
 
 export const isFresh = (object: ManagedObject): boolean => object.attributes.flag(TAG.Fresh) === true
@@ -43,19 +47,23 @@ export class ServedMarks {
     return object.revision > 0 && this.#waiting.size < MOST_WAITING && !object.attributes.has(TAG.ObjectGroup)
   }
 
-  /** The object was served. @param newUnit a unit of work in the scope of the object */
-  note(object: ManagedObject, newUnit: () => UnitOfWork): void {
+  /**
+   * The object was served.
+   * @param newUnit a unit of work in the scope of the object
+   * @param source what the answer follows from: its revision is that of the object, and goes on with it when the mark is stored
+   */
+  note(fresh: ManagedObject, newUnit: () => UnitOfWork, source?: ObjectSource): void {
     const unit = newUnit()
-    const marked = object.copy()
+    const marked = fresh.copy()
     endFresh(marked)
-    this.#cache.amend(unit.scope, object, marked)
-    this.#waiting.set(`${unit.scope}/${object.id}`, { object: marked, newUnit })
+    this.#cache.amend(unit.scope, fresh, marked)
+    this.#waiting.set(`${unit.scope}/${fresh.id}`, { fresh, marked, newUnit, source })
     if (this.#isScheduled) return
     this.#isScheduled = true
     this.#soon(() => this.settle())
   }
 
-  /** Store the marks that wait. It never throws: a mark that cannot be stored is forgotten, and the next Get makes it again. */
+  /** Store the marks that wait. It never throws: a mark that cannot be stored is forgotten with the answer, and the next Get makes it again. */
   settle(): Promise<void> {
     this.#storing = this.#storing.then(() => this.#store())
     return this.#storing
@@ -73,19 +81,27 @@ export class ServedMarks {
     await Promise.all(stored)
   }
 
-  async #storeOne({ object: marked, newUnit }: Mark): Promise<void> {
+  async #storeOne({ fresh, marked, newUnit, source }: Mark): Promise<void> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const unit = newUnit()
       try {
+        if (this.#cache.holds(unit.scope, marked)) {
+          unit.replace(fresh, marked)
+          await unit.commit()
+          if (source) source.revision++
+          return
+        }
         const current = await unit.find(marked.id)
         // Whoever changed the object here meanwhile stored the mark with it.
-        if (current === undefined || (current !== marked && !isFresh(current))) return
+        if (current === undefined || !isFresh(current)) return
         endFresh(await unit.edit(marked.id))
         await unit.commit()
         return
       } catch (error) {
         this.#cache.forget(unit.scope, marked.id)
-        if (!isConflict(error)) return
+        if (isConflict(error)) continue
+        if (source) source.revision = 0
+        return
       }
     }
   }

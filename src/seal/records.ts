@@ -19,6 +19,7 @@ export interface RecordChange {
   readonly body?: Buffer
   readonly terms?: readonly string[]
   readonly claims?: readonly string[]
+  readonly keepsTerms?: boolean
 }
 
 export interface FoundRecord {

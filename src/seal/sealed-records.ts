@@ -77,14 +77,16 @@ class SealedRecords implements Records {
     await this.#store.close()
   }
 
-  #sealed({ partition, id, expect, body, terms = [], claims = [] }: RecordChange): Change {
+  #sealed({ partition, id, expect, body: content, terms = [], claims = [], keepsTerms = false }: RecordChange): Change {
     this.#check(partition)
-    if (!body) return { partition, id, expect }
+    if (!content) return { partition, id, expect }
+    const body = this.#cipher.seal(partition, id, content)
+    if (keepsTerms) return { partition, id, expect, body, keepsTerms }
     return {
       partition,
       id,
       expect,
-      body: this.#cipher.seal(partition, id, body),
+      body,
       terms: this.#blind(
         partition,
         terms.filter(term => !claims.includes(term)),

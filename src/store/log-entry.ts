@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { PackedChange, Unit } from './sqlite-message.ts'
+import { type PackedChange, packedChange, type Unit } from './sqlite-message.ts'
 import { StoreError } from './store.ts'
 
 // An entry of the commit log, base64: form (1) | commit id (16) | digest of the entry before (32) | units. A unit: 0 and its length (4),
@@ -91,15 +91,21 @@ export const digestOf = (store: string, number: number, text: string): Buffer =>
 /** What the first entry of a store names. */
 export const firstDigest = (store: string): Buffer => digestOf(store, 0, '')
 
-// A unit: length of a JSON list (4), the list with partition, id, expected revision, and lengths of body (-1: none) and terms for each
-// change, then bodies and terms in that order.
+// A unit: length of a JSON list (4), the list with partition, id, expected revision, and lengths of body (-1: none) and terms (-1: kept)
+// for each change, then bodies and terms in that order.
 
 export function unitBytes(unit: Unit): Buffer {
-  const heads = unit.map(({ partition, id, expect, body, terms }) => [partition, id, expect, body ? body.length : -1, terms.length])
+  const heads = unit.map(({ partition, id, expect, body, terms }) => [
+    partition,
+    id,
+    expect,
+    body ? body.length : -1,
+    terms ? terms.length : -1,
+  ])
   const json = Buffer.from(JSON.stringify(heads))
   const length = Buffer.allocUnsafe(4)
   length.writeUInt32BE(json.length)
-  return Buffer.concat([length, json, ...unit.flatMap(({ body, terms }) => (body ? [body, terms] : [terms]))])
+  return Buffer.concat([length, json, ...unit.flatMap(({ body, terms }) => [body, terms].filter(part => part !== undefined))])
 }
 
 /** @returns views into `bytes`. @throws StoreError `damaged` */
@@ -108,7 +114,8 @@ export function parseUnit(bytes: Buffer): Unit {
   const heads: unknown = start > 4 && start <= bytes.length ? JSON.parse(bytes.toString('utf8', 4, start)) : undefined
   if (!Array.isArray(heads)) throw malformed()
   let at = start
-  const next = (length: number): Buffer => {
+  const next = (length: number): Buffer | undefined => {
+    if (length < 0) return undefined
     at += length
     if (at > bytes.length) throw malformed()
     return bytes.subarray(at - length, at)
@@ -116,7 +123,7 @@ export function parseUnit(bytes: Buffer): Unit {
   return heads.map((head: unknown): PackedChange => {
     if (!isHead(head)) throw malformed()
     const [partition, id, expect, body, terms] = head
-    return body < 0 ? { partition, id, expect, terms: next(terms) } : { partition, id, expect, body: next(body), terms: next(terms) }
+    return packedChange(partition, id, expect, next(body), next(terms))
   })
 }
 

@@ -94,9 +94,9 @@ export class MemoryStore implements Store {
       if (changed.has(place(partition, id))) throw new StoreError('conflict', `record ${id} is changed twice in one commit`)
       changed.add(place(partition, id))
     }
-    for (const { partition, id, body, claims } of changes) {
+    for (const { partition, id, body, claims, keepsTerms } of changes) {
       if (body === undefined) continue
-      for (const claim of new Set(claims?.map(text))) {
+      for (const claim of keepsTerms ? (this.#row(partition, id)?.claims ?? []) : new Set(claims?.map(text))) {
         const holder = this.#partitions.get(partition)?.holders.get(claim)?.id
         const isHeld = holder !== undefined && holder !== id && !changed.has(place(partition, holder))
         if (isHeld || taken.has(place(partition, claim))) throw new StoreError('conflict', `a claim of record ${id} is taken`)
@@ -110,7 +110,7 @@ export class MemoryStore implements Store {
     for (const claim of this.#row(partition, id)?.claims ?? []) holders?.delete(claim)
   }
 
-  #write({ partition: name, id, expect, body, terms = [], claims = [] }: Change): void {
+  #write({ partition: name, id, expect, body, terms = [], claims = [], keepsTerms = false }: Change): void {
     const partition = this.#partition(name)
     const { rows, all, holders } = partition
     const stored = rows.get(id)
@@ -128,8 +128,10 @@ export class MemoryStore implements Store {
     }
     row.revision = expect + 1
     row.body = Buffer.from(body)
-    row.claims = new Set(claims.map(text))
-    tag(partition, row, new Set([...row.claims, ...terms.map(text)]))
+    if (!keepsTerms) {
+      row.claims = new Set(claims.map(text))
+      tag(partition, row, new Set([...row.claims, ...terms.map(text)]))
+    }
     for (const claim of row.claims) holders.set(claim, row)
   }
 

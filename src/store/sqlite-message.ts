@@ -9,8 +9,8 @@ export interface PackedChange {
   readonly expect: number
   /** Absent: a deletion. */
   readonly body?: Buffer
-  /** By `packTerms`. */
-  readonly terms: Buffer
+  /** By `packTerms`; absent: the record keeps those that it has. */
+  readonly terms?: Buffer
 }
 
 export type Unit = readonly PackedChange[]
@@ -18,7 +18,7 @@ export type Unit = readonly PackedChange[]
 /**
  * Units on their way to the writer: few large values, since each object and each small buffer is expensive to clone.
  * `heads` has for each unit its count of changes, and for each change partition, id, expected revision, and the lengths in bytes of
- * body (-1: none) and terms, which lie one after the other in `bytes`.
+ * body (-1: none) and terms (-1: kept), which lie one after the other in `bytes`.
  */
 export interface UnitsMessage {
   readonly heads: readonly (string | number)[]
@@ -33,10 +33,22 @@ export type ToWriter = UnitsMessage | 'close'
 /** Verdicts for the oldest units that have none yet; a number: so many were all stored. */
 export type FromWriter = readonly Verdict[] | number
 
-export const packChange = ({ partition, id, expect, body, terms, claims }: Change): PackedChange => {
-  const place = { partition, id, expect, terms: packTerms(terms, claims) }
-  return body ? { ...place, body } : place
-}
+export const packChange = ({ partition, id, expect, body, terms, claims, keepsTerms = false }: Change): PackedChange => ({
+  partition,
+  id,
+  expect,
+  ...(body && { body }),
+  ...(!keepsTerms && { terms: packTerms(terms, claims) }),
+})
+
+/** A change of what was read, in this order. */
+export const packedChange = (
+  partition: string,
+  id: string,
+  expect: number,
+  body: Buffer | undefined,
+  terms: Buffer | undefined,
+): PackedChange => ({ partition, id, expect, ...(body && { body }), ...(terms && { terms }) })
 
 export function packUnits(units: readonly (readonly Change[])[]): UnitsMessage {
   const heads: (string | number)[] = []
@@ -44,12 +56,14 @@ export function packUnits(units: readonly (readonly Change[])[]): UnitsMessage {
   let size = 0
   for (const unit of units) {
     heads.push(unit.length)
-    for (const { partition, id, expect, body, terms, claims } of unit) {
-      const packed = packTerms(terms, claims)
-      heads.push(partition, id, expect, body ? body.length : -1, packed.length)
-      if (body) parts.push(body)
-      parts.push(packed)
-      size += (body?.length ?? 0) + packed.length
+    for (const { partition, id, expect, body, terms, claims, keepsTerms } of unit) {
+      const packed = keepsTerms ? undefined : packTerms(terms, claims)
+      heads.push(partition, id, expect, body ? body.length : -1, packed ? packed.length : -1)
+      for (const part of [body, packed]) {
+        if (part === undefined) continue
+        parts.push(part)
+        size += part.length
+      }
     }
   }
   // Not from the shared pool, which cannot be moved to another thread.
@@ -62,14 +76,15 @@ export function packUnits(units: readonly (readonly Change[])[]): UnitsMessage {
 export function unpackUnits({ heads, bytes }: UnitsMessage): Unit[] {
   let at = 0
   let used = 0
-  const next = (length: number): Buffer => {
+  const next = (length: number): Buffer | undefined => {
+    if (length < 0) return undefined
     at += length
     return Buffer.from(bytes.buffer, bytes.byteOffset + at - length, length)
   }
   const change = (): PackedChange => {
     const [partition, id, expect, body, terms] = heads.slice(used, used + FIELDS_PER_CHANGE) as [string, string, number, number, number]
     used += FIELDS_PER_CHANGE
-    return body < 0 ? { partition, id, expect, terms: next(terms) } : { partition, id, expect, body: next(body), terms: next(terms) }
+    return packedChange(partition, id, expect, next(body), next(terms))
   }
   const units: Unit[] = []
   while (used < heads.length) units.push(Array.from({ length: heads[used++] as number }, change))

@@ -22,6 +22,8 @@ interface Place {
   readonly terms: readonly Term[]
 }
 
+const NONE = Buffer.alloc(0)
+
 /** The record that claims a term. The newest of those that carry it comes first, since it is mostly that one. Parameters: partition, term. */
 export const HOLDER = 'select sequence from term where partition = ? and term = ? and claimed order by sequence desc'
 
@@ -37,6 +39,7 @@ export class UnitWriter {
   readonly #row: Statement<[number, string], Row>
   readonly #insert: Statement<[sequence: number, partition: number, id: string, terms: Buffer, body: Buffer]>
   readonly #update: Statement<[terms: Buffer, body: Buffer, sequence: number]>
+  readonly #updateBody: Statement<[body: Buffer, sequence: number]>
   readonly #remove: Statement<[number]>
   readonly #holder: Statement<[partition: number, term: Buffer], number>
   readonly #untag: Statement<[partition: number, term: Buffer, sequence: number]>
@@ -56,6 +59,7 @@ export class UnitWriter {
     this.#row = db.prepare('select sequence, revision, terms from record where partition = ? and id = ?')
     this.#insert = db.prepare('insert into record (sequence, partition, id, revision, terms, body) values (?, ?, ?, 1, ?, ?)')
     this.#update = db.prepare('update record set revision = revision + 1, terms = ?, body = ? where sequence = ?')
+    this.#updateBody = db.prepare('update record set revision = revision + 1, body = ? where sequence = ?')
     this.#remove = db.prepare('delete from record where sequence = ?')
     this.#holder = db.prepare<[number, Buffer], number>(HOLDER).pluck()
     this.#untag = db.prepare('delete from term where partition = ? and term = ? and sequence = ?')
@@ -92,17 +96,20 @@ export class UnitWriter {
   }
 
   #judge(unit: Unit): Verdict {
-    const places = unit.map(change => this.#place(change))
+    const places = unit.map(change => this.#place(change, unit.length))
     const message = this.#conflict(unit, places)
     if (message) return { code: 'conflict', message }
     for (const [i, change] of unit.entries()) this.#write(change, places[i]!)
     return undefined
   }
 
-  #place({ partition: name, id, body, terms }: PackedChange): Place {
+  #place({ partition: name, id, body, terms }: PackedChange, count: number): Place {
     const partition = this.#number(name)
     const row = partition === undefined ? undefined : this.#row.get(partition, id)
-    return { partition, row, terms: body ? unpackTerms(terms) : [] }
+    if (!body) return { partition, row, terms: [] }
+    // What a record keeps stands in the way of the others in its unit alone.
+    const kept = count > 1 ? row?.terms : undefined
+    return { partition, row, terms: unpackTerms(terms ?? kept ?? NONE) }
   }
 
   /** Everything for which a unit may be refused. */
@@ -138,12 +145,15 @@ export class UnitWriter {
     const partition = this.#number(name) ?? this.#make(name)
     if (!row) {
       const sequence = this.#sequence++
-      this.#insert.run(sequence, partition, id, packed, body)
+      this.#insert.run(sequence, partition, id, packed ?? NONE, body)
       for (const { value, isClaimed } of terms) this.#tag.run(partition, value, sequence, isClaimed ? 1 : 0)
       return
     }
+    if (packed === undefined || packed.equals(row.terms)) {
+      this.#updateBody.run(body, row.sequence)
+      return
+    }
     this.#update.run(packed, body, row.sequence)
-    if (packed.equals(row.terms)) return
     const had = unpackTerms(row.terms)
     for (const term of had) if (!has(terms, term)) this.#untag.run(partition, term.value, row.sequence)
     for (const term of terms) if (!has(had, term)) this.#tag.run(partition, term.value, row.sequence, term.isClaimed ? 1 : 0)

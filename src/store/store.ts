@@ -21,6 +21,8 @@ export interface Change {
    * record claims one, save one that lets it go in the same commit; that others carry it as a plain term does not matter.
    */
   readonly claims?: readonly Buffer[]
+  /** The record keeps the terms and claims that it has, and none are given: the index need not be looked at. A new record has none to keep. */
+  readonly keepsTerms?: boolean
 }
 
 export interface Page {

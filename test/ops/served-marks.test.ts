@@ -1,5 +1,6 @@
 import t from 'tap'
-import { group, makeLab, name, uid } from './harness.ts'
+import { StoreError } from '../../src/store/store.ts'
+import { attribute, group, makeLab, name, uid } from './harness.ts'
 
 // Fresh ends with the first Get; where nothing hangs on it, that is stored after the answer.
 
@@ -59,4 +60,33 @@ t.test('in a batch that is one unit, and where the answer does not fit', async t
   t.equal(await lab.client({ engine: lab.anotherEngine() }).value(id, 'Fresh'), false)
   await lab.engine.finish()
   t.equal(await lab.records.revision('scope-1', id), 2, 'one change for both')
+})
+
+t.test('the answer of the first Get is given again, before and after its mark is stored', async t => {
+  const lab = await makeLab()
+  const c = lab.client()
+  const [id, other] = [await c.create([name('a')]), await c.create()]
+  await c.ok('Get', uid(id))
+  let opened = 0
+  const { get } = lab.records
+  lab.records.get = (...place) => {
+    opened++
+    return get.call(lab.records, ...place)
+  }
+  await c.ok('Get', uid(id))
+  await lab.engine.finish()
+  await c.ok('Get', uid(id))
+  t.equal(opened, 0)
+  t.equal(await lab.records.revision('scope-1', id), 2, 'one mark')
+  t.equal((await c.send([['Locate', attribute(name('a'))]])).reply.ids.join(), id, 'the index is as before') // biome-ignore format: a pair
+
+  const { commit } = lab.records
+  lab.records.commit = () => Promise.reject(new StoreError('unavailable', 'no disk'))
+  await c.ok('Get', uid(other))
+  await lab.engine.finish()
+  lab.records.commit = commit
+  t.equal(await lab.records.revision('scope-1', other), 1, 'a mark that could not be stored')
+  await c.ok('Get', uid(other))
+  await lab.engine.finish()
+  t.equal(await lab.records.revision('scope-1', other), 2, 'is made again by the next Get')
 })

@@ -164,6 +164,34 @@ const CHECKS: [name: string, check: Check][] = [
     },
   ],
   [
+    'a change may leave terms and claims as they are',
+    async (t, store) => {
+      const tags = { terms: [bytes('a')], claims: [bytes('c')] }
+      const kept = (id: string, expect: number): Change => change({ id, expect, body: bytes(`${id} ${expect}`), keepsTerms: true })
+      await store.commit([change(tags), change({ id: 'k2', terms: [bytes('a')] })])
+      await store.commit([kept('k1', 1)])
+      t.same(await store.get('s', 'k1'), { revision: 2, body: bytes('k1 1') })
+      await store.commit([kept('k1', 2), kept('k2', 1)])
+      t.equal(await idsOf(store, 's', 'a'), 'k2 k1')
+      t.equal(await idsOf(store, 's', 'c', 'a'), 'k1')
+      await t.rejects(store.commit([kept('k1', 1)]), CONFLICT)
+      await t.rejects(store.commit([kept('k3', 1)]), CONFLICT, 'one that is not there')
+      await t.rejects(store.commit([change({ id: 'k3', claims: [bytes('c')] })]), CONFLICT, 'the claim still holds')
+      for (const unit of [
+        [kept('k1', 3), change({ id: 'k3', claims: [bytes('c')] })],
+        [change({ id: 'k3', claims: [bytes('c')] }), kept('k1', 3)],
+      ])
+        await t.rejects(store.commit(unit), CONFLICT, 'within a commit too')
+      await store.commit([kept('k1', 3), change({ id: 'k2', expect: 2 }), change({ id: 'k3', terms: [bytes('a')] })])
+      t.equal(await idsOf(store, 's', 'a'), 'k3 k1', 'others of the commit have what they say')
+      await store.commit([kept('new', 0)])
+      t.same(await store.get('s', 'new'), { revision: 1, body: bytes('new 0') }, 'a new record has none to keep')
+      await store.commit([change({ expect: 4 })])
+      t.equal(await idsOf(store, 's', 'c'), '')
+      await store.commit([change({ id: 'k4', claims: [bytes('c')] })])
+    },
+  ],
+  [
     'newest first, in pages; a record keeps its sequence',
     async (t, store) => {
       for (let i = 0; i < 7; i++) await store.commit([change({ id: `k${i}`, terms: [bytes('a')] })])
