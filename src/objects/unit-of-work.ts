@@ -135,19 +135,22 @@ export class UnitOfWork {
     return terms.every(term => now.has(term)) && !terms.every(term => before.has(term))
   }
 
-  /**
-   * Refuse a name that another living object of the scope has. Whether a stored object has it, the store's claims decide when this unit
-   * commits; only a unit that failed so looks for the object, to tell the client what was wrong.
-   * @throws KmipError Non Unique Name Attribute
-   */
+  /** @throws KmipError Non Unique Name Attribute: another living object of the scope has the name */
   async checkName(name: Item, except?: string, v1: 'InvalidField' | 'IllegalOperation' = 'InvalidField'): Promise<void> {
+    if (await this.isNameTaken(name, except)) throw new KmipError('NonUniqueNameAttribute', 'another object has this Name', { v1 })
+  }
+
+  /**
+   * Whether another living object of the scope has a name, as far as this unit knows: whether a stored object has it, the store's claims decide
+   * when the unit commits, and only a unit that failed so looks for the object.
+   */
+  async isNameTaken(name: Item, except?: string): Promise<boolean> {
     const terms = nameTerms(name)
-    const check = (object: ManagedObject | undefined): void => {
-      if (object && object.id !== except && !object.destroyed && claimsOf(object).some(claim => terms.includes(claim)))
-        throw new KmipError('NonUniqueNameAttribute', 'another object has this Name', { v1 })
-    }
-    if (this.#isRetry) for await (const object of this.candidates(terms)) check(object)
-    else for (const { after } of this.#edits.values()) check(after)
+    const hasIt = (object: ManagedObject): boolean =>
+      object.id !== except && !object.destroyed && claimsOf(object).some(claim => terms.includes(claim))
+    if (!this.#isRetry) return this.#own().some(hasIt)
+    for await (const object of this.candidates(terms)) if (hasIt(object)) return true
+    return false
   }
 
   /** A record apart from the objects that changes with them, or not at all. */

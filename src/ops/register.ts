@@ -12,6 +12,7 @@ import { factsOfKey } from './key-facts.ts'
 import { tryParse } from './key-material.ts'
 import { operation } from './operation.ts'
 import { isPkcs12, registerPkcs12 } from './pkcs12.ts'
+import { withFreeNames } from './placeholder-names.ts'
 import { requireStorage } from './protection-storage.ts'
 
 const { ObjectType } = ENUM
@@ -33,7 +34,7 @@ export const register = operation({
     if (object.tag !== tagOfType(objectType))
       throw new KmipError('InvalidField', 'the object is not of the Object Type that the request names')
     const own = objectType === ObjectType.Template ? templateNames(object) : undefined
-    const requested = await requestedAttributes([request.attributes, own], context)
+    const requested = await withFreeNames(objectType, await requestedAttributes([request.attributes, own], context), context)
     if (isPkcs12(object)) {
       const { id } = await registerPkcs12(object, requested, context)
       context.place(id)

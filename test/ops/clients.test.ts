@@ -456,3 +456,38 @@ for (const [client, refused] of [
       ...refused,
     })
   })
+
+t.test('a program that uses PyKMIP and says no names registers more than one object', async t => {
+  const lab = await makeLab()
+  const c = lab.client()
+  const key = (): Item => symmetricKey(KEY)
+  const called = (value: string): Item[] => [usage(U.Encrypt), name(value)]
+  const first = await c.register('SymmetricKey', key(), called('Symmetric Key'))
+  const second = await c.register('SymmetricKey', key(), called('Symmetric Key'))
+  const third = await lab.client({ engine: lab.anotherEngine(), version: 20 }).register('SymmetricKey', key(), called('Symmetric Key'))
+  const names = async (id: string): Promise<unknown[]> => [
+    (await c.values(id, 'Name')).length,
+    (await c.values(id, 'Alternative Name')).length,
+  ]
+  t.same(await names(first), [1, 0])
+  t.same(await names(second), [0, 1], 'further ones have it as Alternative Name')
+  t.same(await names(third), [0, 1])
+  t.same(await c.locate([name('Symmetric Key')]), [first])
+  await c.register('SecretData', secretData(KEY), called('Secret Data'))
+  await c.register('SecretData', secretData(KEY), called('Secret Data'))
+  const undone = await c.send(
+    [
+      ['Register', objectType('SecretData'), c.template(called('Secret Data')), secretData(KEY)],
+      ['Register', objectType('SecretData'), c.template(called('Secret Data')), secretData(KEY)],
+    ],
+    { errorContinuation: 'Undo' },
+  )
+  t.same(undone.results, ['Success', 'Success'], 'also where a batch is one unit')
+  await c.ok('Destroy', uid(first))
+  t.same(await names(await c.register('SymmetricKey', key(), called('Symmetric Key'))), [1, 0], 'a name that became free is given again')
+  const registered = async (type: 'SymmetricKey' | 'SecretData', object: Item, value: string): Promise<string> =>
+    await c.result('Register', objectType(type), c.template(called(value)), object)
+  t.equal(await registered('SecretData', secretData(KEY), 'Symmetric Key'), 'InvalidField', 'it is the name of keys')
+  await c.register('SymmetricKey', key(), called('mine'))
+  t.equal(await registered('SymmetricKey', key(), 'mine'), 'InvalidField', 'and no other name is given twice')
+})
