@@ -27,11 +27,11 @@ const crl = (io: Io): Command => ({
 
 const read = (io: Io): Command => ({
   command: 'read',
-  describe: 'Print the CA chain in PEM: intermediate, then root',
+  describe: 'Print the CA chain in PEM: root, then intermediate',
   builder: y => jsonOption(administrationOptions(y)).example('$0 ca read > ca.pem', ''),
   handler: (place: AdministrationArguments) =>
     withScopes(place, io, async scopes => {
       const chain = await scopes.caChain()
-      place.json ? printJson(io, { ca_pem: chain.join('\n') }) : printLines(io, chain)
+      place.json ? printJson(io, { ca_pem: chain.join('\n') }) : printLines(io, [...chain].reverse())
     }),
 })

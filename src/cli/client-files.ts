@@ -12,7 +12,8 @@ const PRIVATE = { mode: 0o600 }
 export function writeClientFiles(dir: string, { ca_chain, certificate, private_key }: CredentialAnswer): string[] {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const texts = [
-    ['ca.pem', ca_chain],
+    // Many clients read one certificate of a file. The root is enough, since the server sends the intermediate.
+    ['ca.pem', [...ca_chain].reverse()],
     ['cert.pem', [certificate]],
     ...(private_key === undefined
       ? []

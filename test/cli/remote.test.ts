@@ -34,6 +34,7 @@ t.test('a server on the network is administered by the same commands', async t =
   const made = await json('credential', 'generate', 'finance', 'accounting', '--json')
   t.match(made, { private_key: /BEGIN EC PRIVATE KEY/, ca_chain: { length: 2 } })
   t.match(await command('credential', 'generate', 'finance', 'accounting', '--out', 'client'), { code: 0, out: /client.pem/ })
+  t.equal(readFileSync(join(dir, 'client', 'ca.pem'), 'utf8'), `${made.ca_chain.toReversed().join('\n')}\n`, 'the root first')
   const listed = await json('credential', 'list', 'finance', 'accounting')
   t.match(listed, [{ serial_number: made.serial_number, ends: /^20\d\d-/ }, {}])
   t.match(await command('credential', 'lookup', 'finance', 'accounting', made.serial_number), { code: 0, out: /BEGIN CERTIFICATE/ })
