@@ -40,15 +40,33 @@ const asComponents = (material: Uint8Array | KeyComponents): KeyComponents => {
   return material
 }
 
+type DerType = 'pkcs1' | 'pkcs8' | 'spki' | 'sec1'
+
+const DER_TYPES: Readonly<Record<KeyKind, readonly DerType[]>> = { private: ['pkcs8', 'pkcs1', 'sec1'], public: ['spki', 'pkcs1'] }
+
+/**
+ * Read DER, also where it is not what the client says. PyKMIP calls public keys X_509 unless the program says otherwise, be they PKCS #1 or not, and
+ * its server takes them all; no encoding can be mistaken for another.
+ */
+function readDer(kind: KeyKind, key: Buffer, said: DerType): KeyObject {
+  const failures: unknown[] = []
+  for (const type of new Set([said, ...DER_TYPES[kind]]))
+    try {
+      return kind === 'private'
+        ? createPrivateKey({ key, format: 'der', type: type as 'pkcs8' })
+        : createPublicKey({ key, format: 'der', type: type as 'spki' })
+    } catch (failure) {
+      failures.push(failure)
+    }
+  throw failures[0]
+}
+
 /** A format that OpenSSL reads and writes. */
 function encoded(kinds: readonly KeyKind[], types: readonly string[], type: 'pkcs1' | 'pkcs8' | 'spki'): Format {
   return {
     kinds,
     types,
-    read: (kind, material) =>
-      kind === 'private'
-        ? createPrivateKey({ key: asBytes(material), format: 'der', type: type as 'pkcs8' })
-        : createPublicKey({ key: asBytes(material), format: 'der', type: type as 'spki' }),
+    read: (kind, material) => readDer(kind, asBytes(material), type),
     write: key => key.export({ format: 'der', type: type as 'pkcs1' }),
   }
 }

@@ -195,3 +195,17 @@ t.test('key material that is refused', async t => {
     }),
   )
 })
+
+t.test('DER under the name of another format is read for what it is', async t => {
+  const der = (key: KeyObject, type: string): Buffer => key.export({ format: 'der', type: type as 'pkcs8' })
+  const MISNAMED: [kind: 'private' | 'public', format: string, key: KeyObject, type: string][] = [
+    ['public', 'X_509', rsa.publicKey, 'pkcs1'],
+    ['public', 'PKCS_1', rsa.publicKey, 'spki'],
+    ['private', 'PKCS_8', rsa.privateKey, 'pkcs1'],
+    ['private', 'PKCS_1', rsa.privateKey, 'pkcs8'],
+    ['private', 'PKCS_8', ec.privateKey, 'sec1'],
+  ]
+  for (const [kind, format, key, type] of MISNAMED) t.equal(pem(parseKey(kind, format, der(key, type))), pem(key), `${type} as ${format}`)
+  const refused = { name: 'CryptoError', code: 'invalid', message: 'the key material is not a valid X_509 key' }
+  t.throws(() => parseKey('public', 'X_509', hex('3000')), refused)
+})
