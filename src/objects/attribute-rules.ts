@@ -121,16 +121,23 @@ function initialValue(item: Item): Item {
   }
 }
 
-/** Spec: KMIP 1.4 section 3.24 to 3.27: Activation <= Process Start, Activation <= Protect Stop <= Deactivation. */
-export function checkDates(set: AttributeSet): void {
-  const order: readonly (readonly [earlier: number, later: number])[] = [
-    [TAG.ActivationDate, TAG.ProcessStartDate],
-    [TAG.ActivationDate, TAG.ProtectStopDate],
-    [TAG.ActivationDate, TAG.DeactivationDate],
-    [TAG.ProtectStopDate, TAG.DeactivationDate],
-    [TAG.ProcessStartDate, TAG.DeactivationDate],
-  ]
-  for (const [earlier, later] of order) {
+const DATE_ORDER: readonly (readonly [earlier: number, later: number])[] = [
+  [TAG.ActivationDate, TAG.ProcessStartDate],
+  [TAG.ActivationDate, TAG.ProtectStopDate],
+  [TAG.ActivationDate, TAG.DeactivationDate],
+  [TAG.ProtectStopDate, TAG.DeactivationDate],
+  [TAG.ProcessStartDate, TAG.DeactivationDate],
+]
+
+/**
+ * Spec: KMIP 1.4 section 3.24 to 3.27: Activation <= Process Start, Activation <= Protect Stop <= Deactivation.
+ * @param now  of an object that is there already: an Active one is deactivated by any past date, be it before its activation (section 3.22, 6)
+ */
+export function checkDates(set: AttributeSet, now?: bigint): void {
+  const isPast = (tag: number): boolean => now !== undefined && (set.date(tag) ?? now + 1n) <= now
+  const hasEnded = isPast(TAG.ActivationDate) && isPast(TAG.DeactivationDate)
+  for (const [earlier, later] of DATE_ORDER) {
+    if (hasEnded && later === TAG.DeactivationDate && earlier !== TAG.ProtectStopDate) continue
     const first = set.date(earlier)
     const second = set.date(later)
     if (first !== undefined && second !== undefined && first > second)
@@ -207,12 +214,12 @@ export function checkRemove(object: ManagedObject, key: AttributeKey): void {
 const readOnly = (key: AttributeKey): KmipError => new KmipError('AttributeReadOnly', `${titleOf(key)} is read-only`)
 
 /** What follows for an object from a changed attribute. */
-export function afterChange(object: ManagedObject, item: Item): void {
+export function afterChange(object: ManagedObject, item: Item, now: bigint): void {
   const { attributes } = object
   const flag = (tag: number, value: boolean): void => attributes.set({ tag, type: TYPE.Boolean, value })
   // Always Sensitive and Never Extractable are histories: they only ever go to false. Spec: KMIP 1.4 section 3.49, 3.51
   if (item.tag === TAG.Sensitive && item.value === false && attributes.has(TAG.AlwaysSensitive)) flag(TAG.AlwaysSensitive, false)
   if (item.tag === TAG.Extractable && item.value === true && attributes.has(TAG.NeverExtractable)) flag(TAG.NeverExtractable, false)
   if (item.tag === TAG.UsageLimits) attributes.set(initialValue(item))
-  checkDates(attributes)
+  checkDates(attributes, now)
 }

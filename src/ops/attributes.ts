@@ -2,8 +2,9 @@ import { afterChange, checkAdd, checkModify, checkRemove } from '../objects/attr
 import { type AttributeKey, AttributeSet, type Instance, keyOf, referenceOf, sameItem, titleOf } from '../objects/attribute-set.ts'
 import { KmipError } from '../objects/errors.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
+import { indexMark } from '../ttlv/dialect.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
-import { type Item, TYPE } from '../ttlv/item.ts'
+import { type Item, structure, TYPE } from '../ttlv/item.ts'
 import {
   AddAttributeRequest,
   AttributeResponse,
@@ -89,7 +90,7 @@ export const modifyAttribute = operation({
     const current = request.currentAttribute && singleAttribute(request.currentAttribute)
     const instance = selected(object, keyOf(item), { current, index: request.attributeIndex }, context, 'InvalidField')
     if (item.tag === TAG.Name) await context.unit.checkName(item, object.id, 'IllegalOperation')
-    return changed(object, object.attributes.replace(instance, item), context)
+    return changed(object, object.attributes.replace(instance, item), context, request.attributeIndex !== undefined)
   },
 })
 
@@ -116,7 +117,7 @@ export const deleteAttribute = operation({
     const instance = selected(object, key, { current, index: request.attributeIndex }, context, 'ItemNotFound')
     object.attributes.remove(key, instance)
     object.touch(context.now())
-    return { uniqueIdentifier: object.id, attributes: AttributeSet.toItem([instance]) }
+    return { uniqueIdentifier: object.id, attributes: answered([instance], request.attributeIndex !== undefined) }
   },
 })
 
@@ -154,13 +155,22 @@ function selected(
   return instance
 }
 
-function changed(object: ManagedObject, { key, index }: Instance, context: Context) {
+function changed(object: ManagedObject, { key, index }: Instance, context: Context, indexWasGiven = false) {
   const put = object.attributes.all(key).find(instance => instance.index === index)
-  if (put) afterChange(object, put.item)
+  if (put) afterChange(object, put.item, context.now())
   object.touch(context.now())
   // The server may have completed the value, as it does with Usage Limits.
   return {
     uniqueIdentifier: object.id,
-    attributes: AttributeSet.toItem(object.attributes.all(key).filter(instance => instance.index === index)),
+    attributes: answered(
+      object.attributes.all(key).filter(instance => instance.index === index),
+      indexWasGiven,
+    ),
   }
+}
+
+/** An index of 0 may be left out (KMIP 1.4 section 2.1.1), but programs that use PyKMIP read back the one that they sent. */
+function answered(instances: readonly Instance[], indexWasGiven: boolean): Item {
+  const attributes = AttributeSet.toItem(instances)
+  return indexWasGiven && instances[0]?.index === 0 ? structure(TAG.Attributes, [indexMark(0), ...attributes.value]) : attributes
 }

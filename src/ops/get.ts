@@ -55,7 +55,7 @@ export const exportObject = operation({
 
 /** The object as it may leave the server. @throws KmipError */
 async function outgoing(found: ManagedObject, request: Getting, context: Context): Promise<Item> {
-  if (found.destroyed) throw new KmipError('ObjectDestroyed', 'the object is destroyed')
+  if (found.destroyed) throw new KmipError('ObjectDestroyed', 'the object is destroyed', { v1: 'ItemNotFound' })
   const object = found.object
   if (!object) throw new KmipError('KeyValueNotPresent', 'the object has no content on this server')
   const block = keyBlockOf(object)

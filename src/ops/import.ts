@@ -75,7 +75,7 @@ function importedAttributes(items: readonly Item[], context: Context): Attribute
   const state = items.find(item => item.tag === TAG.State)?.value
   const implied = DATES_OF_STATE[Number(state)]
   for (const tag of implied ?? []) if (!attributes.has(tag)) attributes.set(dateTime(tag, context.now()))
-  checkDates(attributes)
+  checkDates(attributes, context.now())
   return attributes
 }
 

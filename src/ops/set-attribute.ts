@@ -108,6 +108,6 @@ async function put(object: ManagedObject, item: Item, context: Context): Promise
   if (item.tag === TAG.Name) await context.unit.checkName(item, object.id, 'IllegalOperation')
   if (only) object.attributes.replace(only, item)
   else object.attributes.add(item)
-  afterChange(object, item)
+  afterChange(object, item, context.now())
   object.touch(context.now())
 }

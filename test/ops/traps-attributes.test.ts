@@ -137,6 +137,18 @@ t.test('trap 65: an index stays with its value', async t => {
   t.same(await names(), [indexed(name('e'), 2), indexed(name('f'), 4)], 'not even the highest is given again')
 })
 
+t.test('trap 65: index 0 is answered to those who sent it', async t => {
+  const c = (await makeLab()).client()
+  const id = await c.create([name('a'), text(TAG.Description, 'd')])
+  const answer = async (operation: 'ModifyAttribute' | 'DeleteAttribute', ...fields: Item[]): Promise<Item[]> =>
+    (await c.ok(operation, uid(id), ...fields)).all(TAG.Attribute)
+  t.same(await answer('ModifyAttribute', attribute(name('b'))), [attribute(name('b'))])
+  t.same(await answer('ModifyAttribute', indexed(name('c'), 0)), [indexed(name('c'), 0)])
+  t.same(await answer('ModifyAttribute', indexed(text(TAG.Description, 'e'), 0)), [indexed(text(TAG.Description, 'e'), 0)])
+  t.same(await answer('DeleteAttribute', named('Name'), integer(TAG.AttributeIndex, 0)), [indexed(name('c'), 0)])
+  t.same(await answer('DeleteAttribute', named('Description')), [attribute(text(TAG.Description, 'e'))])
+})
+
 t.test('trap 66: an index that is not there', async t => {
   const c = (await makeLab()).client()
   const id = await c.create([name('a')])

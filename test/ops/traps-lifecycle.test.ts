@@ -138,6 +138,18 @@ t.test('trap 92: dates may be moved to now, and change the state', async t => {
   t.equal(await c.state(added), 'Active')
 })
 
+t.test('trap 93: an Active object is deactivated by a past date, even one before it became Active', async t => {
+  const lab = await makeLab()
+  const c = lab.client()
+  const deactivate = (id: string) => c.result('ModifyAttribute', uid(id), custom('Deactivation Date', at(0, lab.now - 100n)))
+  const id = await c.create([at(TAG.ActivationDate, lab.now), at(TAG.DeactivationDate, lab.now + 200n)])
+  t.equal(await deactivate(id), 'Success')
+  t.equal(await c.state(id), 'Deactivated')
+  t.equal(await c.result('AddAttribute', uid(id), x('foo', 'bar')), 'Success', 'other attributes may change as before')
+  const early = await c.create([at(TAG.ActivationDate, lab.now + 100n), at(TAG.DeactivationDate, lab.now + 200n)])
+  t.equal(await deactivate(early), 'InvalidField', 'what was never Active does not end')
+})
+
 t.test('trap 93: Process Start and Protect Stop gate the uses, not the state', async t => {
   const lab = await makeLab()
   const c = lab.client()
@@ -213,7 +225,7 @@ t.test('trap 97: Destroy keeps what is known of the object, and nothing of the k
     t.equal(await c.state(id), 'Destroyed')
     t.equal(await c.value(id, 'Destroy Date'), lab.now)
     t.same(await c.values(id, 'x-foo'), ['bar'])
-    t.equal(await c.result('Get', uid(id)), 'IllegalOperation')
+    t.equal(await c.result('Get', uid(id)), 'ItemNotFound', 'the reason by which clients of 1.x tell that a key is gone')
     t.equal(await c.in(21).result('Get', uid(id)), 'ObjectDestroyed')
     t.equal(await c.result('Destroy', uid(id)), 'PermissionDenied')
     const [record] = [await lab.records.get('scope-1', id)]
