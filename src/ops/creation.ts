@@ -15,7 +15,8 @@ import { TAG } from '../ttlv/tags.ts'
 import { checkConstraints } from './constraints.ts'
 import type { Context } from './context.ts'
 import { withDefaults } from './defaults.ts'
-import { materialItem, readKeyBlock } from './key-block.ts'
+import { materialItem, readKeyBlock, withKeyBlock } from './key-block.ts'
+import { convert } from './key-material.ts'
 import { STORAGE_MASK } from './protection-storage.ts'
 
 const { ObjectType } = ENUM
@@ -82,6 +83,8 @@ interface Making {
   /** Made here, rather than by the client. */
   readonly serverMade: boolean
   readonly id?: string
+  /** The object in the format that it has unless another is asked for. */
+  readonly usual?: Item
 }
 
 /**
@@ -97,7 +100,20 @@ export async function makeObject(context: Context, making: Making): Promise<Mana
     attributes,
     requested.map(item => completeNamespace(item, context)),
   )
-  return finish(context, making, attributes)
+  const format = making.serverMade ? requested.find(item => item.tag === TAG.KeyFormatType)?.value : undefined
+  return finish(context, typeof format === 'number' ? inFormat(making, format, attributes) : making, attributes)
+}
+
+/**
+ * A key that is made here is in the Key Format Type that the client asks for, or is not made at all. Spec: KMIP 2.1 section 4.26
+ * @throws KmipError Key Format Type Not Supported
+ */
+function inFormat(making: Making, format: number, attributes: AttributeSet): Making {
+  const { type, object } = making
+  const block = object && readKeyBlock(object)
+  if (!block || block.keyFormatType === format) return making
+  const key = new ManagedObject('', type, attributes, object, 0, undefined)
+  return { ...making, object: withKeyBlock(object, convert(key, block, format, undefined)), usual: object }
 }
 
 /** The same for attributes that were put together already, as by Import. */
@@ -122,7 +138,11 @@ export async function finish(context: Context, making: Making, attributes: Attri
     unset(integer(TAG.ProtectionStorageMask, STORAGE_MASK))
     if (making.serverMade) unset(RANDOM_NUMBER_GENERATOR)
   }
-  if (!attributes.has(TAG.Digest)) for (const item of digestsOf(making, block)) attributes.add(item)
+  if (!attributes.has(TAG.Digest)) {
+    const { usual } = making
+    const digests = [...digestsOf(making.object, block), ...(usual ? digestsOf(usual, readKeyBlock(usual)) : [])]
+    for (const item of digests) attributes.add(item)
+  }
   checkConstraints(await context.policy(), making.type, attributes)
   const id = making.id ?? context.environment.newId()
   attributes.set(bytes(TAG.ShortUniqueIdentifier, sha256(id)))
@@ -163,7 +183,7 @@ function factsOf({ type, object }: Making, block: KeyBlock | undefined): Item[] 
 }
 
 /** Spec: KMIP 1.4 section 3.17, 2.1 section 4.21: over the key material's bytes, or over its TTLV encoding where it is a structure. */
-function digestsOf({ object }: Making, block: KeyBlock | undefined): Item[] {
+function digestsOf(object: Item | undefined, block: KeyBlock | undefined): Item[] {
   if (!object) return []
   const material = block
     ? block.keyWrappingData

@@ -1,19 +1,21 @@
+import { isTransparent } from '../crypto/key-formats.ts'
 import { AttributeSet } from '../objects/attribute-set.ts'
 import { KmipError } from '../objects/errors.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
-import type { Item } from '../ttlv/item.ts'
+import { enumName, type Item } from '../ttlv/item.ts'
 import { ExportResponse, GetRequest, GetResponse } from '../ttlv/payloads/objects.ts'
 import type { Value } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
 import type { Context } from './context.ts'
 import { keyBlockOf, withKeyBlock } from './key-block.ts'
-import { convert } from './key-material.ts'
+import { asymmetricKey, convert } from './key-material.ts'
+import { encodedFormats } from './key-pair.ts'
 import { unwrap, wrap } from './key-wrapping.ts'
 import { operation } from './operation.ts'
 import { asPkcs12 } from './pkcs12.ts'
 
-const { Operation, KeyWrapType, KeyFormatType, CryptographicAlgorithm, ObjectType } = ENUM
+const { Operation, KeyWrapType, KeyFormatType, ObjectType } = ENUM
 type Getting = Value<typeof GetRequest>
 
 /** Get: the object, its key in the format asked for, wrapped if asked for. Spec: KMIP 1.4 section 4.11, 2.1 section 6.1.19 */
@@ -99,15 +101,13 @@ export function whyNotLeave(object: ManagedObject, wrapped: boolean): KmipError 
 }
 
 /**
- * From 2.0 on keys that the server made come in the format that the specification prescribes; what a client registered comes back as
- * it was, which it must in any case. Spec: KMIP 2.1 section 4.26
+ * What a client registered comes back as it was. A key that the server made for a client of 2.x may be in a format of numbers, which
+ * older clients do not know, or do not read: they get it as a key that they had made themselves. Spec: KMIP 2.1 section 4.26
  */
 function usualFormat(object: ManagedObject, block: { keyFormatType: number }, context: Context): number | undefined {
-  if (!context.rules.defaultFormats || block.keyFormatType === KeyFormatType.Raw) return undefined
+  if (context.rules.defaultFormats || !isTransparent(enumName('KeyFormatType', block.keyFormatType))) return undefined
   const made = object.attributes.date(TAG.OriginalCreationDate) === object.attributes.date(TAG.InitialDate)
-  const algorithm = object.attributes.number(TAG.CryptographicAlgorithm)
-  const elliptic =
-    algorithm === CryptographicAlgorithm.EC || algorithm === CryptographicAlgorithm.ECDSA || algorithm === CryptographicAlgorithm.ECDH
-  if (!made || !elliptic) return undefined
-  return object.type === ObjectType.PrivateKey ? KeyFormatType.TransparentECPrivateKey : KeyFormatType.TransparentECPublicKey
+  if (!made) return undefined
+  if (object.type === ObjectType.PrivateKey) return encodedFormats(asymmetricKey(object)).private
+  return object.type === ObjectType.PublicKey ? encodedFormats(asymmetricKey(object)).public : undefined
 }

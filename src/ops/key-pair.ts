@@ -1,9 +1,9 @@
-import { writeKey } from '../crypto/key-formats.ts'
+import type { KeyObject } from 'node:crypto'
 import { generateKeyPair, isKeyPairAlgorithm, type KeyPair } from '../crypto/keys.ts'
 import { KmipError } from '../objects/errors.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
-import { bytes, child, enumName, type Item, structure, tagTitle } from '../ttlv/item.ts'
+import { child, enumeration, enumName, type Item, structure, tagTitle } from '../ttlv/item.ts'
 import { CreateKeyPairRequest, KeyPairResponse } from '../ttlv/payloads/objects.ts'
 import { KeyBlock } from '../ttlv/payloads/structures.ts'
 import { write } from '../ttlv/spec.ts'
@@ -11,8 +11,8 @@ import { TAG } from '../ttlv/tags.ts'
 import type { Context } from './context.ts'
 import { makeObject, requestedAttributes, setLink } from './creation.ts'
 import { withDefaults } from './defaults.ts'
-import { keyValue } from './key-block.ts'
 import { factsOfKey } from './key-facts.ts'
+import { keyValueIn } from './key-material.ts'
 import { operation } from './operation.ts'
 import { requirePairStorage } from './protection-storage.ts'
 import { refuseWeak } from './weak.ts'
@@ -72,22 +72,22 @@ export async function keepPair(
   const both = [...forPrivate, ...forPublic]
   const facts = factsOfKey(pair.privateKey)
   const asked = both.find(item => item.tag === TAG.CryptographicAlgorithm)
-  const completed = (items: readonly Item[]): Item[] => [
-    ...items,
+  const completed = (items: readonly Item[], counterparts: Readonly<Record<number, number>>): Item[] => [
+    ...items.map(item => (item.tag === TAG.KeyFormatType ? inOwnFormat(item, counterparts) : item)),
     ...facts
       .filter(fact => !items.some(item => item.tag === fact.tag))
       .map(fact => (fact.tag === TAG.CryptographicAlgorithm && asked ? asked : fact)),
   ]
   const algorithm = Number(asked?.value ?? facts[0]?.value)
   const length = Number(facts.find(fact => fact.tag === TAG.CryptographicLength)?.value)
-  const object = (tag: number, format: number, material: Buffer): Item =>
+  const object = (tag: number, format: number, key: KeyObject): Item =>
     structure(tag, [
       structure(
         TAG.KeyBlock,
         write(
           {
             keyFormatType: format,
-            keyValue: keyValue(bytes(TAG.KeyMaterial, material)),
+            keyValue: keyValueIn(key, format),
             cryptographicAlgorithm: algorithm,
             cryptographicLength: length,
           },
@@ -96,17 +96,17 @@ export async function keepPair(
         ),
       ),
     ])
-  const formats = formatsOf(pair, both)
+  const formats = usualFormats(pair.privateKey, context)
   const privateKey = await makeObject(context, {
     type: ObjectType.PrivateKey,
-    object: object(TAG.PrivateKey, formats.private, written(pair, 'privateKey', formats.private)),
-    requested: completed(forPrivate),
+    object: object(TAG.PrivateKey, formats.private, pair.privateKey),
+    requested: completed(forPrivate, OF_PRIVATE_KEY),
     serverMade: true,
   })
   const publicKey = await makeObject(context, {
     type: ObjectType.PublicKey,
-    object: object(TAG.PublicKey, formats.public, written(pair, 'publicKey', formats.public)),
-    requested: completed(forPublic),
+    object: object(TAG.PublicKey, formats.public, pair.publicKey),
+    requested: completed(forPublic, OF_PUBLIC_KEY),
     serverMade: true,
   })
   setLink(privateKey, LinkType.PublicKeyLink, publicKey.id)
@@ -114,21 +114,34 @@ export async function keepPair(
   return { privateKey, publicKey }
 }
 
-const written = (pair: KeyPair, which: keyof KeyPair, format: number): Buffer => {
-  const material = writeKey(pair[which], enumName('KeyFormatType', format))
-  if (!Buffer.isBuffer(material))
-    throw new KmipError('KeyFormatTypeNotSupported', 'keys are made in formats of bytes; ask for another when you Get them')
-  return material
+/** A Key Format Type of the other key of a pair, as both keys have it that stands among the common attributes, and the one that goes with it. */
+const OF_PRIVATE_KEY: Readonly<Record<number, number>> = { [KeyFormatType.X_509]: KeyFormatType.PKCS_8 }
+const OF_PUBLIC_KEY: Readonly<Record<number, number>> = {
+  [KeyFormatType.PKCS_8]: KeyFormatType.X_509,
+  [KeyFormatType.ECPrivateKey]: KeyFormatType.X_509,
+}
+const inOwnFormat = (item: Item, counterparts: Readonly<Record<number, number>>): Item =>
+  enumeration(TAG.KeyFormatType, counterparts[Number(item.value)] ?? Number(item.value))
+
+interface Formats {
+  readonly private: number
+  readonly public: number
 }
 
-/** How a new key is kept: PKCS#1 for RSA, SEC 1 for private keys of elliptic curves; Key Format Type in the request says otherwise (2.x). */
-function formatsOf({ privateKey }: KeyPair, asked: readonly Item[]): { private: number; public: number } {
-  const wanted = asked.find(item => item.tag === TAG.KeyFormatType)?.value
-  const usual = USUAL[privateKey.asymmetricKeyType ?? ''] ?? { private: KeyFormatType.PKCS_8, public: KeyFormatType.X_509 }
-  if (wanted === KeyFormatType.PKCS_8) return { private: KeyFormatType.PKCS_8, public: KeyFormatType.X_509 }
-  return usual
+/** How the keys of a new pair are kept unless the request says otherwise. Spec: KMIP 2.1 section 4.26; 1.x leaves it to the server. */
+function usualFormats(key: KeyObject, { rules }: Context): Formats {
+  const type = key.asymmetricKeyType ?? ''
+  return (rules.defaultFormats ? PRESCRIBED[type] : undefined) ?? encodedFormats(key)
 }
-const USUAL: Readonly<Record<string, { private: number; public: number }>> = {
+const PRESCRIBED: Readonly<Record<string, Formats>> = {
+  ec: { private: KeyFormatType.TransparentECPrivateKey, public: KeyFormatType.TransparentECPublicKey },
+  dsa: { private: KeyFormatType.TransparentDSAPrivateKey, public: KeyFormatType.TransparentDSAPublicKey },
+}
+
+/** The formats of bytes: what 1.x clients get. */
+export const encodedFormats = ({ asymmetricKeyType }: KeyObject): Formats =>
+  ENCODED[asymmetricKeyType ?? ''] ?? { private: KeyFormatType.PKCS_8, public: KeyFormatType.X_509 }
+const ENCODED: Readonly<Record<string, Formats>> = {
   rsa: { private: KeyFormatType.PKCS_1, public: KeyFormatType.PKCS_1 },
   ec: { private: KeyFormatType.ECPrivateKey, public: KeyFormatType.X_509 },
 }
