@@ -121,6 +121,7 @@ export class Context {
   /** The batch item that is done: the same object however often it is tried. */
   readonly item: { readonly operation: number }
   #policy: Promise<Policy> | undefined
+  #now: bigint | undefined
 
   constructor(environment: Environment, asking: Asking, batch: Batch, unit: UnitOfWork, version: Version, item: Context['item']) {
     this.environment = environment
@@ -143,8 +144,10 @@ export class Context {
     return this.environment.settings
   }
 
+  /** Seconds since 1970: the same for all that the item does, so that its dates fit each other however long it takes. */
   now(): bigint {
-    return this.environment.now()
+    this.#now ??= this.environment.now()
+    return this.#now
   }
 
   /** What clients have set for new objects of the scope. @throws StoreError, SealError */

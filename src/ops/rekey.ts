@@ -42,7 +42,7 @@ export const reKey = operation({
     requireStorage(request.protectionStorageMasks)
     const old = await context.read(request.uniqueIdentifier)
     if (old.type !== ObjectType.SymmetricKey)
-      throw new KmipError('IllegalObjectType', 'only symmetric keys can be re-keyed', { v1: 'PermissionDenied' })
+      throw new KmipError('InvalidObjectType', 'only symmetric keys can be re-keyed', { v1: 'PermissionDenied' })
     checkReplaceable(old)
     materialOf(old)
     const requested = await requestedAttributes([request.attributes], context)
@@ -76,7 +76,7 @@ export const reKeyKeyPair = operation({
     requirePairStorage(request)
     const oldPrivate = await context.read(request.privateKeyUniqueIdentifier)
     if (oldPrivate.type !== ObjectType.PrivateKey)
-      throw new KmipError('IllegalObjectType', 'the identifier must be that of a private key', { v1: 'PermissionDenied' })
+      throw new KmipError('InvalidObjectType', 'the identifier must be that of a private key', { v1: 'PermissionDenied' })
     checkReplaceable(oldPrivate)
     const [publicId] = linksOf(oldPrivate, LinkType.PublicKeyLink)
     if (publicId === undefined) throw new KmipError('PermissionDenied', 'the private key has no link to its public key')
@@ -107,22 +107,27 @@ function inherit(old: ManagedObject, requested: readonly Item[], offset: number 
   if (offset !== undefined && DATES.some(tag => asked.has(tag)))
     throw new KmipError('InvalidMessage', 'Offset and the dates that it would shift cannot both be given')
   const taken = [...old.attributes].map(instance => instance.item).filter(item => isTaken(item) && (isMulti(item) || !asked.has(item.tag)))
-  return [...taken, ...requested, ...(DATES.some(tag => asked.has(tag)) ? [] : shifted(old, offset, context))]
+  return [...taken, ...requested, ...(DATES.some(tag => asked.has(tag)) ? [] : datesOf(old, offset, context.now()))]
 }
 
 /**
- * Activation is Initial Date plus Offset; the other dates keep their distance from Activation. Without Offset the new key has the old
- * one's dates moved so that it is active at once if the old one was. Spec: KMIP 1.4 section 4.4, table of dates
+ * Without Offset the new key has the dates of the old one. With it Activation is Initial Date plus Offset, and the other dates keep their
+ * distance from Activation. A key that is past its Deactivation Date is replaced as by an Offset of 0, since a new key that has ended
+ * already replaces nothing. Spec: KMIP 1.4 section 4.4, table of dates
  */
-function shifted(old: ManagedObject, offset: number | undefined, context: Context): Item[] {
+function datesOf(old: ManagedObject, offset: number | undefined, now: bigint): Item[] {
+  const kept = DATES.filter(tag => old.attributes.has(tag))
+  const ends = old.attributes.date(TAG.DeactivationDate)
+  if (offset === undefined && (ends === undefined || ends > now)) return kept.map(tag => dateTime(tag, old.attributes.date(tag) ?? now))
+  const begins = now + BigInt(offset ?? 0)
   const activation = old.attributes.date(TAG.ActivationDate)
-  const later = DATES.slice(1).filter(tag => old.attributes.has(tag))
+  const later = kept.filter(tag => tag !== TAG.ActivationDate)
   if (activation === undefined) {
-    if (offset !== undefined && later.length > 0)
+    if (offset === undefined) return []
+    if (later.length > 0)
       throw new KmipError('IllegalOperation', 'the old key has no Activation Date from which its other dates could be shifted')
-    return offset === undefined ? [] : [dateTime(TAG.ActivationDate, context.now() + BigInt(offset))]
+    return [dateTime(TAG.ActivationDate, begins)]
   }
-  const begins = context.now() + BigInt(offset ?? 0)
   return [
     dateTime(TAG.ActivationDate, begins),
     ...later.map(tag => dateTime(tag, begins + (old.attributes.date(tag) ?? activation) - activation)),

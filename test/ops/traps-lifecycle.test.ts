@@ -341,7 +341,8 @@ t.test('trap 104: Re-key', async t => {
   t.same(await c.values(id, 'Operation Policy Name'), ['default'])
   t.equal(await c.state(id), 'Active')
   t.equal(await c.value(id, 'Initial Date'), lab.now)
-  t.equal(await c.value(id, 'Deactivation Date'), lab.now + 1000n, 'as long a life')
+  t.equal(await c.value(id, 'Activation Date'), begin, 'without Offset the dates are the same')
+  t.equal(await c.value(id, 'Deactivation Date'), begin + 1000n)
   t.same(await c.values(id, 'Digest').then(values => values.length), 1)
   const material = async (of: string) =>
     (await c.ok('Get', uid(of))).at(TAG.SymmetricKey, TAG.KeyBlock, TAG.KeyValue, TAG.KeyMaterial) as Buffer
@@ -361,6 +362,12 @@ t.test('trap 104: Re-key of other states and with other attributes', async t => 
     ['Destroyed', 'PermissionDenied'],
   ] as const)
     t.equal(await c.result('ReKey', uid(await inState(c, state))), result, state)
+  const early = (await c.ok('ReKey', uid(await c.create([at(TAG.DeactivationDate, lab.now + 9n)])))).id
+  t.equal(await c.value(early, 'Deactivation Date'), lab.now + 9n, 'dates without an Activation Date are taken too')
+  const ended = await c.create([at(TAG.ActivationDate, lab.now - 9n), at(TAG.DeactivationDate, lab.now - 2n)])
+  const successor = (await c.ok('ReKey', uid(ended))).id
+  t.equal(await c.state(successor), 'Active', 'what replaces a key that has ended has not ended too')
+  t.equal(await c.value(successor, 'Deactivation Date'), lab.now + 7n)
   const id = (await c.ok('ReKey', uid(await c.active([name('old')])), c.template([usage(U.Encrypt), name('new')]))).id
   t.equal(await c.value(id, 'Cryptographic Usage Mask'), U.Encrypt)
   t.same((await c.values(id, 'Name')).length, 2)
@@ -383,6 +390,17 @@ t.test('trap 105: Offset of Re-key', async t => {
   t.equal(await c.value(id, 'Deactivation Date'), lab.now + 120n)
   t.equal(await c.result('ReKey', uid(await dated()), offset(1), c.template([at(TAG.ActivationDate, lab.now)])), 'InvalidMessage')
   t.equal(await c.result('ReKey', uid(await c.create([at(TAG.DeactivationDate, lab.now + 20n)])), offset(1)), 'IllegalOperation')
+})
+
+t.test('trap 104: what takes long has one date all the same', async t => {
+  const lab = await makeLab()
+  const c = lab.client()
+  const { id } = await c.ok('ReKey', uid(await c.create()), interval(TAG.Offset, 0))
+  t.equal(await c.value(id, 'Activation Date'), await c.value(id, 'Initial Date'))
+  let ticking = lab.now
+  Object.defineProperty(lab, 'now', { get: () => ticking++ })
+  const slow = (await c.ok('ReKey', uid(id), interval(TAG.Offset, 100))).id
+  t.equal(await c.value(slow, 'Activation Date'), ((await c.value(slow, 'Initial Date')) as bigint) + 100n)
 })
 
 t.test('trap 104: Re-key Key Pair', async t => {
