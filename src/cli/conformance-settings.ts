@@ -1,13 +1,16 @@
 import type { Settings } from '../ops/context.ts'
+import { WEAK, type Weak } from '../ops/weak.ts'
 
 /**
- * What the published OASIS cases presuppose of a server: the users and devices whose credentials they send, Interop, the 3.0 draft, and a
- * group that gives fresh keys. Everybody knows these passwords.
+ * What the published OASIS cases presuppose of a server: the users and devices whose credentials they send, Interop, the 3.0 draft, weak
+ * cryptography, and a group that gives fresh keys. Everybody knows these passwords.
  */
 export const CONFORMANCE: Partial<Settings> = {
   interop: true,
   experimental: true,
   freshGroups: ['default'],
+  // Cases are as old as 2010, and have keys of 1024 bits.
+  allowWeak: Object.keys(WEAK) as Weak[],
   accounts: [
     { name: 'administrator', password: 'password', isAdministrator: true },
     // Who registers itself by a password that is good once. TC-CREG

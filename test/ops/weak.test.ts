@@ -1,4 +1,5 @@
 import t from 'tap'
+import { CONFORMANCE } from '../../src/cli/conformance-settings.ts'
 import { WEAK, type Weak } from '../../src/ops/weak.ts'
 import { type Item, structure } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
@@ -54,6 +55,11 @@ t.test('what is weak is refused unless the operator allows it', async t => {
     t.equal(await run((await makeLab({ allowWeak: [name] })).client()), 'Success', `${what} is done with ${name}`)
   }
   t.same(new Set(CASES.map(([name]) => name)), new Set(Object.keys(WEAK)), 'each of the table is tried')
+})
+
+t.test('published cases have keys of 1024 bits', async t => {
+  const c = (await makeLab(CONFORMANCE)).client()
+  t.equal(await c.result('CreateKeyPair', common(algorithm('RSA'), bits(1024))), 'Success')
 })
 
 t.test('what is old can be read all the same', async t => {
