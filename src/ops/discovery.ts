@@ -40,6 +40,9 @@ const OBJECT_TYPES: readonly number[] = [
   ObjectType.OpaqueObject,
   ObjectType.PGPKey,
   ObjectType.CertificateRequest,
+  ObjectType.User,
+  ObjectType.Group,
+  ObjectType.PasswordCredential,
 ]
 
 /** Query: what this server can do, cut to what the client's version knows. Spec: KMIP 1.4 section 4.25, 2.1 section 6.1.40 */

@@ -206,6 +206,13 @@ t.test('Query answers what was asked, by what the server and the role can do', a
   )
   t.equal((await query(21, 'QueryCapabilities')).at(TAG.CapabilityInformation, TAG.AsynchronousCapability), true)
   t.equal((await query(14, 'QueryCapabilities')).at(TAG.CapabilityInformation, TAG.QuantumSafeCapability), undefined)
+  const types = async (version: number): Promise<string[]> =>
+    (await query(version, 'QueryObjects', undefined, await makeLab({ experimental: true })))
+      .all(TAG.ObjectType)
+      .map(item => enumName('ObjectType', Number(item.value)))
+  const system = ['User', 'Group', 'PasswordCredential']
+  t.same((await types(30)).slice(-3), system, 'objects of the draft')
+  t.notOk((await types(21)).some(type => system.includes(type)))
   for (const name of ['QueryExtensionList', 'QueryExtensionMap', 'QueryValidations', 'QueryAttestationTypes'] as const)
     t.same((await query(21, name)).fields, [], `${name}: there are none`)
   t.same((await query(14, 'QueryDefaultsInformation')).fields, [], 'nothing of a later version')
