@@ -12,7 +12,7 @@ import { TAG } from '../ttlv/tags.ts'
 import { authenticate, CERTIFICATE_ALONE, hasRight, ownerOf } from './authentication.ts'
 import { type Asking, Batch, Context, type Environment } from './context.ts'
 import type { AuditEntry, Channel, Peer, Reply } from './engine.ts'
-import { kmipErrorOf } from './failures.ts'
+import { failureOf, kmipErrorOf } from './failures.ts'
 import { isFailure, type Request, type RequestItem, type ResponseItem, responseItem, responseMessage } from './message.ts'
 import type { Operation } from './operation.ts'
 import { remember, resolveReferences } from './references.ts'
@@ -301,7 +301,7 @@ const tooLarge = (limit: number): KmipError => new KmipError('ResponseTooLarge',
 /** What we did not throw on purpose says nothing about itself to the client. */
 function failed(item: RequestItem, error: unknown, version: Version, entry: AuditEntry): Outcome {
   const known =
-    kmipErrorOf(error) ??
+    failureOf(item.operation, error) ??
     new KmipError('GeneralFailure', isAway(error) ? STORE_AWAY : 'internal error; the server\u2019s log says more', { cause: error })
   const { cause } = known
   return {

@@ -48,7 +48,7 @@ export const certify = operation({
     const publicKey =
       request.uniqueIdentifier !== undefined || !request.certificateRequestValue ? await context.edit(request.uniqueIdentifier) : undefined
     if (publicKey && publicKey.type !== ObjectType.PublicKey)
-      throw new KmipError('IllegalObjectType', 'only a public key can be certified', { v1: 'PermissionDenied' })
+      throw new KmipError('InvalidObjectType', 'only a public key can be certified', { v1: 'PermissionDenied' })
     const requested = await requestedAttributes([request.attributes], context)
     const asked = askedBy(request) ?? (publicKey && (await fromKey(publicKey, requested)))
     if (!asked) throw new KmipError('MissingData', 'there is neither a public key nor a certificate request')
@@ -74,7 +74,7 @@ export const reCertify = operation({
     requireStorage(request.protectionStorageMasks)
     const old = await context.edit(request.uniqueIdentifier)
     if (old.type !== ObjectType.Certificate || !old.object)
-      throw new KmipError('IllegalObjectType', 'only a certificate can be re-certified', { v1: 'PermissionDenied' })
+      throw new KmipError('InvalidObjectType', 'only a certificate can be re-certified', { v1: 'PermissionDenied' })
     if (linksOf(old, LinkType.ReplacementObjectLink).length > 0)
       throw new KmipError('PermissionDenied', 'the certificate has been replaced already')
     const requested = await requestedAttributes([request.attributes], context)
@@ -117,7 +117,7 @@ export const validate = operation({
       const object = await context.read(id)
       const value = object.object && child(object.object, TAG.CertificateValue)
       if (object.type !== ObjectType.Certificate || value?.type !== TYPE.ByteString)
-        throw new KmipError('IllegalObjectType', 'only certificates can be validated', { v1: 'InvalidMessage' })
+        throw new KmipError('InvalidObjectType', 'only certificates can be validated', { v1: 'InvalidMessage' })
       items.push(value.value)
     }
     if (items.length === 0) throw new KmipError('InvalidMessage', 'there is no certificate to validate')
@@ -166,7 +166,7 @@ async function fromKey(publicKey: ManagedObject, requested: readonly Item[]): Pr
 
 function parsed(object: Item | undefined) {
   const value = object && child(object, TAG.CertificateValue)
-  if (value?.type !== TYPE.ByteString) throw new KmipError('IllegalObjectType', 'the object is no certificate')
+  if (value?.type !== TYPE.ByteString) throw new KmipError('InvalidObjectType', 'the object is no certificate', { v1: 'IllegalOperation' })
   try {
     return parseCertificate(value.value)
   } catch (error) {

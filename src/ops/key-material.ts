@@ -76,7 +76,7 @@ export function materialOf(object: ManagedObject): { block: KeyBlock; material: 
   const block = object.object && keyBlockOf(object.object)
   if (!block) {
     if (object.destroyed) throw new KmipError('ObjectDestroyed', 'the object is destroyed', { v1: 'PermissionDenied' })
-    throw new KmipError('IllegalObjectType', 'the object is not a key', { v1: 'PermissionDenied' })
+    throw new KmipError('InvalidObjectType', 'the object is not a key', { v1: 'PermissionDenied' })
   }
   const material = materialItem(block)
   if (block.keyWrappingData) throw new KmipError('PermissionDenied', 'the key is stored wrapped, and cannot be used so')
@@ -90,7 +90,7 @@ export function secretBytes(object: ManagedObject): Buffer {
   if (material.type === TYPE.ByteString) return material.value
   const key = child(material, TAG.Key)
   if (key?.type !== TYPE.ByteString)
-    throw new KmipError('IllegalObjectType', 'the object is not a symmetric key', { v1: 'PermissionDenied' })
+    throw new KmipError('InvalidObjectType', 'the object is not a symmetric key', { v1: 'PermissionDenied' })
   return key.value
 }
 
@@ -101,7 +101,7 @@ const kindOf = (object: ManagedObject): KeyKind | undefined =>
 /** A private or public key for node:crypto. @throws KmipError, CryptoError */
 export function asymmetricKey(object: ManagedObject): KeyObject {
   const kind = kindOf(object)
-  if (!kind || !object.object) throw new KmipError('IllegalObjectType', 'the object is not an asymmetric key', { v1: 'PermissionDenied' })
+  if (!kind || !object.object) throw new KmipError('InvalidObjectType', 'the object is not an asymmetric key', { v1: 'PermissionDenied' })
   const known = KEYS.get(object.object)
   if (known) return known
   const { block, material } = materialOf(object)

@@ -29,7 +29,7 @@ async function wrappingKey(id: string, usage: number, context: Context): Promise
   if (key.archived) throw new KmipError('WrappingObjectArchived', 'the wrapping key is archived')
   if (key.destroyed) throw new KmipError('WrappingObjectDestroyed', 'the wrapping key is destroyed')
   if (key.type !== ObjectType.SymmetricKey && key.type !== ObjectType.PublicKey && key.type !== ObjectType.PrivateKey)
-    throw new KmipError('IllegalObjectType', 'the wrapping key is not a key')
+    throw new KmipError('InvalidObjectType', 'the wrapping key is not a key', { v1: 'IllegalOperation' })
   if (key.state(context.now()) !== State.Active) throw new KmipError('WrongKeyLifecycleState', 'the wrapping key is not Active')
   if (((key.attributes.number(TAG.CryptographicUsageMask) ?? 0) & usage) === 0)
     throw new KmipError('IncompatibleCryptographicUsageMask', 'the usage mask of the wrapping key does not allow this')

@@ -13,7 +13,7 @@ const { State, RevocationReasonCode, Operation } = ENUM
 const stateName = (object: ManagedObject, context: Context): string => enumName('State', object.state(context.now()))
 
 function requireStates(object: ManagedObject): void {
-  if (!object.hasState) throw new KmipError('IllegalObjectType', 'an object of this type has no state')
+  if (!object.hasState) throw new KmipError('InvalidObjectType', 'an object of this type has no state', { v1: 'IllegalOperation' })
 }
 
 /** Activate: Pre-Active to Active, Activation Date being now. Spec: KMIP 1.4 section 4.19, 2.1 section 6.1.1 */

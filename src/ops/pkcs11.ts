@@ -87,7 +87,7 @@ const CODES: Partial<Readonly<Record<Reason, ReturnCode>>> = {
   ObjectNotFound: 'KEY_HANDLE_INVALID',
   ObjectDestroyed: 'KEY_HANDLE_INVALID',
   ObjectArchived: 'KEY_HANDLE_INVALID',
-  IllegalObjectType: 'KEY_TYPE_INCONSISTENT',
+  InvalidObjectType: 'KEY_TYPE_INCONSISTENT',
   WrongKeyLifecycleState: 'KEY_FUNCTION_NOT_PERMITTED',
   IncompatibleCryptographicUsageMask: 'KEY_FUNCTION_NOT_PERMITTED',
   UnsupportedCryptographicParameters: 'KEY_TYPE_INCONSISTENT',

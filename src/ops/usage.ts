@@ -32,15 +32,15 @@ export const check = operation({
     const refused: Item[] = []
     const mask = attributes.number(TAG.CryptographicUsageMask)
     const { cryptographicUsageMask, usageLimitsCount, leaseTime } = request
-    if (usageLimitsCount !== undefined && (remaining(object) ?? usageLimitsCount) < usageLimitsCount)
-      refused.push(long(TAG.UsageLimitsCount, remaining(object) ?? 0n))
+    const limitRefused = usageLimitsCount !== undefined && (remaining(object) ?? usageLimitsCount) < usageLimitsCount
+    if (limitRefused) refused.push(long(TAG.UsageLimitsCount, remaining(object) ?? 0n))
     const maskRefused = cryptographicUsageMask !== undefined && ((mask ?? 0) & cryptographicUsageMask) !== cryptographicUsageMask
     if (maskRefused) refused.push(integer(TAG.CryptographicUsageMask, mask ?? 0))
     const lease = context.settings.leaseTime
     if (leaseTime !== undefined && lease > 0 && leaseTime > lease) refused.push(interval(TAG.LeaseTime, lease))
     if (refused.length > 0) {
       context.batch.placeholder = undefined
-      const reason = maskRefused ? 'IncompatibleCryptographicUsageMask' : 'PermissionDenied'
+      const reason = maskRefused ? 'IncompatibleCryptographicUsageMask' : limitRefused ? 'UsageLimitExceeded' : 'PermissionDenied'
       throw new KmipError(reason, 'the object may not be used like this', { payload: refused })
     }
     return { uniqueIdentifier: object.id }
@@ -73,9 +73,10 @@ export const getUsageAllocation = operation({
   response: UniqueIdentifierResponse,
   async run(request, context) {
     const object = await context.edit(request.uniqueIdentifier)
-    if (!object.attributes.has(TAG.UsageLimits)) throw new KmipError('IllegalOperation', 'the object has no Usage Limits')
+    if (!object.attributes.has(TAG.UsageLimits))
+      throw new KmipError('AttributeNotFound', 'the object has no Usage Limits', { v1: 'IllegalOperation' })
     if (object.state(context.now()) !== State.Active) throw new KmipError('WrongKeyLifecycleState', 'only an Active object can be used')
-    spend(object, request.usageLimitsCount)
+    spend(object, request.usageLimitsCount, 'UsageLimitExceeded')
     object.touch(context.now())
     return { uniqueIdentifier: object.id }
   },
@@ -91,12 +92,15 @@ const remaining = (object: ManagedObject): bigint | undefined => {
   return limits && (limits.usageLimitsCount ?? limits.usageLimitsTotal)
 }
 
-/** Take `amount` units off the Usage Limits of an object that is being changed. @throws KmipError Permission Denied: not so many are left */
-function spend(object: ManagedObject, amount: bigint): void {
+/**
+ * Take `amount` units off the Usage Limits of an object that is being changed.
+ * @throws KmipError `reason` if not so many are left: the published cases of all versions have Permission Denied for cryptography
+ */
+function spend(object: ManagedObject, amount: bigint, reason: 'PermissionDenied' | 'UsageLimitExceeded' = 'PermissionDenied'): void {
   const limits = limitsOf(object)
   const left = remaining(object)
   if (!limits || left === undefined) return
-  if (amount < 0n || left < amount) throw new KmipError('PermissionDenied', 'the Usage Limits of the object do not allow this')
+  if (amount < 0n || left < amount) throw new KmipError(reason, 'the Usage Limits of the object do not allow this')
   object.attributes.set(
     structure(TAG.UsageLimits, [
       long(TAG.UsageLimitsTotal, limits.usageLimitsTotal),

@@ -234,7 +234,7 @@ t.test('trap 122: which key may wrap', async t => {
     ['one whose mask does not allow it', cannot, 'PermissionDenied', 'IncompatibleCryptographicUsageMask'],
     ['an archived one', archived, 'ObjectArchived', 'WrappingObjectArchived'],
     ['a destroyed one', destroyed, 'PermissionDenied', 'WrappingObjectDestroyed'],
-    ['an object that is no key', await c.register('OpaqueObject', opaque(KEK)), 'IllegalOperation', 'IllegalObjectType'],
+    ['an object that is no key', await c.register('OpaqueObject', opaque(KEK)), 'IllegalOperation', 'InvalidObjectType'],
   ]
   for (const [what, wrapper, in14, in21] of CASES) {
     t.equal(await get(14, wrapper), in14, what)

@@ -1,0 +1,68 @@
+import t from 'tap'
+import { ENUM } from '../../src/ttlv/enumerations.ts'
+import { dateTime, enumeration, type Item, integer, long as longInteger, structure, text } from '../../src/ttlv/item.ts'
+import { TAG } from '../../src/ttlv/tags.ts'
+import { type Client, data, makeLab, objectType, opaque, type Step, uid, usageLimits } from './harness.ts'
+
+// Result Reasons by the tables that 2.1 has for each operation, sections 6.1.1.1 to 6.1.59.1.
+
+const long = (count: number): Item => longInteger(TAG.UsageLimitsCount, BigInt(count))
+const KEY = Buffer.alloc(16, 1)
+const created = (tag: number): Item => structure(tag, [dateTime(TAG.InitialDate, 1n)])
+const reference = (tag: number): Item => enumeration(TAG.AttributeReference, tag)
+const negate = enumeration(TAG.AdjustmentType, ENUM.AdjustmentType.Negate)
+const SPLIT = [
+  objectType('SplitKey'),
+  uid('none'),
+  integer(TAG.SplitKeyParts, 3),
+  integer(TAG.SplitKeyThreshold, 2),
+  enumeration(TAG.SplitKeyMethod, ENUM.SplitKeyMethod.XOR),
+]
+
+t.test('each operation has its own words', async t => {
+  const lab = await makeLab()
+  const c = lab.client({ version: 21 })
+  const key = await c.active()
+  const limited = await c.active([usageLimits(2)])
+  const blob = await c.register('OpaqueObject', opaque(KEY))
+  const CASES: [step: Step, in20: string, in21: string][] = [
+    [['AddAttribute', uid(key), created(TAG.NewAttribute)], 'PermissionDenied', 'ReadOnlyAttribute'],
+    [['SetAttribute', uid(key), created(TAG.NewAttribute)], 'ReadOnlyAttribute', 'ReadOnlyAttribute'],
+    [['AdjustAttribute', uid(key), reference(TAG.AlwaysSensitive), negate], 'ReadOnlyAttribute', 'ReadOnlyAttribute'],
+    [['ModifyAttribute', uid(key), created(TAG.NewAttribute)], 'PermissionDenied', 'AttributeReadOnly'],
+    [['DeleteAttribute', uid(key), reference(TAG.InitialDate)], 'PermissionDenied', 'AttributeReadOnly'],
+    [['AdjustAttribute', uid('none'), reference(TAG.Sensitive), negate], 'ItemNotFound', 'ItemNotFound'],
+    [['Certify', uid('none')], 'ItemNotFound', 'ItemNotFound'],
+    [['CreateSplitKey', ...SPLIT, structure(TAG.Attributes, [])], 'ItemNotFound', 'ItemNotFound'],
+    [['Get', uid('none')], 'ObjectNotFound', 'ObjectNotFound'],
+    [['GetUsageAllocation', uid(key), long(1)], 'AttributeNotFound', 'AttributeNotFound'],
+    [['GetUsageAllocation', uid(limited), long(3)], 'UsageLimitExceeded', 'UsageLimitExceeded'],
+    [['Check', uid(limited), long(3)], 'UsageLimitExceeded', 'UsageLimitExceeded'],
+    [['ReKey', uid(blob)], 'InvalidObjectType', 'InvalidObjectType'],
+    [['ReKeyKeyPair', text(TAG.PrivateKeyUniqueIdentifier, blob)], 'InvalidObjectType', 'InvalidObjectType'],
+    [['Certify', uid(blob)], 'InvalidObjectType', 'InvalidObjectType'],
+    [['Activate', uid(blob)], 'Success', 'WrongKeyLifecycleState'],
+  ]
+  for (const [[operation, ...payload], in20, in21] of CASES) {
+    t.equal(await result(c.in(20), operation, payload), in20, `${operation} in 2.0`)
+    t.equal(await result(c, operation, payload), in21, `${operation} in 2.1`)
+  }
+})
+
+t.test('1.x has its own', async t => {
+  const c = (await makeLab()).client()
+  const key = await c.active()
+  const limited = await c.active([usageLimits(2)])
+  t.equal(await c.result('GetUsageAllocation', uid(key), long(1)), 'IllegalOperation')
+  t.equal(await c.result('GetUsageAllocation', uid(limited), long(3)), 'PermissionDenied')
+  t.equal(await c.result('Check', uid(limited), long(3)), 'PermissionDenied')
+  t.equal(await c.result('ReKey', uid(await c.register('OpaqueObject', opaque(KEY)))), 'PermissionDenied')
+  await c.ok('Encrypt', uid(limited), ECB, data(KEY))
+  await c.ok('Encrypt', uid(limited), ECB, data(KEY))
+  for (const version of [14, 20, 21])
+    t.equal(await c.in(version).result('Encrypt', uid(limited), ECB, data(KEY)), 'PermissionDenied', 'as the published cases have it')
+})
+
+const ECB = structure(TAG.CryptographicParameters, [enumeration(TAG.BlockCipherMode, ENUM.BlockCipherMode.ECB)])
+const result = async (c: Client, operation: Step[0], payload: readonly Item[]): Promise<string> =>
+  (await c.try(operation, ...payload)).result
