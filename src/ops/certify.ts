@@ -12,7 +12,8 @@ import { ENUM } from '../ttlv/enumerations.ts'
 import { bytes, child, enumeration, type Item, structure, TYPE, tagName } from '../ttlv/item.ts'
 import { CertifyRequest, ReCertifyRequest, ValidateRequest, ValidateResponse } from '../ttlv/payloads/certificates.ts'
 import { UniqueIdentifierResponse } from '../ttlv/payloads/objects.ts'
-import type { Value } from '../ttlv/spec.ts'
+import { CertificateRequest } from '../ttlv/payloads/structures.ts'
+import { read, type Value } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
 import { addCertificateFacts } from './certificates.ts'
 import type { Context } from './context.ts'
@@ -20,6 +21,7 @@ import { linksOf, linkTo, makeObject, requestedAttributes, setLink } from './cre
 import { asymmetricKey } from './key-material.ts'
 import { operation } from './operation.ts'
 import { requireStorage } from './protection-storage.ts'
+import { inherit } from './rekey.ts'
 
 const { Operation, ObjectType, CertificateRequestType, CertificateType, LinkType, ValidityIndicator } = ENUM
 const LIFE_DAYS = 365n
@@ -27,6 +29,14 @@ const DAY_SECONDS = 86_400n
 /** A certificate whose holder's clock is a little behind must hold at once. */
 const BACK_DATED_SECONDS = 30n
 const MILLISECONDS = 1000
+/** Attributes that follow from what a certificate says, and not from the one before. */
+const OF_CONTENT: ReadonlySet<number> = new Set<number>([
+  TAG.CertificateType,
+  TAG.CryptographicAlgorithm,
+  TAG.CryptographicLength,
+  TAG.CryptographicDomainParameters,
+  TAG.DigitalSignatureAlgorithm,
+])
 
 interface Asked {
   /** DER of the subject's name. */
@@ -45,12 +55,13 @@ export const certify = operation({
   response: UniqueIdentifierResponse,
   async run(request, context) {
     requireStorage(request.protectionStorageMasks)
-    const publicKey =
-      request.uniqueIdentifier !== undefined || !request.certificateRequestValue ? await context.edit(request.uniqueIdentifier) : undefined
-    if (publicKey && publicKey.type !== ObjectType.PublicKey)
-      throw new KmipError('InvalidObjectType', 'only a public key can be certified', { v1: 'PermissionDenied' })
+    const named =
+      request.uniqueIdentifier !== undefined || !request.certificateRequestValue ? await context.read(request.uniqueIdentifier) : undefined
+    if (named && named.type !== ObjectType.PublicKey && named.type !== ObjectType.CertificateRequest)
+      throw new KmipError('InvalidObjectType', 'only a public key or a certificate request can be certified', { v1: 'PermissionDenied' })
+    const publicKey = named?.type === ObjectType.PublicKey ? await context.unit.edit(named.id) : undefined
     const requested = await requestedAttributes([request.attributes], context)
-    const asked = askedBy(request) ?? (publicKey && (await fromKey(publicKey, requested)))
+    const asked = askedBy(request) ?? (publicKey ? await fromKey(publicKey, requested) : named && askedIn(named))
     if (!asked) throw new KmipError('MissingData', 'there is neither a public key nor a certificate request')
     const made = await issue(asked, requested, validityOf(requested, context), context)
     if (publicKey) {
@@ -78,18 +89,16 @@ export const reCertify = operation({
     if (linksOf(old, LinkType.ReplacementObjectLink).length > 0)
       throw new KmipError('PermissionDenied', 'the certificate has been replaced already')
     const requested = await requestedAttributes([request.attributes], context)
-    const offset = request.offset
-    if (offset !== undefined && requested.some(item => item.tag === TAG.ActivationDate || item.tag === TAG.DeactivationDate))
-      throw new KmipError('InvalidMessage', 'Offset and the dates that it would shift cannot both be given')
+    const { offset } = request
+    const inherited = inherit(old, requested, offset, context).filter(item => requested.includes(item) || !OF_CONTENT.has(item.tag))
     const before = parsed(old.object)
-    const asked = askedBy(request) ?? { subject: before.subject.der, spki: before.spki }
+    const asked = askedBy(request) ?? (await askedBefore(request, context)) ?? { subject: before.subject.der, spki: before.spki }
     const from = context.now() + BigInt(offset ?? 0)
     const length = BigInt(Math.max(1, Math.floor((before.notAfter.getTime() - before.notBefore.getTime()) / MILLISECONDS)))
     const validity = offset === undefined ? validityOf(requested, context) : { from, until: from + length }
     // Names go to the new certificate, as with Re-key.
-    const names = old.attributes.all(TAG.Name).map(instance => instance.item)
     old.attributes.remove(TAG.Name)
-    const made = await issue(asked, [...names, ...requested], validity, context)
+    const made = await issue(asked, inherited, validity, context)
     for (const id of linksOf(old, LinkType.PublicKeyLink)) {
       made.attributes.add(linkTo(LinkType.PublicKeyLink, id))
       const publicKey = await context.unit.edit(id)
@@ -139,6 +148,25 @@ export function askedBy({ certificateRequestType, certificateRequestValue }: Req
   if (certificateRequestType !== undefined && certificateRequestType !== CertificateRequestType.PKCS_10)
     throw new KmipError('FeatureNotSupported', 'certificate requests are read as PKCS#10, in DER or PEM')
   return pkcs10(certificateRequestValue)
+}
+
+/** What a Certificate Request object asks for. @throws KmipError Invalid Object Type, Object Destroyed and as `askedBy` */
+function askedIn(object: ManagedObject): Asked {
+  if (object.type !== ObjectType.CertificateRequest) throw new KmipError('InvalidObjectType', 'the object is no certificate request')
+  if (!object.object) throw new KmipError('ObjectDestroyed', 'the certificate request is destroyed')
+  return askedBy(read(object.object, CertificateRequest))!
+}
+
+/** What the certificate request asks for that Re-certify names. Spec: KMIP 2.1 section 6.1.45 */
+async function askedBefore(
+  { certificateRequestUniqueIdentifier: id }: { certificateRequestUniqueIdentifier?: string | undefined },
+  context: Context,
+): Promise<Asked | undefined> {
+  if (id === undefined) return undefined
+  const object = await context.unit.read(id)
+  context.checkUse(object)
+  if (object.archived) throw new KmipError('ObjectArchived', 'the certificate request is archived; recover it first')
+  return askedIn(object)
 }
 
 function pkcs10(der: Buffer): Asked {

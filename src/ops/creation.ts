@@ -175,7 +175,12 @@ function factsOf({ type, object }: Making, block: KeyBlock | undefined): Item[] 
   }
   // The published cases have certificates in format Raw, though the default format of the specification is X.509.
   if (type === ObjectType.Certificate) facts.push(enumeration(TAG.KeyFormatType, ENUM.KeyFormatType.Raw))
+  if (type === ObjectType.CertificateRequest) {
+    const isDer = child(object, TAG.CertificateRequestType)?.value === ENUM.CertificateRequestType.PKCS_10
+    if (isDer) facts.push(enumeration(TAG.KeyFormatType, ENUM.KeyFormatType.PKCS_10))
+  }
   if (type === ObjectType.OpaqueObject) {
+    facts.push(enumeration(TAG.KeyFormatType, ENUM.KeyFormatType.Opaque))
     const kind = child(object, TAG.OpaqueDataType)
     if (kind) facts.push(kind)
   }

@@ -101,8 +101,11 @@ function checkReplaceable(old: ManagedObject): void {
   if (linksOf(old, LinkType.ReplacementObjectLink).length > 0) throw new KmipError('PermissionDenied', 'the key has been replaced already')
 }
 
-/** What the new key begins with: the old key's attributes, and the request's over them; several instances are united. */
-function inherit(old: ManagedObject, requested: readonly Item[], offset: number | undefined, context: Context): Item[] {
+/**
+ * What the new object begins with: the old one's attributes, and the request's over them; several instances are united.
+ * @throws KmipError Invalid Message, Illegal Operation: the dates cannot be shifted by Offset
+ */
+export function inherit(old: ManagedObject, requested: readonly Item[], offset: number | undefined, context: Context): Item[] {
   const asked = new Set(requested.map(item => item.tag))
   if (offset !== undefined && DATES.some(tag => asked.has(tag)))
     throw new KmipError('InvalidMessage', 'Offset and the dates that it would shift cannot both be given')
