@@ -164,11 +164,12 @@ export class BatchRunner {
   /** One item, in a unit of work of its own that is durable before the answer is given. */
   #runAlone(item: RequestItem, version: Version, asking: Asking, batch: Batch, budget: Budget): Promise<Outcome> {
     const { placeholder } = batch
-    const answered = batch.identifiers.length
+    const [answered, given] = [batch.identifiers.length, batch.results.length]
     return this.#untilStored(asking.peer.scope, async (attempt, last) => {
       const unit = this.#unitFor(asking.peer, attempt)
       batch.placeholder = placeholder
       batch.identifiers.length = answered
+      batch.results.length = given
       const outcome = await this.#runItem(item, version, asking, batch, unit)
       const checked = budget.check(item, outcome, version)
       if (isFailure(checked.response)) return checked

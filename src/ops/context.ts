@@ -78,7 +78,7 @@ export interface Environment {
   quota?(peer: Peer): Promise<KmipError | undefined>
 }
 
-/** What the items of one batch share: the ID Placeholder and the identifiers of earlier answers. Spec: KMIP 1.4 section 4 */
+/** What the items of one batch share: the ID Placeholder, and the identifiers and the data of earlier answers. Spec: KMIP 1.4 section 4 */
 export class Batch {
   /** Items of it. */
   readonly size: number
@@ -86,6 +86,9 @@ export class Batch {
   /** Identifiers by the operation that answered them, and all of them in order: what 2.x requests can refer to. */
   readonly named = new Map<string, string>()
   readonly identifiers: string[] = []
+  /** The same for what operations of cryptography answered. */
+  readonly namedResults = new Map<string, Buffer>()
+  readonly results: Buffer[] = []
 
   constructor(size: number) {
     this.size = size

@@ -1,12 +1,13 @@
 import { KmipError } from '../objects/errors.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
-import { enumName, type Item, structure, TYPE, text } from '../ttlv/item.ts'
+import { bytes, enumName, type Item, structure, TYPE, text } from '../ttlv/item.ts'
 import { TAG } from '../ttlv/tags.ts'
 import type { Batch } from './context.ts'
 import type { Operation } from './operation.ts'
 
 // From 2.0 on a request may say "the identifier that this operation answered earlier in the batch" instead of an identifier, by an
-// enumeration, or by its place among all identifiers answered so far. Spec: KMIP 2.1 section 4.58, 11.58
+// enumeration, or by its place among all identifiers answered so far; and "what this operation gave" instead of Data. An answer whose data
+// is Ephemeral can be referred to all the same. Spec: KMIP 2.1 section 4.58, 7.9, 11.13, 11.58
 
 const IDENTIFIERS: ReadonlySet<number> = new Set<number>([
   TAG.UniqueIdentifier,
@@ -14,18 +15,35 @@ const IDENTIFIERS: ReadonlySet<number> = new Set<number>([
   TAG.PublicKeyUniqueIdentifier,
 ])
 
-/** The payload with references to earlier answers replaced by the identifiers. @throws KmipError if there is no such answer */
+/** What operations of cryptography give, and what stands behind the operation's name in the Data enumeration. */
+const RESULTS: ReadonlyMap<number, string> = new Map<number, string>([
+  [TAG.Data, ''],
+  [TAG.MACData, 'MACData'],
+  [TAG.SignatureData, 'SignatureData'],
+])
+
+/** The payload with references to earlier answers replaced by what these answered. @throws KmipError if there is no such answer */
 export function resolveReferences(payload: Item, batch: Batch): Item {
   if (payload.type !== TYPE.Structure || !payload.value.some(isReference)) return payload
   return structure(
     payload.tag,
-    payload.value.map(field => (isReference(field) ? text(field.tag, resolve(field, batch)) : field)),
+    payload.value.map(field => {
+      if (!isReference(field)) return field
+      return field.tag === TAG.Data ? bytes(field.tag, dataOf(field, batch)) : text(field.tag, identifierOf(field, batch))
+    }),
   )
 }
 
-const isReference = (field: Item): boolean => IDENTIFIERS.has(field.tag) && (field.type === TYPE.Enumeration || field.type === TYPE.Integer)
+const isReference = (field: Item): boolean =>
+  (IDENTIFIERS.has(field.tag) || field.tag === TAG.Data) && (field.type === TYPE.Enumeration || field.type === TYPE.Integer)
 
-function resolve(field: Item, batch: Batch): string {
+function dataOf(field: Item, batch: Batch): Buffer {
+  const data = field.type === TYPE.Integer ? batch.results.at(field.value) : batch.namedResults.get(enumName('Data', Number(field.value)))
+  if (data === undefined) throw new KmipError('InvalidField', 'Data refers to an answer that the batch does not have so far')
+  return data
+}
+
+function identifierOf(field: Item, batch: Batch): string {
   const id =
     field.type === TYPE.Integer
       ? batch.identifiers.at(field.value)
@@ -36,9 +54,14 @@ function resolve(field: Item, batch: Batch): string {
   return id
 }
 
-/** Keep the identifiers of an answer for later items to refer to. */
+/** Keep the identifiers and the data of an answer for later items to refer to. */
 export function remember(operation: Operation, fields: readonly Item[], batch: Batch): void {
   for (const field of fields) {
+    const result = RESULTS.get(field.tag)
+    if (result !== undefined && field.type === TYPE.ByteString) {
+      batch.results.push(field.value)
+      batch.namedResults.set(`${operation.name}${result}`, field.value)
+    }
     if (field.type !== TYPE.TextString || !IDENTIFIERS.has(field.tag)) continue
     batch.identifiers.push(field.value)
     if (field.tag === TAG.PrivateKeyUniqueIdentifier) batch.named.set(`${operation.name}PrivateKey`, field.value)

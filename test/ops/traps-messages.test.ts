@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import t from 'tap'
 import { requestMessage } from '../../src/client/message.ts'
 import { encode } from '../../src/ttlv/binary.ts'
@@ -298,6 +299,34 @@ t.test('trap 41: 2.x refers to earlier answers', async t => {
   )
   t.equal(await c.result('Get', by('IDPlaceholder')), 'InvalidField')
   t.equal(await c.result('Get', by(3)), 'InvalidField')
+})
+
+t.test('trap 20: Data may be what an earlier operation gave', async t => {
+  const c = (await makeLab()).client({ version: 21 })
+  const id = await c.active([usage(U.Encrypt | U.Decrypt | U.MACGenerate)])
+  const plain = Buffer.from('sixteen bytes ..')
+  const ecb = parameters({ mode: 'ECB' })
+  const by = (value: keyof typeof ENUM.Data | number): Item =>
+    typeof value === 'number' ? integer(TAG.Data, value) : enumeration(TAG.Data, ENUM.Data[value])
+  const answer = await c.send([
+    ['Encrypt', uid(id), ecb, data(plain)],
+    ['Decrypt', uid(id), ecb, by('Encrypt')],
+    ['Hash', parameters({ hash: 'SHA_256' }), by(1)],
+    ['Decrypt', uid(id), ecb, by(0)],
+    ['MAC', uid(id), parameters({ mode: 'CMAC' }), by(-1)],
+    ['Hash', parameters({ hash: 'SHA_256' }), by('MACMACData')],
+  ])
+  t.same(answer.results, Array(6).fill('Success'))
+  const [, decrypted, hash, again, mac, last] = answer.replies
+  t.same([decrypted!.at(TAG.Data), again!.at(TAG.Data)], [plain, plain])
+  const sha256 = (of: unknown): Buffer =>
+    createHash('sha256')
+      .update(of as Buffer)
+      .digest()
+  t.same(hash!.at(TAG.Data), sha256(plain))
+  t.same(last!.at(TAG.Data), sha256(mac!.at(TAG.MACData)))
+  for (const nothing of [by('Decrypt'), by(0)])
+    t.equal(await c.result('Hash', parameters({ hash: 'SHA_256' }), nothing), 'InvalidField', 'what is not there')
 })
 
 t.test('trap 42: Response Too Large leaves nothing behind', async t => {
