@@ -69,6 +69,14 @@ export function checkAttribute(item: Item): Omit<AttributeRow, 'type'> {
   return row
 }
 
+/** The same for a value that an object is to have. @throws KmipError besides these Unsupported Attribute */
+export function checkValue(item: Item): Omit<AttributeRow, 'type'> {
+  const row = checkAttribute(item)
+  if (item.tag === TAG.RotateAutomatic && item.value === true)
+    throw new KmipError('UnsupportedAttribute', 'nothing is rotated by itself here: Rotate Automatic cannot be True')
+  return row
+}
+
 function checkVendorAttribute(item: Item): void {
   let attribute: Value<typeof VENDOR_FIELDS>
   try {
@@ -93,7 +101,7 @@ const isServerVendor = (item: Item): boolean => item.tag === TAG.Attribute && ch
  */
 export function setInitial(set: AttributeSet, items: readonly Item[]): void {
   for (const item of items) {
-    const row = checkAttribute(item)
+    const row = checkValue(item)
     if (row.setBy !== 'client' || isServerVendor(item))
       throw new KmipError('AttributeReadOnly', `${titleOf(keyOf(item))} is set by the server alone`, { v1: 'InvalidField' })
     if (!row.multi && set.has(item.tag))
@@ -174,7 +182,7 @@ function checkUsageLimitsUntouched(object: ManagedObject, key: AttributeKey): vo
 
 /** @throws KmipError if a client may not give this object a first or another value of the attribute */
 export function checkAdd(object: ManagedObject, item: Item, now: bigint): void {
-  const row = checkAttribute(item)
+  const row = checkValue(item)
   const key = keyOf(item)
   if (row.setBy !== 'client' || isServerVendor(item)) throw readOnly(key)
   if (!row.multi && object.attributes.has(key))
@@ -196,7 +204,7 @@ const LATE_ADDITIONS: ReadonlySet<number> = new Set<number>([
 
 /** @throws KmipError if a client may not change this attribute of the object to the value */
 export function checkModify(object: ManagedObject, item: Item, now: bigint): void {
-  const row = checkAttribute(item)
+  const row = checkValue(item)
   const key = keyOf(item)
   if (!row.modify || isServerVendor(item)) throw readOnly(key)
   checkDateChange(object, key, now)

@@ -21,7 +21,7 @@ import { linksOf, linkTo, makeObject, requestedAttributes, setLink } from './cre
 import { asymmetricKey } from './key-material.ts'
 import { operation } from './operation.ts'
 import { requireStorage } from './protection-storage.ts'
-import { inherit } from './rekey.ts'
+import { inherit, tie } from './rekey.ts'
 
 const { Operation, ObjectType, CertificateRequestType, CertificateType, LinkType, ValidityIndicator } = ENUM
 const LIFE_DAYS = 365n
@@ -105,9 +105,7 @@ export const reCertify = operation({
       setLink(publicKey, LinkType.CertificateLink, made.id)
       publicKey.touch(context.now())
     }
-    setLink(old, LinkType.ReplacementObjectLink, made.id)
-    setLink(made, LinkType.ReplacedObjectLink, old.id)
-    old.touch(context.now())
+    await tie(old, made, context)
     context.place(made.id)
     return { uniqueIdentifier: made.id }
   },

@@ -1,4 +1,4 @@
-import { checkAttribute, checkDates } from '../objects/attribute-rules.ts'
+import { checkDates, checkValue } from '../objects/attribute-rules.ts'
 import { AttributeSet } from '../objects/attribute-set.ts'
 import { KmipError } from '../objects/errors.ts'
 import { ManagedObject, OBJECT_TAG } from '../objects/managed-object.ts'
@@ -66,7 +66,7 @@ async function unwrapped(object: Item, context: Context): Promise<Item> {
 function importedAttributes(items: readonly Item[], context: Context): AttributeSet {
   const attributes = new AttributeSet()
   for (const item of items) {
-    const row = checkAttribute(item)
+    const row = checkValue(item)
     if (DERIVED.has(item.tag)) continue
     if (!row.multi && attributes.has(item.tag))
       throw new KmipError('AttributeSingleValued', `${row.title} may stand only once`, { v1: 'InvalidField' })

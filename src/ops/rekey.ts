@@ -3,7 +3,7 @@ import { KmipError } from '../objects/errors.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { attributeOfTag } from '../ttlv/attributes.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
-import { dateTime, enumName, type Item } from '../ttlv/item.ts'
+import { boolean, dateTime, enumName, type Item, integer } from '../ttlv/item.ts'
 import { KeyPairResponse, ReKeyKeyPairRequest, ReKeyRequest, UniqueIdentifierResponse } from '../ttlv/payloads/objects.ts'
 import { TAG } from '../ttlv/tags.ts'
 import type { Context } from './context.ts'
@@ -142,9 +142,14 @@ async function giveUpNames(old: ManagedObject, context: Context): Promise<void> 
   if (old.attributes.has(TAG.Name)) (await context.unit.edit(old.id)).attributes.remove(TAG.Name)
 }
 
-async function tie(old: ManagedObject, made: ManagedObject, context: Context): Promise<void> {
+/** Link two objects of which one replaces the other, and count it. Spec: KMIP 2.1 section 4.49, 4.50, 4.52 */
+export async function tie(old: ManagedObject, made: ManagedObject, context: Context): Promise<void> {
   const before = await context.unit.edit(old.id)
   setLink(before, LinkType.ReplacementObjectLink, made.id)
   setLink(made, LinkType.ReplacedObjectLink, old.id)
+  before.attributes.set(dateTime(TAG.RotateDate, context.now()))
+  before.attributes.set(boolean(TAG.RotateLatest, false))
+  made.attributes.set(integer(TAG.RotateGeneration, (old.attributes.number(TAG.RotateGeneration) ?? 0) + 1))
+  made.attributes.set(boolean(TAG.RotateLatest, true))
   before.touch(context.now())
 }

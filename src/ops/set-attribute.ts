@@ -40,7 +40,7 @@ export const adjustAttribute = operation({
     const key = keyOf(request.attributeReference)
     const current = object.attributes.get(key)
     const value = current?.tag === TAG.Attribute ? child(current, TAG.AttributeValue) : (current ?? zero(key))
-    if (!value) throw new KmipError('AttributeNotFound', `${titleOf(key)} is not set`)
+    if (!value) throw new KmipError('AttributeNotFound', `${titleOf(key)} is not set, and there is no value to begin with`)
     const by = request.adjustmentValue
     const adjusted = adjust(
       value,
@@ -59,6 +59,7 @@ export const adjustAttribute = operation({
   },
 })
 
+/** What an attribute that is not set begins with: numbers and intervals at 0, Booleans false, others with nothing. Spec: KMIP 2.1 section 6.1.3 */
 function zero(key: number | string): Item | undefined {
   const row = typeof key === 'number' ? attributeOfTag(key) : undefined
   switch (row?.type) {
@@ -67,8 +68,6 @@ function zero(key: number | string): Item | undefined {
     case TYPE.Integer:
     case TYPE.Interval:
       return { tag: row.tag, type: row.type, value: 0 }
-    case TYPE.DateTime:
-      return { tag: row.tag, type: TYPE.DateTime, value: 0n }
     default:
       return undefined
   }

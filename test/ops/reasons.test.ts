@@ -1,8 +1,8 @@
 import t from 'tap'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
-import { dateTime, enumeration, type Item, integer, long as longInteger, structure, text } from '../../src/ttlv/item.ts'
+import { boolean, dateTime, enumeration, type Item, integer, long as longInteger, structure, text } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
-import { type Client, data, makeLab, objectType, opaque, type Step, uid, usageLimits } from './harness.ts'
+import { AES, type Client, data, makeLab, objectType, opaque, type Step, uid, usageLimits } from './harness.ts'
 
 // Result Reasons by the tables that 2.1 has for each operation, sections 6.1.1.1 to 6.1.59.1.
 
@@ -47,6 +47,32 @@ t.test('each operation has its own words', async t => {
     t.equal(await result(c.in(20), operation, payload), in20, `${operation} in 2.0`)
     t.equal(await result(c, operation, payload), in21, `${operation} in 2.1`)
   }
+})
+
+t.test('Adjust Attribute begins at 0 for numbers alone', async t => {
+  const c = (await makeLab()).client({ version: 21 })
+  const id = await c.create()
+  const more = (tag: number): Item[] => [uid(id), reference(tag), enumeration(TAG.AdjustmentType, ENUM.AdjustmentType.Increment)]
+  t.equal(await c.result('AdjustAttribute', ...more(TAG.ProtectionPeriod)), 'Success')
+  t.equal(await c.result('AdjustAttribute', ...more(TAG.DeactivationDate)), 'AttributeNotFound', 'a key does not end in 1970')
+  t.equal(await c.state(id), 'PreActive')
+})
+
+t.test('what is replaced counts its generations', async t => {
+  const lab = await makeLab()
+  const c = lab.client({ version: 21 })
+  const set = (tag: number, value: boolean): Item => structure(TAG.Attributes, [...AES, boolean(tag, value)])
+  t.equal(await c.result('Create', objectType('SymmetricKey'), set(TAG.RotateAutomatic, true)), 'UnsupportedAttribute')
+  const first = (await c.ok('Create', objectType('SymmetricKey'), set(TAG.RotateAutomatic, false))).id
+  const second = (await c.ok('ReKey', uid(first))).id
+  const third = (await c.ok('ReKey', uid(second))).id
+  const told = async (id: string) => {
+    const reply = await c.ok('GetAttributes', uid(id))
+    return [TAG.RotateGeneration, TAG.RotateLatest, TAG.RotateDate].map(tag => reply.at(TAG.Attributes, tag))
+  }
+  t.same(await told(first), [undefined, false, lab.now])
+  t.same(await told(second), [1, false, lab.now])
+  t.same(await told(third), [2, true, undefined])
 })
 
 t.test('1.x has its own', async t => {
