@@ -1,4 +1,5 @@
 import { KmipError } from '../objects/errors.ts'
+import type { ManagedObject } from '../objects/managed-object.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { child, type Item, structure, TYPE } from '../ttlv/item.ts'
 import { RegisterRequest, UniqueIdentifierResponse } from '../ttlv/payloads/objects.ts'
@@ -6,7 +7,8 @@ import { Certificate, CertificateRequest, KEY_OBJECTS, OpaqueObject } from '../t
 import { type Fields, read } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
 import { addCertificateFacts } from './certificates.ts'
-import { makeObject, requestedAttributes, tagOfType } from './creation.ts'
+import type { Context } from './context.ts'
+import { makeObject, requestedAttributes, setLink, tagOfType } from './creation.ts'
 import { keyBlockOf } from './key-block.ts'
 import { factsOfKey } from './key-facts.ts'
 import { tryParse } from './key-material.ts'
@@ -15,7 +17,7 @@ import { isPkcs12, registerPkcs12 } from './pkcs12.ts'
 import { withFreeNames } from './placeholder-names.ts'
 import { requireStorage } from './protection-storage.ts'
 
-const { ObjectType } = ENUM
+const { ObjectType, LinkType } = ENUM
 
 /**
  * Register: keep an object that the client made, exactly as it came; a key without a Key Value is metadata of a key kept elsewhere.
@@ -47,10 +49,19 @@ export const register = operation({
       serverMade: false,
     })
     addCertificateFacts(made)
+    if (context.rules.linksWrappingKey) await linkWrappingKey(made, object, context)
     context.place(made.id)
     return { uniqueIdentifier: made.id }
   },
 })
+
+/** A wrapped object is linked to its wrapping key, where that is here and the client may know of it. Spec: KMIP 2.1 section 6.1.43 */
+async function linkWrappingKey(made: ManagedObject, object: Item, context: Context): Promise<void> {
+  const wrapping = keyBlockOf(object)?.keyWrappingData
+  const information = wrapping?.encryptionKeyInformation ?? wrapping?.macSignatureKeyInformation
+  const key = information?.uniqueIdentifier === undefined ? undefined : await context.unit.find(information.uniqueIdentifier)
+  if (key && context.mayUse(key)) setLink(made, LinkType.WrappingKeyLink, key.id)
+}
 
 /**
  * Names that a Template carries among its own attributes, for clients that name it so. The specification refuses that (KMIP 1.4 section

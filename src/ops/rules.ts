@@ -14,6 +14,8 @@ export interface Rules {
   readonly correlationComesBack: boolean
   /** Keys come in these formats unless another is asked for. Spec: KMIP 2.1 section 4.26 */
   readonly defaultFormats: boolean
+  /** An object that is registered wrapped is linked to the key that wraps it. Spec: KMIP 2.1 section 6.1.43 */
+  readonly linksWrappingKey: boolean
 }
 
 const cache = new Map<Version, Rules>()
@@ -28,6 +30,7 @@ export function rulesOf(version: Version): Rules {
       pkcs12InKeyValue: version < 20,
       correlationComesBack: version >= 30,
       defaultFormats: version >= 20,
+      linksWrappingKey: version >= 20,
     }
     cache.set(version, rules)
   }

@@ -1,8 +1,22 @@
 import t from 'tap'
 import { ENUM, MASK } from '../../src/ttlv/enumerations.ts'
-import { child, enumeration, enumName, type Item, integer, structure, text } from '../../src/ttlv/item.ts'
+import { bytes, child, enumeration, enumName, type Item, integer, structure, text } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
-import { AES, algorithm, bits, type Client, group, makeLab, objectType, type Reply, symmetricKey, U, usage, VERSIONS } from './harness.ts'
+import {
+  AES,
+  algorithm,
+  bits,
+  type Client,
+  group,
+  makeLab,
+  objectType,
+  type Reply,
+  symmetricKey,
+  U,
+  uid,
+  usage,
+  VERSIONS,
+} from './harness.ts'
 
 // Operations and fields that KMIP 2.0 and 2.1 added for a server as a whole: constraints, defaults, storage, Query's answers.
 
@@ -221,4 +235,27 @@ t.test('Query answers what was asked, by what the server and the role can do', a
     const { bytes } = await lab.client({ version }).send([['Query', ...asked]])
     t.ok(bytes.length <= 2048, `${version}: operations and objects fit into 2048 bytes`)
   }
+})
+
+t.test('an object that is registered wrapped is linked to its wrapping key', async t => {
+  const lab = await makeLab()
+  const c = lab.client({ version: 21 })
+  const kek = await c.active([usage(U.WrapKey | U.UnwrapKey)])
+  const wrapped = (id: string): Item =>
+    structure(TAG.SymmetricKey, [
+      structure(TAG.KeyBlock, [
+        enumeration(TAG.KeyFormatType, ENUM.KeyFormatType.Raw),
+        bytes(TAG.KeyValue, Buffer.alloc(24)),
+        structure(TAG.KeyWrappingData, [
+          enumeration(TAG.WrappingMethod, ENUM.WrappingMethod.Encrypt),
+          structure(TAG.EncryptionKeyInformation, [uid(id)]),
+        ]),
+      ]),
+    ])
+  const links = async (from: Client, of: string): Promise<unknown[]> =>
+    from.values(await from.register('SymmetricKey', wrapped(of), [usage(U.Encrypt)]), 'Link')
+  t.same(await links(c, kek), [[ENUM.LinkType.WrappingKeyLink, kek]])
+  t.same(await links(c, 'elsewhere'), [], 'a key that is not here')
+  t.same(await links(lab.client({ version: 21, scope: 'another' }), kek), [], 'nor a key of others')
+  t.same(await links(c.in(14), kek), [], '1.x has no such link')
 })
