@@ -13,13 +13,16 @@ const PEM_FRAME = /-----(?:BEGIN|END) CERTIFICATE-----/g
 export const identityOfKey = (spki: Buffer): string => createHash('sha256').update(spki).digest('hex')
 export const identityOf = (certificate: X509Certificate): string => identityOfKey(parseCertificate(certificate.raw).spki)
 
-/** What a client shows: its one certificate that is no CA's. @throws KesError */
+/**
+ * What a client shows: its one certificate that is no CA's. It has to be the first, for the handshake proves the key of that one alone; the others
+ * anybody may append. KES takes it from any place, so that there a CA of one's own in front of somebody's certificate is enough to be him.
+ * @throws KesError
+ */
 export function certificateShown(certificates: readonly X509Certificate[]): X509Certificate {
-  const leaves = certificates.filter(({ ca }) => !ca)
-  if (leaves.length > 1) throw severalCertificates()
-  const [leaf] = leaves
-  if (leaf === undefined) throw certificateRequired()
-  return leaf
+  if (certificates.filter(({ ca }) => !ca).length > 1) throw severalCertificates()
+  const [own] = certificates
+  if (own === undefined || own.ca) throw certificateRequired()
+  return own
 }
 
 /** An API key is the seed of an Ed25519 key. @returns nothing if the text is none */

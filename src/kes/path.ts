@@ -1,6 +1,6 @@
-/** A path as the router takes it: decoded, or where the client should go instead, or nothing if it is none. */
+/** A path as the router takes it (a `#` is part of it): decoded, or where the client should go instead, or nothing if it is none. */
 export function readPath(target: string): { readonly path: string } | { readonly location: string } | undefined {
-  const end = target.search(/[?#]/)
+  const end = target.indexOf('?')
   const raw = end < 0 ? target : target.slice(0, end)
   const path = raw.includes('%') ? decoded(raw) : raw
   if (path === undefined) return undefined

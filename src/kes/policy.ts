@@ -16,6 +16,19 @@ export type Verdict = { readonly allowed: true; readonly rule: Rule } | { readon
 const matches = (pattern: string, path: string): boolean =>
   pattern.endsWith('*') ? path.length >= pattern.length - 1 && path.startsWith(pattern.slice(0, -1)) : path === pattern
 
+/** Paths of older releases, and those that do the same today. */
+const TODAY: readonly (readonly [old: string, today: string])[] = [
+  ['/v1/key/bulk/decrypt/', '/v1/key/decrypt/'],
+  ['/v1/log/audit/trace', '/v1/log/audit'],
+  ['/v1/log/error/trace', '/v1/log/error'],
+]
+
+/** The paths that deny rules count for: what is denied by today's name is not to be had by that of an older release, which KES does not know. */
+function deniable(path: string): readonly string[] {
+  const row = TODAY.find(([old]) => path.startsWith(old))
+  return row ? [path, row[1] + path.slice(row[0].length)] : [path]
+}
+
 /** A policy made ready: deny rules count first, then allow rules, and what nothing matches is denied. */
 export class CompiledPolicy {
   readonly policy: Policy
@@ -28,12 +41,13 @@ export class CompiledPolicy {
   }
 
   allows(path: string): boolean {
-    return !this.#deny.matches(path) && this.#allow.matches(path)
+    return this.#allow.matches(path) && !deniable(path).some(path => this.#deny.matches(path))
   }
 
   /** The same with the rule that decides it. */
   explain(path: string): Verdict {
-    const denying = this.policy.deny.find(({ pattern }) => matches(pattern, path))
+    const paths = deniable(path)
+    const denying = this.policy.deny.find(({ pattern }) => paths.some(path => matches(pattern, path)))
     if (denying) return { allowed: false, rule: denying }
     const allowing = this.policy.allow.find(({ pattern }) => matches(pattern, path))
     return allowing ? { allowed: true, rule: allowing } : { allowed: false }

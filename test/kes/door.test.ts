@@ -111,12 +111,14 @@ t.test('paths and methods', async t => {
   t.match(await lab.ask('GET', '/v1/%2e%2e/%3cx%3e'), { status: 307, headers: { Location: '/%3Cx%3E' } })
   t.match(await lab.ask('GET', '/v1/%zz'), { status: 400, body: '400 Bad Request' })
   t.match(await lab.ask('GET', '/version?x=1#y'), { status: 200 })
+  t.match(await lab.ask('GET', '/version#y'), { status: 404 })
   const invalid = (name: string): string => message(`key name '${name}' is empty, too long or contains invalid characters`)
   const NAMES: [sent: string, shown: string][] = [
     ['', ''],
     ['a.b', 'a.b'],
     ['a/b', 'a/b'],
     ['a%2Fb', 'a/b'],
+    ['a#b', 'a#b'],
     ['_', '_'],
     ['-a', '-a'],
     ['a-', 'a-'],
@@ -200,6 +202,11 @@ t.test('who may', async t => {
   t.match(await ask([app, authority], '/v1/key/create/app-2'), { status: 200 }, 'the CA of the client is sent too')
   t.match(await ask([], '/v1/key/create/app-3'), { status: 400, body: message('tls: client certificate is required') })
   t.match(await ask([authority], '/v1/key/create/app-3'), { status: 400, body: message('tls: client certificate is required') })
+  t.match(
+    await ask([authority, app], '/v1/key/create/app-3'),
+    { status: 400, body: message('tls: client certificate is required') },
+    'the handshake proves the key of the first certificate alone',
+  )
   t.match(await ask([app, stranger], '/v1/key/create/app-3'), {
     status: 400,
     body: message('tls: received more than one client certificate'),
@@ -221,6 +228,19 @@ t.test('who may', async t => {
   t.match(await open.ask('PUT', '/v1/key/create/y', undefined, { client: app }), { status: 200 })
   t.equal((await open.store.get('y')).createdBy, app.identity, 'who shows a certificate is known')
   t.match(await open.ask('GET', '/v1/status', undefined, { client: admin }), { status: 403 }, 'there is no admin')
+})
+
+t.test('what is denied is denied by the names of older releases too', async t => {
+  const allow = [{ pattern: '/v1/key/*' }, { pattern: '/v1/log/*' }]
+  const deny = [{ pattern: '/v1/key/decrypt/app-2', line: 5 }, { pattern: '/v1/log/audit' }]
+  const lab = new Lab({ access: { policies: [{ name: 'app', allow, deny, identities: [app.identity] }] } })
+  for (const name of ['app-1', 'app-2']) await lab.ask('PUT', `/v1/key/create/${name}`)
+  for (const path of ['decrypt', 'bulk/decrypt']) {
+    t.match(await lab.ask('PUT', `/v1/key/${path}/app-2`, [], asApp), { status: 403 }, path)
+    t.match(lab.logged.at(-1), /policy app denies \/v1\/key\/decrypt\/app-2 \(line 5\)$/)
+  }
+  t.match(await lab.ask('PUT', '/v1/key/bulk/decrypt/app-1', [], asApp), { status: 200 })
+  t.match(await lab.ask('GET', '/v1/log/audit/trace', undefined, asApp), { status: 403 })
 })
 
 t.test('the body of somebody who may not is not read', async t => {
