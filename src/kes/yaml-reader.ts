@@ -55,18 +55,14 @@ export class Section {
   at(...names: readonly string[]): Section {
     let place: Section = this
     for (const name of names) {
-      const found = place.#map()?.items.find(({ key }) => isScalar(key) && String(key.value) === name)
-      place = place.#child(found?.value, name)
+      place = place.#child(place.#parts().get(name), name)
     }
     return place
   }
 
   /** The parts of a section by their names. */
   entries(): [name: string, section: Section][] {
-    return (this.#map()?.items ?? []).map(({ key, value }) => {
-      const name = isScalar(key) ? String(key.value) : ''
-      return [name, this.#child(value, name)]
-    })
+    return [...this.#parts()].map(([name, value]) => [name, this.#child(value, name)])
   }
 
   /** The entries of a list. A single text is a list of one. */
@@ -128,6 +124,30 @@ export class Section {
     return ms
   }
 
+  /** The parts by their names, those too that `<<` merges from other places: what stands here itself counts first, then the first place. */
+  #parts(): Map<string, unknown> {
+    const parts = new Map<string, unknown>()
+    const seen = new Set<YAMLMap>()
+    const collect = (map: YAMLMap): void => {
+      if (seen.has(map)) return
+      seen.add(map)
+      const [merged, own] = [true, false].map(wanted => map.items.filter(({ key }) => isMerge(key) === wanted))
+      for (const { key, value } of own ?? []) {
+        const name = isScalar(key) ? String(key.value) : ''
+        if (!parts.has(name)) parts.set(name, value)
+      }
+      for (const { value } of merged ?? [])
+        for (const place of isSeq(value) ? value.items : [value]) {
+          const node = this.#file.resolve(place as Node | undefined)
+          if (!isMap(node)) throw new KesConfigError(`${this.where}: << has to name names and values, such as *base`)
+          collect(node)
+        }
+    }
+    const map = this.#map()
+    if (map) collect(map)
+    return parts
+  }
+
   #map(): YAMLMap | undefined {
     if (!this.isThere) return undefined
     if (!isMap(this.#node)) throw new KesConfigError(`${this.where} has to be names and values`)
@@ -139,6 +159,9 @@ export class Section {
     return new Section(node ?? undefined, this.#name === '' ? name : `${this.#name}.${name}`, this.#file)
   }
 }
+
+/** YAML 1.1's key for what is to be merged, which KES's reader knows. */
+const isMerge = (key: unknown): boolean => isScalar(key) && key.value === '<<' && key.type === 'PLAIN'
 
 interface File {
   readonly env: Environment

@@ -35,6 +35,23 @@ t.test('what a minimal file means', async t => {
   })
 })
 
+t.test('names and values are merged from other places', async t => {
+  const rules = (policy: string, more = '') => {
+    const found = read({ policy, more }).policies.at(-1)
+    return { allow: found?.allow.map(({ pattern }) => pattern), deny: found?.deny.map(({ pattern }) => pattern) }
+  }
+  const base = 'base: &base { allow: [/v1/key/create/*], deny: [/v1/key/create/x] }'
+  const other = 'other: &other { allow: [/version], deny: [/v1/api] }'
+  const merged = { allow: ['/v1/key/create/*'], deny: ['/v1/key/create/x'] }
+  t.same(rules(`policy: { ${base}, app: { <<: *base, identities: [b] } }`), merged)
+  t.same(rules(`policy: { ${base}, ${other}, app: { <<: [*base, *other] } }`), merged, 'the first place counts')
+  t.same(rules(`policy: { ${base}, app: { <<: *base, deny: [] } }`), { ...merged, deny: [] }, 'what stands there itself counts more')
+  t.same(rules(`policy: { ${base}, two: &two { <<: *base, allow: [/version] }, app: { <<: *two } }`), { ...merged, allow: ['/version'] })
+  t.same(rules(`policy: { ${base}, app: { "<<": *base } }`), { allow: [], deny: [] }, 'in quotes it is a name')
+  t.same(rules('policy: { app: &app { allow: [/version], <<: *app } }'), { allow: ['/version'], deny: [] }, 'into itself')
+  t.throws(() => rules('policy: { app: { <<: /version } }'), { code: 'kes_config', message: /^policy\.app \(line \d+\): << has to name/ })
+})
+
 t.test('what is refused', async t => {
   const CASES: [name: string, parts: { readonly [name: string]: string }, text: string | RegExp][] = [
     ['version', { version: 'version: v2' }, "edge: invalid server config version 'v2'"],
