@@ -144,7 +144,7 @@ const encrypt = (io: Io): Command => ({
   handler: (argv: KeyArguments) =>
     withKes(argv, io, async client => {
       const name = required(argv.name, 'key name', 'encrypt')
-      const plaintext = Buffer.from(required(oneText(argv), 'message', 'encrypt')).toString('base64')
+      const plaintext = Buffer.from(messageIn(argv, 'encrypt')).toString('base64')
       const { ciphertext } = await about('failed to encrypt message', client.json('PUT', target('encrypt', name), { plaintext }))
       printFields(io, [['ciphertext', String(ciphertext)]])
     }),
@@ -199,12 +199,15 @@ const hmac = (io: Io): Command => ({
   handler: (argv: KeyArguments) =>
     withKes(argv, io, async client => {
       const name = required(argv.name, 'key name', 'hmac')
-      const message = Buffer.from(required(oneText(argv), 'message', 'hmac')).toString('base64')
+      const message = Buffer.from(messageIn(argv, 'hmac')).toString('base64')
       const { hmac } = await about('failed to compute HMAC', client.json('PUT', target('hmac', name), { message }))
       printFields(io, [['hmac', String(hmac)]])
     }),
 })
 
+/** A message may be empty, but it has to be there. */
+const messageIn = ({ text }: KeyArguments, command: string): string =>
+  Array.isArray(text) && text.length > 0 ? text.join(' ') : required(undefined, 'message', command)
 const oneText = ({ text }: KeyArguments): string | undefined => (typeof text === 'string' ? text : text?.join(' '))
 const contextOf = async ({ context }: KeyArguments): Promise<Json> =>
   context === undefined ? {} : { context: await base64(context, 'invalid context') }

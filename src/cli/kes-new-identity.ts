@@ -1,4 +1,5 @@
 import { existsSync, writeFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { type Command, type Io, printLines } from './io.ts'
 import { KesCommandError } from './kes-error.ts'
@@ -48,6 +49,9 @@ const defaultOf = (value: string | undefined): { readonly default?: string } => 
 
 async function make(argv: NewArguments, io: Io): Promise<void> {
   const { key: keyName, cert: certName, name = '' } = argv
+  const ips = partsOf(argv.ip)
+  const wrong = ips.find(ip => isIP(ip) === 0)
+  if (wrong !== undefined) throw new KesCommandError(`'${wrong}' is no IP address. See 'kmipd kes identity new --help'`)
   checkFiles(argv, io)
   const lifeMs = lifeOf(argv.expiry)
   const { apiKeyOfKey, newKey, selfSigned } = await import('./kes-credential.ts')
@@ -61,7 +65,7 @@ async function make(argv: NewArguments, io: Io): Promise<void> {
     const wishes = {
       commonName: name,
       hostnames: partsOf(argv.dns),
-      ips: partsOf(argv.ip),
+      ips,
       lifeMs,
       purposes: ['clientAuth', 'serverAuth'] as const,
     }

@@ -29,6 +29,7 @@ export const kesCommand = (io: Io): Command => ({
         kesToolCommand(io),
         ...kesFormerCommands(),
       ])
+      .alias('version', 'v')
       .demandCommand(1, 'say which command of KES'),
   handler() {},
 })

@@ -77,8 +77,8 @@ export function commandLine(io: Io): Argv {
     .epilogue('Exit codes: 0 done, 1 failed, 2 wrong usage. Each command has --help.')
     .exitProcess(false)
     .fail((message, error) => {
-      // For wrong usage yargs gives a text only.
-      throw error ?? new UsageError(message)
+      // For wrong usage yargs gives a text only, or an error of its own where an option lacks its value.
+      throw error === undefined || error.name === 'YError' ? new UsageError(message ?? error?.message) : error
     })
 }
 
@@ -94,8 +94,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   try {
     await commandLine(io).parseAsync([...argv], (_error: unknown, _argv: unknown, output: string) => {
       if (output === '') return
-      helped = true
-      ;(isKes ? io.stderr : io.stdout).write(`${output}\n`)
+      helped = output !== version()
+      ;(isKes && helped ? io.stderr : io.stdout).write(`${output}\n`)
     })
     return isKes && helped ? 2 : 0
   } catch (error) {

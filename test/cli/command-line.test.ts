@@ -24,6 +24,7 @@ t.test('usage: exit codes and what is said', async t => {
     [['credential', 'revoke', 's', 'r'], 2, /serial number or --certificate/],
     [['credential', 'generate', 's', 'r', '--format', 'txt'], 2, /Choices/],
     [['client', 'query'], 2, /no cert\.pem/],
+    [['server', '--config'], 2, /Not enough arguments following: config\n/],
     [['dev', '--kmip-address', '5696'], 2, /--kmip-address 5696: write host:port/],
     [['decode', '--hex', 'xyz'], 2, /not hex/],
   ]

@@ -66,6 +66,17 @@ t.test('wrong usage has the status that KES gives it', async t => {
   t.match(help, { code: 2, out: '', err: /kmipd kes key/ })
   t.match(await run(['kes', 'key'], { cwd }), { code: 2, out: '', err: /kmipd kes key create/ })
   t.match(await run(['kes', 'key', 'create', '--help'], { cwd }), { code: 2, out: '' })
+  for (const argv of [
+    ['kes', '--version'],
+    ['kes', '-v'],
+  ])
+    t.match(await run(argv, { cwd }), { code: 0, out: /^\d+\.\d+\.\d+\n$/, err: '' }, argv.join(' '))
+  t.same(await run(['kes', 'server', '--config'], { cwd }), failed("Not enough arguments following: config. See 'kmipd kes server --help'"))
+  t.same(
+    await run(['kes', 'identity', 'new', '--key', 'n.key', '--cert', 'n.crt', '--ip', '127.0.0.1,nope'], { cwd }),
+    failed("'nope' is no IP address. See 'kmipd kes identity new --help'"),
+  )
+  t.notOk(existsSync(join(cwd, 'n.key')))
   t.same(await run(['kes', 'nonsense'], { cwd }), failed(`"nonsense" is not a kes command. See 'kmipd kes --help'`))
   t.same(await run(['kes', 'key', 'ls'], { cwd }), failed('no API key specified. Consider setting MINIO_KES_API_KEY'))
   const env = { KES_API_KEY: 'kes:v1:AAEC' }
