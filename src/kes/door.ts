@@ -73,6 +73,8 @@ export function createKesDoor(options: KesDoorOptions): KesDoor {
     let found = matches.get(asked)
     if (found === undefined) {
       found = matchOf(head, routes, oldTexts)
+      // Anybody may ask for paths of a megabyte, and for another one each time.
+      if (asked.length > LONGEST_KEPT) return found
       if (matches.size >= MATCHES_KEPT) matches.clear()
       matches.set(asked, found)
     }
@@ -123,6 +125,7 @@ export function createKesDoor(options: KesDoorOptions): KesDoor {
 
 /** Clients ask for the same few paths again and again. */
 const MATCHES_KEPT = 2000
+const LONGEST_KEPT = 500
 const REFUSED = { bodyBytes: 0, timeoutMs: 10_000 }
 const COUNTED = /^\/v1\/(?:key|policy|identity)\//
 

@@ -77,42 +77,48 @@ async function listKeys({ name }: Call, { keys }: Context): Promise<HttpResponse
   return success(json({ names: page.names, ...(page.after !== undefined && { continue_at: tokenOf(prefix, page.after) }) }))
 }
 
-const describe = (key: StoredKey, { name }: Call): string =>
-  json({
-    name,
-    algorithm: key.algorithm,
-    created_at: key.createdAtNs === undefined ? ZERO_TIME : writeTime(key.createdAtNs),
-    created_by: key.createdBy,
-  })
+/** What is to be done with a key. A body that cannot be read is refused before the key is looked for. */
+type Use = (call: Call) => (key: StoredKey) => string
 
-function generate(key: StoredKey, { request: { body } }: Call): string {
+const describe: Use =
+  ({ name }) =>
+  key =>
+    json({
+      name,
+      algorithm: key.algorithm,
+      created_at: key.createdAtNs === undefined ? ZERO_TIME : writeTime(key.createdAtNs),
+      created_by: key.createdBy,
+    })
+
+const generate: Use = ({ request: { body } }) => {
   const fields = body.length === 0 ? {} : readFields(body, CONTEXT)
   if (fields === undefined) throw invalidBody()
-  const plaintext = randomBytes(KEY_BYTES)
-  const ciphertext = encrypt(key, plaintext, fields.context ?? NOTHING)
-  const answer = `{"plaintext":"${plaintext.toString('base64')}","ciphertext":"${ciphertext.toString('base64')}"}`
-  plaintext.fill(0)
-  return answer
+  return key => {
+    const plaintext = randomBytes(KEY_BYTES)
+    const ciphertext = encrypt(key, plaintext, fields.context ?? NOTHING)
+    const answer = `{"plaintext":"${plaintext.toString('base64')}","ciphertext":"${ciphertext.toString('base64')}"}`
+    plaintext.fill(0)
+    return answer
+  }
 }
 
-function encryptText(key: StoredKey, { request }: Call): string {
+const encryptText: Use = ({ request }) => {
   const fields = readFields(request.body, PLAINTEXT)
   if (fields === undefined) throw invalidBody()
-  const ciphertext = encrypt(key, fields.plaintext ?? NOTHING, fields.context ?? NOTHING)
-  return `{"ciphertext":"${ciphertext.toString('base64')}"}`
+  return key => `{"ciphertext":"${encrypt(key, fields.plaintext ?? NOTHING, fields.context ?? NOTHING).toString('base64')}"}`
 }
 
-function decryptText(key: StoredKey, { request }: Call): string {
+const decryptText: Use = ({ request }) => {
   const fields = readFields(request.body, CIPHERTEXT)
   if (fields === undefined) throw invalidBody()
-  return plaintextOf(key, fields)
+  return key => plaintextOf(key, fields)
 }
 
-function decryptAll(key: StoredKey, { request }: Call): string {
+const decryptAll: Use = ({ request }) => {
   const list = readList(request.body, CIPHERTEXT)
   if (list === undefined) throw invalidBody()
   if (list.length > BULK) throw new KesError(400, 'too many ciphertexts')
-  return `[${list.map(fields => plaintextOf(key, fields)).join(',')}]`
+  return key => `[${list.map(fields => plaintextOf(key, fields)).join(',')}]`
 }
 
 function plaintextOf(key: StoredKey, { ciphertext = NOTHING, context = NOTHING }: { ciphertext?: Buffer; context?: Buffer }): string {
@@ -123,21 +129,21 @@ function plaintextOf(key: StoredKey, { ciphertext = NOTHING, context = NOTHING }
   return answer
 }
 
-function mac(key: StoredKey, { request }: Call): string {
+const mac: Use = ({ request }) => {
   const fields = readFields(request.body, { message: 'bytes' })
   if (fields === undefined) throw invalidBody()
-  return `{"hmac":"${hmac(key, fields.message ?? NOTHING).toString('base64')}"}`
+  return key => `{"hmac":"${hmac(key, fields.message ?? NOTHING).toString('base64')}"}`
 }
 
-type Use = (key: StoredKey, call: Call) => string
 /** Do something with a key; at once, if it is in memory. */
 const withKey =
   (use: Use): Route['run'] =>
   (call, { keys }) => {
+    const act = use(call)
     const key = keys.get(call.name)
-    if (!(key instanceof Promise)) return success(use(key, call))
+    if (!(key instanceof Promise)) return success(act(key))
     return key.then(
-      key => success(use(key, call)),
+      key => success(act(key)),
       (error: unknown) => {
         throw isCode(error, 'not-found') ? keyNotFound(error) : new KesError(502, 'failed to read key', { cause: error })
       },

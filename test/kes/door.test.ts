@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import type { KeyStore, KeyStoreErrorCode } from '../../src/keystore/keystore.ts'
 import { KeyStoreError } from '../../src/keystore/keystore.ts'
@@ -83,6 +85,8 @@ t.test('bodies as Go reads them', async t => {
     if (status === 400) t.equal(answer.body, invalid)
   }
   t.match(await lab.ask('PUT', '/v1/key/generate/k', 'x'), { status: 400, body: invalid })
+  for (const path of ['generate', 'encrypt', 'decrypt', 'hmac', 'bulk/decrypt'])
+    t.match(await lab.ask('PUT', `/v1/key/${path}/none`, 'x'), { status: 400, body: invalid }, `${path}: before the key is looked for`)
   const plaintext = Buffer.alloc(740_000).toString('base64')
   t.equal((await lab.ask('PUT', '/v1/key/encrypt/k', { plaintext })).status, 200, 'almost too long')
   t.match(await lab.ask('PUT', '/v1/key/encrypt/k', { plaintext: plaintext + plaintext }), { status: 400, body: invalid })
@@ -243,6 +247,23 @@ t.test('what is denied is denied by the names of older releases too', async t =>
   t.match(await lab.ask('GET', '/v1/log/audit/trace', undefined, asApp), { status: 403 })
 })
 
+t.test('long paths are not remembered', async t => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const lab = new Lab()
+  collect()
+  const before = process.memoryUsage().heapUsed
+  for (let i = 0; i < 200; i++) {
+    // A copy of its own, as what comes off a socket is.
+    const target = Buffer.from(`/v1/key/describe/${i}${'x'.repeat(100_000)}`).toString('latin1')
+    t.equal((await lab.ask('GET', target, undefined, { client: stranger })).status, 403)
+    lab.events.length = 0
+    lab.logged.length = 0
+  }
+  collect()
+  t.ok(process.memoryUsage().heapUsed - before < 10_000_000)
+})
+
 t.test('the body of somebody who may not is not read', async t => {
   const { door } = new Lab()
   const allowed = (client: typeof app, target: string): number =>
@@ -316,7 +337,7 @@ t.test('older releases', async t => {
     ['POST', '/v1/key/create/a.b', 400, '{"message":"invalid key name"}'],
     ['POST', '/v1/key/decrypt/k', 400, '{"message":"invalid json"}'],
     ['GET', '/v1/key/create/k', 405, '{"message":"Method Not Allowed"}'],
-    ['POST', '/v1/key/decrypt/none', 404, '{"message":"key does not exist"}'],
+    ['POST', '/v1/key/generate/none', 404, '{"message":"key does not exist"}'],
   ]
   for (const [method, path, status, text] of CASES) t.match(await lab.ask(method, path), { status, body: text }, path)
   const made = await Promise.all([1, 2].map(async () => JSON.parse((await lab.ask('POST', '/v1/key/generate/k', {})).body)))
