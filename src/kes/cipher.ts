@@ -110,6 +110,7 @@ const NAMES: { readonly [name: string]: Derivation } = {
   AES256: 'hmac',
   ChaCha20: 'hchacha',
 }
+const derivationOf = (name: string): Derivation | undefined => (Object.hasOwn(NAMES, name) ? NAMES[name] : undefined)
 
 function fromJson(ciphertext: Buffer): Parts | undefined {
   let value: unknown
@@ -120,7 +121,7 @@ function fromJson(ciphertext: Buffer): Parts | undefined {
     throw error
   }
   if (typeof value !== 'object' || value === null || !('aead' in value) || typeof value.aead !== 'string') return undefined
-  const derivation = NAMES[value.aead]
+  const derivation = derivationOf(value.aead)
   const iv = 'iv' in value ? base64Of(value.iv) : undefined
   const nonce = 'nonce' in value ? base64Of(value.nonce) : undefined
   const sealed = 'bytes' in value ? base64Of(value.bytes) : undefined
@@ -146,7 +147,7 @@ function fromMsgpack(ciphertext: Buffer, own: Derivation): Parts | undefined {
   }
   const [name, , iv, nonce, sealed, ...rest] = fields
   if (!name || !iv || !nonce || !sealed || rest.length > 0) return undefined
-  return { derivation: NAMES[name.toString('latin1')] ?? own, iv, nonce, sealed }
+  return { derivation: derivationOf(name.toString('latin1')) ?? own, iv, nonce, sealed }
 }
 
 /** Bytes of the length that follows the type: of texts and of byte strings. Spec: MessagePack, formats str and bin */

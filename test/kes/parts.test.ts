@@ -60,6 +60,13 @@ t.test('ciphertexts of all releases', async t => {
         }
       }
     }
+  // Names that every object has are those of no algorithm.
+  const own = encrypt({ algorithm: 'AES256', key: KEY }, TEXT, NOTHING)
+  for (const name of ['constructor', 'toString', '__proto__']) {
+    const [json = NOTHING, , packed = NOTHING] = forms(own, [name, name])
+    t.equal(decrypt({ algorithm: 'AES256', key: KEY }, json, NOTHING), undefined)
+    t.same(decrypt({ algorithm: 'AES256', key: KEY }, packed, NOTHING), TEXT, 'as an unknown name')
+  }
   // A key that was stored without its algorithm is taken for AES; its ciphertexts know better.
   const [old = NOTHING] = forms(encrypt({ algorithm: 'ChaCha20', key: KEY }, TEXT, NOTHING), NAMES.ChaCha20)
   t.same(decrypt({ algorithm: 'AES256', key: KEY }, old, NOTHING), TEXT)
