@@ -1,6 +1,7 @@
 import type { KesSettings } from '../kes/settings.ts'
 import type { KesCredential } from '../server/kes-credential.ts'
 import type { KesStateOptions } from '../server/kes-state.ts'
+import { inTurn } from './in-turn.ts'
 import type { Command, Io } from './io.ts'
 import { loadKesConfig } from './kes-config.ts'
 import { automaticProcesses } from './processes.ts'
@@ -88,9 +89,10 @@ async function run(argv: ServerArguments, io: Io): Promise<void> {
   }
   const server = several ? await several.startWorkers(count, options) : await startAlone(options, io)
   try {
+    const reload = inTurn(() => server.reload())
     const stopped = io.untilStopped(() => {
       io.stderr.write('SIGHUP signal received. Reloading configuration...\n')
-      server.reload().then(undefined, (error: unknown) => {
+      reload().then(undefined, (error: unknown) => {
         io.stderr.write(`not reloaded; the server goes on as it was: ${textOf(error)}\n`)
       })
     })

@@ -12,6 +12,7 @@ import { refusalOf, unseal } from '../server/unseal.ts'
 import { isWorker } from '../server/worker-link.ts'
 import type { Workers } from '../server/workers.ts'
 import { closeAll, type Data, makeKeyFiles, providersOf, storeFields, unsealData } from './data.ts'
+import { inTurn } from './in-turn.ts'
 import type { Io } from './io.ts'
 import { loadKesConfig } from './kes-config.ts'
 import { automaticProcesses } from './processes.ts'
@@ -50,10 +51,11 @@ export async function serve(options: ServeOptions): Promise<void> {
   const all = await providersOf(config, ({ level, message, code }) => log[level](code === undefined ? {} : { code }, message))
   const stop = new AbortController()
   let reload = async (): Promise<void> => log.info('not reloaded: the data is sealed')
+  const reloaded = inTurn(() => reload())
   const stopped = io
     .untilStopped(() => {
       // A configuration that is wrong now must not end a server that runs by a right one.
-      reload().then(undefined, (err: unknown) => log.error({ err }, 'not reloaded; the server goes on as it was'))
+      reloaded().then(undefined, (err: unknown) => log.error({ err }, 'not reloaded; the server goes on as it was'))
     })
     .then(() => stop.abort())
   const place = {

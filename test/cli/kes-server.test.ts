@@ -1,5 +1,7 @@
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
+import { inTurn } from '../../src/cli/in-turn.ts'
 import { app, stranger } from '../kes/lab.ts'
 import { Pki } from '../server/lab.ts'
 import { run } from './run.ts'
@@ -90,6 +92,24 @@ t.test('what keeps a server from starting', async t => {
     t.equal(outcome.code, code, argv.join(' '))
     t.match(outcome.err, text)
   }
+})
+
+t.test('a reload begins when the one before is over', async t => {
+  const done: number[] = []
+  const pauses = [20, 5, 0]
+  let begun = 0
+  const reload = inTurn(async () => {
+    const number = begun++
+    await setTimeout(pauses[number])
+    if (number === 1) throw new Error('the file is wrong')
+    done.push(number)
+  })
+  const asked = [reload(), reload(), reload()]
+  t.same(
+    (await Promise.allSettled(asked)).map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  )
+  t.same(done, [0, 2])
 })
 
 t.test('what policies allow, before anybody asks', async t => {
