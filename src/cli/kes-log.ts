@@ -1,4 +1,5 @@
 import type { Json } from '../client/kes-client.ts'
+import { withoutControls } from '../kes/log-line.ts'
 import { type Command, type Io, printLines } from './io.ts'
 import { jsonFlag, type KesArguments, kesOptions, withKes } from './kes-connection.ts'
 import { KesCommandError } from './kes-error.ts'
@@ -51,10 +52,10 @@ const rowText = (cells: readonly string[]): string =>
     .trimEnd()
 const HEADER = rowText(['Time', 'Status', 'Identity', 'IP', 'API', 'Latency'])
 
-const messageOf = ({ message }: Json): string => String(message ?? '').trimEnd()
+const messageOf = ({ message }: Json): string => withoutControls(String(message ?? '').trimEnd())
 
 /** Times of the answer are read as nanoseconds where they are that long, and as milliseconds otherwise: releases differ. */
-function rowOf({ time, request, response }: Json): string {
+export function rowOf({ time, request, response }: Json): string {
   const { ip, path, identity } = (request ?? {}) as Json
   const { code, time: took } = (response ?? {}) as Json
   const latency = typeof took === 'number' ? (took >= 10_000 ? `${(took / 1e6).toFixed(2)}ms` : `${took}ms`) : ''
@@ -62,8 +63,8 @@ function rowOf({ time, request, response }: Json): string {
     String(time ?? '').slice(11, 19),
     String(code ?? ''),
     String(identity ?? ''),
-    String(ip ?? ''),
-    String(path ?? ''),
+    withoutControls(String(ip ?? '')),
+    withoutControls(String(path ?? '')),
     latency,
   ])
 }

@@ -48,7 +48,7 @@ const fieldsOf = ({ method, path, ip, identity }: Asked): string =>
 
 /** An event of `/v1/log/audit`; clients take its time for nanoseconds. */
 export const eventJson = ({ timeMs, ip, path, identity, status, latencyMs }: KesEvent): string =>
-  JSON.stringify({
+  escaped({
     time: new Date(timeMs).toISOString(),
     request: { ip, path, ...(identity !== '' && { identity }) },
     response: { code: status, time: Math.round(latencyMs * 1e6) },
@@ -56,8 +56,11 @@ export const eventJson = ({ timeMs, ip, path, identity, status, latencyMs }: Kes
 
 /** Text that would not be one word, or could end its line, stands in quotation marks. */
 const quoted = (text: string): string => (/^[!#-<>-~]+$/.test(text) ? text : escaped(text))
-const escaped = (text: string): string =>
-  JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029]/g, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+const escaped = (value: unknown): string => withoutControls(JSON.stringify(value))
+/** Nothing that a terminal obeys, or that changes how a line reads: anybody may put it into a path. */
+export const withoutControls = (text: string): string => text.replace(CONTROLS, char => char.split('').map(unitOf).join(''))
+const unitOf = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+const CONTROLS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 const duration = (ms: number): string => (ms >= 1000 ? `${ms / 1000}s` : ms >= 1 ? `${round(ms)}ms` : `${round(ms * 1000)}µs`)
 const round = (value: number): number => Math.round(value * 1000) / 1000

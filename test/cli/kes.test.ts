@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { rowOf } from '../../src/cli/kes-log.ts'
 import { metricsIn } from '../../src/cli/kes-metric.ts'
 import { main } from '../../src/cli/main.ts'
 import { FsKeyStore } from '../../src/keystore/fs.ts'
@@ -181,6 +182,14 @@ t.test('keys, policies and identities of a server', async t => {
   t.match(JSON.parse(lines.split('\n').find(line => line.includes('logged'))!), {
     request: { path: '/v1/key/create/logged', identity: IDENTITY },
   })
+})
+
+t.test('what strangers put into a path does not reach the terminal', t => {
+  const path = '/v1/key/\u001b[2Ja\r\nb\u009b\u202ec\u{e0041}é'
+  const row = rowOf({ time: '2026-01-01T01:02:03Z', request: { ip: '::1', path, identity: 'x' }, response: { code: 403, time: 5 } })
+  t.match(row, /^01:02:03 /)
+  t.ok(row.includes(String.raw`/v1/key/\u001b[2Ja\u000d\u000ab\u009b\u202ec\udb40\udc41é`), row)
+  t.end()
 })
 
 t.test('people get tables', async t => {

@@ -3,6 +3,7 @@ import t from 'tap'
 import { decrypt, encrypt, hmac, randomBytes } from '../../src/kes/cipher.ts'
 import { apiKeyOf, identityOf, identityOfApiKey } from '../../src/kes/identity.ts'
 import { KeyCache } from '../../src/kes/key-cache.ts'
+import { eventJson, eventLine } from '../../src/kes/log-line.ts'
 import { readPath } from '../../src/kes/path.ts'
 import { type KeyStore, KeyStoreError, type StoredKey } from '../../src/keystore/keystore.ts'
 import { MemoryKeyStore } from '../../src/keystore/memory.ts'
@@ -118,6 +119,27 @@ t.test('API keys and identities', t => {
   t.match(identityOfApiKey(apiKeyOf(Buffer.alloc(32, 3))), /^[0-9a-f]{64}$/)
   for (const wrong of ['', 'kes:v1:', 'kes:v1:AAAA', `kes:v1:${Buffer.alloc(33, 1).toString('base64')}`, `kes:v2:${apiKey.slice(7)}`])
     t.equal(identityOfApiKey(wrong), undefined, wrong)
+  t.end()
+})
+
+t.test('lines of logs', t => {
+  const path = '/v1/\u001b[2J"\n\u009b\u202e\u{e0041}é'
+  const shown = String.raw`/v1/\u001b[2J\"\n\u009b\u202e\udb40\udc41é`
+  const event = {
+    timeMs: 0,
+    method: 'GET',
+    path,
+    identity: '',
+    ip: '::1',
+    message: 'served',
+    operation: '',
+    object: '',
+    status: 200,
+    latencyMs: 1,
+  }
+  t.ok(eventLine(event).includes(` req.path="${shown}" `), eventLine(event))
+  t.ok(eventJson(event).includes(`"path":"${shown}"`), eventJson(event))
+  t.equal(JSON.parse(eventJson(event)).request.path, path)
   t.end()
 })
 
