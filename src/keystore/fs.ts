@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, link, mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises'
+import { access, type FileHandle, link, lstat, mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type KeyPage, type KeyStore, KeyStoreError, type KeyStoreErrorCode, type StoredKey } from './keystore.ts'
 import { isKeyName, pageOf } from './names.ts'
@@ -8,6 +8,11 @@ import { LONGEST_VALUE, readStoredKey, writeStoredKey } from './stored-key.ts'
 
 /** File systems that know no hard links say one of these. */
 const WITHOUT_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+
+/** A key that is being made, not known by its name yet. */
+const DRAFT = /^\.new-[0-9a-f]{16}$/
+/** Nobody takes so long to make one. */
+const DRAFT_MS = 60_000
 
 /** A directory with a file for each key, as KES's file system key store has it; both may work on one directory. */
 export class FsKeyStore implements KeyStore {
@@ -25,6 +30,11 @@ export class FsKeyStore implements KeyStore {
     const store = new FsKeyStore(dir)
     await store.#doing('make the directory', () => mkdir(dir, { recursive: true, mode: 0o700 }))
     await store.status()
+    const isOurs = await access(dir, constants.W_OK).then(
+      () => true,
+      () => false,
+    )
+    if (isOurs) await store.#sweep()
     return store
   }
 
@@ -62,6 +72,7 @@ export class FsKeyStore implements KeyStore {
       await unlink(path)
       await this.#syncDirectory()
     })
+    await this.#sweep()
   }
 
   async list(prefix: string, page: { readonly after?: string; readonly limit: number }): Promise<KeyPage> {
@@ -88,6 +99,19 @@ export class FsKeyStore implements KeyStore {
     // KES never makes such names; here they would lead out of the directory.
     if (!isKeyName(name)) throw this.#error('not-found', 'there is no key of a name with such characters')
     return join(this.#dir, name)
+  }
+
+  /** Who is killed while he makes a key leaves its draft. There may be a key in it, which would outlive its deletion. */
+  async #sweep(): Promise<void> {
+    await this.#doing('remove what is left of keys that were never made', async () => {
+      const drafts = (await readdir(this.#dir)).filter(name => DRAFT.test(name))
+      for (const draft of drafts) {
+        const path = join(this.#dir, draft)
+        // One that is gone meanwhile was made a key, or another server has removed it.
+        const madeMs = await lstat(path).then(({ mtimeMs }) => mtimeMs, unlessGone)
+        if (madeMs !== undefined && madeMs < Date.now() - DRAFT_MS) await rm(path, { force: true })
+      }
+    })
   }
 
   async #syncDirectory(): Promise<void> {
@@ -118,6 +142,10 @@ export class FsKeyStore implements KeyStore {
   #error(code: KeyStoreErrorCode, message: string, cause?: Error): KeyStoreError {
     return new KeyStoreError(code, `${this.description}: ${message}`, { cause })
   }
+}
+
+function unlessGone(error: unknown): undefined {
+  if (!(error instanceof Error) || !('code' in error) || error.code !== 'ENOENT') throw error
 }
 
 /** A file that was not there, whole and on the disk; if that fails after it came to be, `undo` is called. */

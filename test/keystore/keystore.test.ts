@@ -1,4 +1,16 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import t, { type Test } from 'tap'
@@ -78,6 +90,21 @@ t.test('a directory of keys', async t => {
   t.notOk(existsSync(dir), 'nor is it made anew')
   renameSync(`${dir}-away`, dir)
   t.same(await store.get('mine'), key)
+
+  const drafts = ['.new-0123456789abcdef', '.new-0123456789abcdee'].map(name => join(dir, name))
+  const [old = '', fresh = ''] = drafts
+  const leave = (): void => {
+    for (const draft of drafts) writeFileSync(draft, 'a key')
+    utimesSync(old, 0, 0)
+  }
+  leave()
+  await FsKeyStore.open(dir)
+  t.same(drafts.map(existsSync), [false, true], 'what a killed process left is removed at the start; what another one makes is not')
+  leave()
+  await store.delete('mine')
+  t.same(drafts.map(existsSync), [false, true], 'nor does a deleted key go on to live in it')
+  rmSync(fresh)
+  await store.create('mine', key)
 
   writeFileSync(`${dir}-file`, '')
   await t.rejects(FsKeyStore.open(`${dir}-file`), failsWith('exists'))
