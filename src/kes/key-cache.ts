@@ -28,6 +28,7 @@ export class KeyCache {
   readonly #timer: NodeJS.Timeout
   /** Since when the store fails. */
   #failingSinceMs: number | undefined
+  #isProbing = false
 
   constructor(store: KeyStore, settings: CacheSettings, now: () => number) {
     this.store = store
@@ -42,7 +43,9 @@ export class KeyCache {
     const entry = this.#entries.get(name)
     if (entry !== undefined) {
       const nowMs = this.#now()
-      if (this.#isFresh(entry, nowMs)) {
+      const isFresh = this.#isFresh(entry, nowMs)
+      if (isFresh || this.#isOffline()) {
+        if (!isFresh) this.#probe(name)
         entry.usedMs = nowMs
         return entry.key
       }
@@ -96,6 +99,17 @@ export class KeyCache {
     })
     this.#fetches.set(name, fetch)
     return fetch
+  }
+
+  /** See whether a store that failed answers again. Nobody waits for it: a store tries for seconds before it says that it cannot. */
+  #probe(name: string): void {
+    if (this.#isProbing) return
+    this.#isProbing = true
+    const done = (): void => {
+      this.#isProbing = false
+    }
+    // What goes wrong here is kept with the key or the store, and told to who asks next.
+    this.#fetch(name).then(done, done)
   }
 
   /** @param isCurrent whether the key was not deleted meanwhile */

@@ -215,6 +215,28 @@ t.test('the cache', async t => {
   patient.failure = 'damaged'
   await t.rejects(Promise.resolve(offline.get('k')), { code: 'damaged' }, 'a key that is damaged is not served from memory')
 
+  const stuck = new Counting()
+  for (const name of ['k', 'l']) await stuck.create(name, { algorithm: 'AES256', key: KEY })
+  const waiting = make(60_000, stuck)
+  t.teardown(() => waiting.close())
+  await Promise.all([waiting.get('k'), waiting.get('l')])
+  nowMs += 31_000
+  stuck.failure = 'unreachable'
+  await waiting.get('k')
+  const { reads } = stuck
+  let answer: (key: StoredKey) => void = () => undefined
+  stuck.get = () => {
+    stuck.reads++
+    return new Promise(resolve => (answer = resolve))
+  }
+  for (let i = 0; i < 3; i++)
+    for (const name of ['k', 'l']) t.notOk(waiting.get(name) instanceof Promise, 'nobody waits for a store that is known to fail')
+  t.equal(stuck.reads, reads + 1, 'one asks whether it answers again')
+  answer({ algorithm: 'AES256', key: KEY })
+  await new Promise(setImmediate)
+  nowMs += 31_000
+  t.ok(waiting.get('l') instanceof Promise, 'it does: keys that have expired are asked for')
+
   let release: () => void = () => undefined
   const slow = new Counting()
   await slow.create('k', { algorithm: 'AES256', key: KEY })
