@@ -60,12 +60,14 @@ export interface KesDoor {
 }
 
 export function createKesDoor(options: KesDoorOptions): KesDoor {
-  const { access, telemetry, oldTexts, audit, log } = options
+  const { access, telemetry, oldTexts, audit } = options
+  const log: KesDoorOptions['log'] = (level, message, asked) => options.log(level, shortened(message), asked)
   const routes = new Routes(ROUTES.map(route => configured(route, options.api[route.path])))
   const context: Context = {
     ...options,
     routes: routes.list,
-    fault: (error, { request, identity, ip, name }) => log('ERROR', textOf(error), { method: request.method, path: name, identity, ip }),
+    fault: (error, { request, identity, ip, name }) =>
+      log('ERROR', textOf(error), { method: request.method, path: shortened(name), identity, ip }),
   }
   const matches = new Map<string, Match>()
   const match = (head: RequestHead): Match => {
@@ -126,6 +128,9 @@ export function createKesDoor(options: KesDoorOptions): KesDoor {
 /** Clients ask for the same few paths again and again. */
 const MATCHES_KEPT = 2000
 const LONGEST_KEPT = 500
+const LONGEST_TOLD = 1000
+/** As logs have it: they would grow by a megabyte with each request that is refused. */
+const shortened = (text: string): string => (text.length > LONGEST_TOLD ? `${text.slice(0, LONGEST_TOLD)}…` : text)
 const REFUSED = { bodyBytes: 0, timeoutMs: 10_000 }
 const COUNTED = /^\/v1\/(?:key|policy|identity)\//
 
@@ -151,7 +156,7 @@ class Passage {
   }
 
   get asked(): Asked {
-    return { method: this.#request.method, path: this.#match.path, ...this.#asker }
+    return { method: this.#request.method, path: shortened(this.#match.path), ...this.#asker }
   }
 
   /** @throws KesError, and what a handler did not foresee */
@@ -170,12 +175,12 @@ class Passage {
     return {
       timeMs: this.#timeMs,
       method: this.#request.method,
-      path: match.path,
+      path: shortened(match.path),
       identity: this.#asker.identity,
       ip: this.#asker.ip,
-      message: this.done ?? this.#call?.done ?? (status < 400 ? 'served' : 'refused'),
+      message: shortened(this.done ?? this.#call?.done ?? (status < 400 ? 'served' : 'refused')),
       operation: isMatched ? match.operation : '',
-      object: isMatched ? match.name : '',
+      object: isMatched ? shortened(match.name) : '',
       status,
       latencyMs: performance.now() - this.#beganMs,
     }

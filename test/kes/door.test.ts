@@ -247,6 +247,15 @@ t.test('what is denied is denied by the names of older releases too', async t =>
   t.match(await lab.ask('GET', '/v1/log/audit/trace', undefined, asApp), { status: 403 })
 })
 
+t.test('long paths are short in logs', async t => {
+  const lab = new Lab()
+  const name = 'x'.repeat(100_000)
+  for (const client of [stranger, admin])
+    t.match(await lab.ask('PUT', `/v1/key/create/${name}`, undefined, { client }), { status: client === admin ? 400 : 403 })
+  t.equal(lab.events.length, 2)
+  for (const line of [...lab.events.map(event => JSON.stringify(event)), ...lab.logged]) t.ok(line.length < 5000, line.slice(0, 100))
+})
+
 t.test('long paths are not remembered', async t => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
