@@ -28,6 +28,8 @@ export interface Asker {
 }
 
 const FORWARDED_KEPT = 1000
+/** The client of the proxy may have written it. */
+const LONGEST_IP = 64
 const IDENTITIES_KEPT = 10_000
 
 /** Who somebody is, and what he may. */
@@ -110,7 +112,7 @@ export class Access {
   /** A proxy that asks for itself sends no certificate, and has what its own policy allows. */
   #throughProxy(proxy: Proxy, { headers, remoteAddress }: RequestHead, own: string): Asker {
     const value = headers[proxy.header]
-    const ip = headers['x-forwarded-for']?.split(',', 1)[0]?.trim() || remoteAddress
+    const ip = headers['x-forwarded-for']?.split(',', 1)[0]?.trim().slice(0, LONGEST_IP) || remoteAddress
     if (value === undefined || value === '') {
       if (this.#byIdentity.has(own)) return { identity: own, ip: remoteAddress }
       throw new KesError(400, 'no client certificate is present')

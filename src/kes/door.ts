@@ -156,7 +156,7 @@ class Passage {
   }
 
   get asked(): Asked {
-    return { method: this.#request.method, path: shortened(this.#match.path), ...this.#asker }
+    return { method: shortened(this.#request.method), path: shortened(this.#match.path), ...this.#asker }
   }
 
   /** @throws KesError, and what a handler did not foresee */
@@ -174,7 +174,7 @@ class Passage {
     const isMatched = 'route' in match
     return {
       timeMs: this.#timeMs,
-      method: this.#request.method,
+      method: shortened(this.#request.method),
       path: shortened(match.path),
       identity: this.#asker.identity,
       ip: this.#asker.ip,
