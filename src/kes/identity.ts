@@ -19,9 +19,10 @@ export const identityOf = (certificate: X509Certificate): string => identityOfKe
  * @throws KesError
  */
 export function certificateShown(certificates: readonly X509Certificate[]): X509Certificate {
-  if (certificates.filter(({ ca }) => !ca).length > 1) throw severalCertificates()
-  const [own] = certificates
+  const [own, ...others] = certificates
   if (own === undefined || own.ca) throw certificateRequired()
+  // OpenSSL takes none for a CA's whose key usage says that it signs no certificates; the extension of a CA is enough for KES.
+  if (others.some(({ ca, raw }) => !ca && !parseCertificate(raw).authority)) throw severalCertificates()
   return own
 }
 

@@ -4,6 +4,7 @@ import t from 'tap'
 import type { KeyStore, KeyStoreErrorCode } from '../../src/keystore/keystore.ts'
 import { KeyStoreError } from '../../src/keystore/keystore.ts'
 import { MemoryKeyStore } from '../../src/keystore/memory.ts'
+import { keyUsage } from '../../src/pki/extensions.ts'
 import { type Asking, admin, app, base64, Lab, makeClient, message, stranger } from './lab.ts'
 
 const KEY = Buffer.from(Array.from({ length: 32 }, (_, i) => i))
@@ -204,6 +205,8 @@ t.test('who may', async t => {
   t.match(await ask(stranger, '/v1/key/create/app-2'), { status: 403, body: denied })
   t.match(lab.logged.at(-1), /no policy names the identity [0-9a-f]{64}/)
   t.match(await ask([app, authority], '/v1/key/create/app-2'), { status: 200 }, 'the CA of the client is sent too')
+  const odd = await makeClient('odd', true, [keyUsage('digitalSignature')])
+  t.match(await ask([app, odd], '/v1/key/create/app-21'), { status: 200 }, 'of a CA whose key usage does not say so')
   t.match(await ask([], '/v1/key/create/app-3'), { status: 400, body: message('tls: client certificate is required') })
   t.match(await ask([authority], '/v1/key/create/app-3'), { status: 400, body: message('tls: client certificate is required') })
   t.match(

@@ -9,7 +9,7 @@ import { Telemetry } from '../../src/kes/telemetry.ts'
 import type { KeyStore } from '../../src/keystore/keystore.ts'
 import { MemoryKeyStore } from '../../src/keystore/memory.ts'
 import { certificatePem } from '../../src/pki/certificate.ts'
-import { authorityConstraints } from '../../src/pki/extensions.ts'
+import { authorityConstraints, type Extension } from '../../src/pki/extensions.ts'
 import { issueCertificate } from '../../src/pki/issue.ts'
 import { generateKey, privateKeyPem, spkiOf } from '../../src/pki/keys.ts'
 import { encodeName } from '../../src/pki/name.ts'
@@ -25,7 +25,7 @@ export interface TestClient {
 }
 
 /** A self-signed certificate and its identity. */
-export async function makeClient(name: string, isAuthority = false): Promise<TestClient> {
+export async function makeClient(name: string, isAuthority = false, more: readonly Extension[] = []): Promise<TestClient> {
   const key = await generateKey({ type: 'ec', bits: 256 })
   const subject = encodeName([['CN', name]])
   const spki = spkiOf(key)
@@ -35,7 +35,7 @@ export async function makeClient(name: string, isAuthority = false): Promise<Tes
       spki,
       notBefore: new Date(Date.now() - DAY_MS),
       notAfter: new Date(Date.now() + DAY_MS),
-      extensions: isAuthority ? [authorityConstraints(0)] : [],
+      extensions: [...(isAuthority ? [authorityConstraints(0)] : []), ...more],
     },
     { name: subject, key },
   )
