@@ -1,5 +1,4 @@
 import type { Json } from '../client/kes-client.ts'
-import { withoutControls } from '../kes/log-line.ts'
 import { type Command, type Io, printLines } from './io.ts'
 import { jsonFlag, type KesArguments, kesOptions, withKes } from './kes-connection.ts'
 import { KesCommandError } from './kes-error.ts'
@@ -35,11 +34,12 @@ const follow = (io: Io, command: string): Command => ({
       if (error && argv.audit) throw new KesCommandError("'--audit' and '--error' must not be used at the same time")
       const end = new AbortController()
       void io.untilStopped(() => {}).then(() => end.abort())
+      const { withoutControls } = await import('../kes/log-line.ts')
       const isTable = !json && isTerminal(io)
       if (isTable && !error) printLines(io, [HEADER])
       for await (const line of client.lines(error ? '/v1/log/error' : '/v1/log/audit', end.signal)) {
         if (!isTable) io.stdout.write(`${line}\n`)
-        else printLines(io, [error ? messageOf(JSON.parse(line) as Json) : rowOf(JSON.parse(line) as Json)])
+        else printLines(io, [withoutControls(error ? messageOf(JSON.parse(line) as Json) : rowOf(JSON.parse(line) as Json))])
       }
     }),
 })
@@ -52,10 +52,10 @@ const rowText = (cells: readonly string[]): string =>
     .trimEnd()
 const HEADER = rowText(['Time', 'Status', 'Identity', 'IP', 'API', 'Latency'])
 
-const messageOf = ({ message }: Json): string => withoutControls(String(message ?? '').trimEnd())
+const messageOf = ({ message }: Json): string => String(message ?? '').trimEnd()
 
 /** Times of the answer are read as nanoseconds where they are that long, and as milliseconds otherwise: releases differ. */
-export function rowOf({ time, request, response }: Json): string {
+function rowOf({ time, request, response }: Json): string {
   const { ip, path, identity } = (request ?? {}) as Json
   const { code, time: took } = (response ?? {}) as Json
   const latency = typeof took === 'number' ? (took >= 10_000 ? `${(took / 1e6).toFixed(2)}ms` : `${took}ms`) : ''
@@ -63,8 +63,8 @@ export function rowOf({ time, request, response }: Json): string {
     String(time ?? '').slice(11, 19),
     String(code ?? ''),
     String(identity ?? ''),
-    withoutControls(String(ip ?? '')),
-    withoutControls(String(path ?? '')),
+    String(ip ?? ''),
+    String(path ?? ''),
     latency,
   ])
 }
