@@ -1,6 +1,7 @@
 import { closeSync, createReadStream, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { BackupReport } from '../seal/backup.ts'
+import { syncFolder } from '../store/durable-files.ts'
 import { type Command, type Io, printJson, printLines } from './io.ts'
 import { jsonOption, type PlaceArguments, placeOptions } from './options.ts'
 import { loadConfig } from './settings.ts'
@@ -55,7 +56,7 @@ const create = (io: Io): Command => ({
   },
 })
 
-/** The file appears when it is whole and on the disk. @returns its size */
+/** The file appears when it is whole, and is on the disk with its name. @returns its size */
 async function writeWhole(file: string, chunks: AsyncIterable<Buffer>): Promise<number> {
   const partial = `${file}.partial`
   const handle = openSync(partial, 'w', 0o600)
@@ -73,6 +74,7 @@ async function writeWhole(file: string, chunks: AsyncIterable<Buffer>): Promise<
     if (!isWhole) rmSync(partial, { force: true })
   }
   renameSync(partial, file)
+  syncFolder(dirname(file))
   return size
 }
 

@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import type { Mounts } from '../scopes/mounts.ts'
 import type { Scopes } from '../scopes/scopes.ts'
 import type { KeyProvider } from '../seal/provider.ts'
 import type { Records } from '../seal/records.ts'
+import { makeFolder } from '../store/durable-files.ts'
 import type { SharedStore } from '../store/store-owner.ts'
 import type { VaultEvent } from '../vault/session.ts'
 import { isVaultStoreThere, type Notice, type OpenAs, type OpenedStore, openStore } from './opened-store.ts'
@@ -117,13 +118,13 @@ export async function withProviders<T>(config: Config, use: (providers: KeyProvi
  * @returns the key files that were made
  */
 export async function makeKeyFiles({ dataDir, store, seal }: Config): Promise<string[]> {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  makeFolder(dataDir)
   if (store.kind === 'memory' || (await isThere(store, seal))) return []
   const { createLocalKeyFile } = await import('../seal/local-provider.ts')
   const files = seal.flatMap(entry => (entry.kind === 'local' && entry.keyFile !== undefined ? [entry.keyFile] : []))
   const missing = files.filter(file => !existsSync(file))
   for (const file of missing) {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(file))
     createLocalKeyFile(file)
   }
   return missing

@@ -83,25 +83,35 @@ async function openFile(path: string, as: OpenAs): Promise<OpenedStore> {
     ...(as === 'server' && { shared: { forward: (units: UnitsMessage) => store.forward(units) } }),
     contents: async how => SqliteContents.open(partial?.path ?? path, how),
     async finish() {
+      if (partial) store.gather()
       isWhole = true
     },
     async close() {
-      await store.close().finally(() => lock.close())
-      partial?.end(isWhole)
+      try {
+        await store.close().finally(() => lock.close())
+      } catch (e) {
+        isWhole = false
+        throw e
+      } finally {
+        partial?.end(isWhole)
+      }
     },
   }
 }
 
 /** Only a file that came to its end gets its name; what a killed process left behind is begun anew. */
 async function newFile(path: string): Promise<{ readonly path: string; end(isWhole: boolean): void }> {
-  const { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } = await import('node:fs')
+  const { existsSync, renameSync, rmSync } = await import('node:fs')
   const { dirname } = await import('node:path')
+  const { makeFolder, syncFolder } = await import('../store/durable-files.ts')
+  const { refuseLeftovers } = await import('../store/sqlite.ts')
   const { UsageError } = await import('./usage-error.ts')
   if (existsSync(path)) throw new UsageError(`there is data in ${path} already; give another directory`)
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  refuseLeftovers(path)
+  makeFolder(dirname(path))
   const partial = `${path}.restoring`
   const clear = (): void => {
-    for (const end of ['', '-wal', '-shm', '-lock']) rmSync(`${partial}${end}`, { force: true })
+    for (const end of ['', '-wal', '-shm', '-journal', '-lock']) rmSync(`${partial}${end}`, { force: true })
   }
   clear()
   return {
@@ -109,9 +119,7 @@ async function newFile(path: string): Promise<{ readonly path: string; end(isWho
     end(isWhole) {
       if (isWhole) {
         renameSync(partial, path)
-        const handle = openSync(dirname(path), 'r')
-        fsyncSync(handle)
-        closeSync(handle)
+        syncFolder(dirname(path))
       }
       clear()
     },

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { createFile } from '../store/durable-files.ts'
 import { decryptGcm, encryptGcm, NONCE_BYTES } from './aead.ts'
 import { SealError } from './error.ts'
 import type { KeyProvider } from './provider.ts'
@@ -64,17 +65,10 @@ export function localProviderFromFile(path: string): KeyProvider {
 
 /** Make a file with a new key, durably; there must be none. @throws SealError `sealed`: the file is there, or cannot be written */
 export function createLocalKeyFile(path: string): void {
-  let file: number
   try {
-    file = openSync(path, 'wx', 0o600)
+    createFile(path, `${newLocalKey()}\n`)
   } catch (e) {
     throw new SealError('sealed', `the key file ${path} cannot be made${reason(e)}`, { cause: e })
-  }
-  try {
-    writeSync(file, `${newLocalKey()}\n`)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
   }
 }
 

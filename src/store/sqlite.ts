@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs'
+import { closeSync, existsSync, openSync, realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Statement } from 'better-sqlite3'
+import { makeFolder, sizeOf } from './durable-files.ts'
 import { type Connection, connectReader, connectWriter, guarded } from './sqlite-connection.ts'
 import { lockServer } from './sqlite-lock.ts'
 import { packChange, type UnitsMessage } from './sqlite-message.ts'
@@ -68,17 +69,36 @@ export function openReading(path: string, writer: Writer): SqliteStore {
  */
 function createFile(given: string): string {
   try {
-    mkdirSync(dirname(given), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(given))
+    refuseLeftovers(given)
     closeSync(openSync(given, 'a', 0o600))
     const path = realpathSync(given)
     closeSync(openSync(`${path}-lock`, 'a', 0o600))
     return path
   } catch (e) {
+    if (e instanceof StoreError) throw e
     const reason = e instanceof Error && 'code' in e ? e.code : 'failed'
     throw new StoreError('unavailable', `cannot create or open ${given} (${reason}): check owner and permissions of file and folder`, {
       cause: e,
     })
   }
+}
+
+/** Files in which SQLite keeps what is not in the database yet. */
+const LEFT_BY_SQLITE = ['-wal', '-journal']
+
+/**
+ * Where a database is gone and what belonged to it is not, SQLite would write that into a new one, or throw it away.
+ * @throws StoreError `unavailable`
+ */
+export function refuseLeftovers(path: string): void {
+  // In this order: who makes a database at the same time makes that first.
+  const left = LEFT_BY_SQLITE.map(end => `${path}${end}`).find(file => sizeOf(file) > 0)
+  if (left === undefined || existsSync(path)) return
+  throw new StoreError(
+    'unavailable',
+    `${path} is gone, but ${left} is there, with changes to it: put the first back, or move the second away`,
+  )
 }
 
 class DirectWriter implements Writer {
@@ -148,6 +168,17 @@ export class SqliteStore implements Store {
     // Asked anew each time, though it costs a system call: a value that is kept for a turn of the event loop would be older than requests
     // that are read from their sockets later in that turn, and what another process promised before them would not be seen.
     return guarded(() => this.#version.get()!)
+  }
+
+  /**
+   * Put everything into the one file, durably, so that it can be moved without those beside it. Nobody else may use it.
+   * @throws StoreError
+   */
+  gather(): void {
+    this.#checkOpen()
+    // At the end SQLite does the same, but says nothing when it cannot.
+    const [result] = guarded(() => this.#db.pragma('wal_checkpoint(truncate)')) as readonly { readonly busy: number }[]
+    if (result?.busy !== 0) throw new StoreError('unavailable', 'another process uses the store that is being made: end it, and begin anew')
   }
 
   async close(): Promise<void> {

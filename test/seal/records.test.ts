@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,6 +14,7 @@ import { openRecords } from '../../src/seal/sealed-records.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import type { Change, Store } from '../../src/store/store.ts'
+import { nodeCommand } from '../node-command.ts'
 
 const DAMAGED = { name: 'SealError', code: 'damaged' }
 const body = Buffer.from('the secret of a record')
@@ -295,6 +297,19 @@ t.test('a local key has one form', async t => {
   }
   t.equal(localProvider(` hsm:aes256:${base64}\r\n`).key, localProvider(`hsm:aes256:${base64}`).key)
   t.notSame(newLocalKey(), newLocalKey())
+})
+
+t.test('a key file is whole or not there', t => {
+  const folder = t.testdir()
+  const path = join(folder, 'key')
+  // The operating system ends a process that writes more than it may: at the first byte here.
+  const [command, args] = nodeCommand('dist/cli/main.js', 'seal', 'generate-key', path)
+  const { status } = spawnSync('sh', ['-c', 'ulimit -c 0; ulimit -f 0; exec "$@"', 'sh', command, ...args])
+  t.not(status, 0)
+  t.notOk(existsSync(path))
+  createLocalKeyFile(path)
+  t.match(readFileSync(path, 'utf8'), /^hsm:aes256:.{44}\n$/)
+  t.end()
 })
 
 t.test('a key file is for its owner alone', async (t: Test) => {

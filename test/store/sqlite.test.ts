@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { statSync, symlinkSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
+import { openStore } from '../../src/cli/opened-store.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import { connectReader, connectWriter, storeError } from '../../src/store/sqlite-connection.ts'
 import { Database } from '../../src/store/sqlite-driver.ts'
@@ -48,6 +49,43 @@ t.test('files are for their owner alone', async t => {
   await store.commit([record('a')])
   for (const suffix of ['', '-wal', '-shm', '-lock']) t.equal(statSync(path + suffix).mode & 0o777, 0o600, `store.db${suffix}`)
   t.equal(statSync(join(path, '..')).mode & 0o777, 0o700)
+  await store.close()
+})
+
+t.test('what is left of a database that is gone neither gets into another one nor is thrown away', async t => {
+  const path = file(t)
+  const store = await openSqlite({ path, directWriter: true })
+  await store.commit([record('a')])
+  const left = readFileSync(`${path}-wal`)
+  t.ok(left.length > 0)
+  await store.close()
+  for (const end of ['-wal', '-journal']) {
+    const other = file(t)
+    await (await openSqlite({ path: join(other, '../sibling.db'), directWriter: true })).close()
+    writeFileSync(`${other}${end}`, left)
+    const refusal = { ...UNAVAILABLE, message: new RegExp(`store\\.db is gone, but .*store\\.db${end} is there.* move the second away`) }
+    await t.rejects(openSqlite({ path: other, directWriter: true }), refusal)
+    await t.rejects(openStore({ store: { kind: 'sqlite', path: other }, dataDir: join(other, '..') }, 'new'), refusal)
+    t.notOk(existsSync(other))
+    t.same(readFileSync(`${other}${end}`), left)
+  }
+})
+
+t.test('a store that is made anew is all in the file that gets its name', async t => {
+  const path = file(t)
+  const opened = await openStore({ store: { kind: 'sqlite', path }, dataDir: join(path, '..') }, 'new')
+  await opened.store.commit([record('a')])
+  // While somebody else has the file open, SQLite leaves what was written beside it when the store is closed; on a full disk too.
+  const guest = connectReader(`${path}.restoring`)
+  guest.exec('begin; select count(*) from record')
+  await opened.store.commit([record('b')])
+  guest.pragma('busy_timeout = 0')
+  guest.exec('commit')
+  await opened.finish()
+  await opened.close()
+  guest.close()
+  const store = await openSqlite({ path, directWriter: true })
+  t.same(await ids(store), ['b', 'a'])
   await store.close()
 })
 
