@@ -14,6 +14,8 @@ export interface CipherStream {
   /** Output that is ready; often shorter than `data`, or empty. */
   update(data: Uint8Array): Buffer
   final(): CipherOutput
+  /** Bytes that it keeps until `final`; absent: no more than a block. */
+  readonly held?: number
 }
 
 const NO_BYTES = Buffer.alloc(0)
@@ -21,10 +23,15 @@ const NO_BYTES = Buffer.alloc(0)
 /** Collects all parts and hands them over at the end. */
 function collecting(end: (data: Buffer) => CipherOutput): CipherStream {
   const parts: Buffer[] = []
+  let held = 0
   return {
     update(data) {
       parts.push(Buffer.from(data))
+      held += data.length
       return NO_BYTES
+    },
+    get held() {
+      return held
     },
     final: () => end(Buffer.concat(parts)),
   }

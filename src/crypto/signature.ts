@@ -189,12 +189,16 @@ function verifyPss(key: KeyObject, scheme: Scheme, digest: Uint8Array, signature
 /** A signature over data in parts. After `final` it is spent. */
 export interface SignStream {
   update(data: Uint8Array): void
+  /** Bytes that it keeps until `final`; absent: none. */
+  readonly held?: number
   final(): Promise<Buffer>
 }
 
 /** A check of a signature over data in parts. */
 export interface VerifyStream {
   update(data: Uint8Array): void
+  /** Bytes that it keeps until `final`; absent: none. */
+  readonly held?: number
   final(signature: Uint8Array): Promise<boolean>
 }
 
@@ -220,12 +224,23 @@ export function createVerifyStream(key: KeyObject, p: CryptographicParameters): 
 
 interface Parts<A extends unknown[], T> {
   update(data: Uint8Array): void
+  readonly held?: number
   final(...rest: A): Promise<T>
 }
 
 function collecting<A extends unknown[], T>(end: (data: Buffer, ...rest: A) => Promise<T>): Parts<A, T> {
   const parts: Buffer[] = []
-  return { update: data => void parts.push(Buffer.from(data)), final: (...rest) => end(Buffer.concat(parts), ...rest) }
+  let held = 0
+  return {
+    update(data) {
+      parts.push(Buffer.from(data))
+      held += data.length
+    },
+    get held() {
+      return held
+    },
+    final: (...rest) => end(Buffer.concat(parts), ...rest),
+  }
 }
 
 function digesting<A extends unknown[], T>(scheme: Scheme, end: (digest: Buffer, ...rest: A) => Promise<T>): Parts<A, T> {

@@ -6,6 +6,7 @@ import {
   QueryAsynchronousRequestsRequest,
   QueryAsynchronousRequestsResponse,
 } from '../ttlv/payloads/asynchronous.ts'
+import type { Context } from './context.ts'
 import type { Job } from './jobs.ts'
 import type { ResponseItem } from './message.ts'
 import { operation, relay } from './operation.ts'
@@ -18,16 +19,24 @@ const pending = (job: Job): ResponseItem => ({
   correlation: job.correlation,
 })
 
+/** What the client asked for, and may still have: a role can lose an operation while its outcome waits. @throws KmipError Permission Denied */
+function outstanding(correlation: Buffer, { environment, owner, peer }: Context): Job {
+  const job = environment.jobs.find(correlation, owner)
+  const name = environment.operations.find(({ code }) => code === job.operation)?.name
+  if (name !== undefined && !peer.may(name)) throw new KmipError('PermissionDenied', `the role may not do ${name}`)
+  return job
+}
+
 /** Poll: the answer that the operation would have given, once it is there. Spec: KMIP 1.4 section 4.28, 2.1 section 6.1.37 */
 export const poll = relay({
   code: Operation.Poll,
   name: 'Poll',
   since: 10,
   request: CorrelationRequest,
-  async answer(request, { environment, owner }) {
-    const job = environment.jobs.find(request.asynchronousCorrelationValue, owner)
+  async answer(request, context) {
+    const job = outstanding(request.asynchronousCorrelationValue, context)
     if (!job.outcome) return pending(job)
-    environment.jobs.forget(job)
+    context.environment.jobs.forget(job)
     return job.outcome
   },
 })
@@ -62,9 +71,9 @@ export const process = relay({
   name: 'Process',
   since: 21,
   request: CorrelationRequest,
-  async answer(request, { environment, owner }) {
-    const { jobs } = environment
-    const job = jobs.find(request.asynchronousCorrelationValue, owner)
+  async answer(request, context) {
+    const { jobs } = context.environment
+    const job = outstanding(request.asynchronousCorrelationValue, context)
     if (job.stage === 'running') throw new KmipError('DuplicateProcessRequest', 'the operation is being processed already')
     await jobs.run(job)
     jobs.forget(job)

@@ -27,6 +27,8 @@ const { ResultStatus, BatchErrorContinuationOption } = ENUM
 /** How often work is done again because another client changed the same object meanwhile. */
 const ATTEMPTS = 50
 const CORRELATION_BYTES = 16
+/** Bytes of the answers to a batch of several items at most: each of a hundred items could ask for the largest object. */
+const MOST_BATCH_BYTES = 1 << 24
 
 /** Objects that a client changed in its scope, in one commit. */
 export interface Change {
@@ -151,7 +153,12 @@ export class BatchRunner {
         owner: ownerOf(asking),
         operation: item.operation,
         submitted: now(),
-        run: async () => (await this.#runAlone(item, version, asking, new Batch(1), Budget.unlimited)).response,
+        bytes: sizeOf(item.requestPayload),
+        run: async refusal => {
+          const outcome = await this.#runAlone(item, version, asking, new Batch(1), Budget.unlimited)
+          const error = refusal(outcome.response)
+          return (error ? failed(item, error, version, outcome.entry) : outcome).response
+        },
       })
       defer(() => jobs.run(job))
       const { operation, uniqueBatchItemId } = item
@@ -222,9 +229,11 @@ export class BatchRunner {
       const unit = this.#unitFor(asking.peer, attempt)
       const batch = new Batch(request.items.length)
       const outcomes: Outcome[] = []
+      let spent = 0
       for (const item of request.items) {
-        const outcome = budget.check(item, await this.#runItem(item, request.version, asking, batch, unit), request.version)
+        const outcome = budget.check(item, await this.#runItem(item, request.version, asking, batch, unit), request.version, spent)
         outcomes.push(outcome)
+        spent += sizeOf(responseItem(outcome.response))
         if (isFailure(outcome.response)) return [...outcomes.slice(0, -1).map(undone), outcome]
       }
       if (!budget.fits(outcomes.map(outcome => responseItem(outcome.response)))) return outcomes.map(undone)
@@ -342,12 +351,14 @@ const hasCriticalExtension = (item: RequestItem): boolean =>
 /** Data does not go to the client: True in 2.x, an enumeration in 3.0. Spec: KMIP 2.1 section 8.3 */
 const isEphemeral = ({ ephemeral }: RequestItem): boolean => ephemeral?.value === true || ephemeral?.value === ENUM.Ephemeral.Data
 
-/** Watches Maximum Response Size, so that an answer that would not fit fails before its effect is stored. Spec: KMIP 1.4 section 6.3 */
+/** Watches Maximum Response Size, and the most that is answered at once, so that an answer that would not fit fails before its effect is stored. Spec: KMIP 1.4 section 6.3 */
 class Budget {
   static readonly unlimited = new Budget()
   readonly limit: number
   #left: number
   #kept = 0
+  /** Until what is answered at once, whatever the client would take. */
+  #room: number
   readonly #header: number
 
   constructor(request?: Request, now = 0n, serverHashedPassword?: Buffer) {
@@ -358,6 +369,7 @@ class Budget {
       ? sizeOf(responseMessage({ major, minor, timeStamp: now, clientCorrelationValue, serverHashedPassword }, []))
       : 0
     this.#left = this.limit - this.#header
+    this.#room = request !== undefined && request.items.length > 1 ? MOST_BATCH_BYTES : Number.POSITIVE_INFINITY
   }
 
   /** Keep room for the refusal of items that come next: what is done now must still be told when they fail. */
@@ -367,13 +379,24 @@ class Budget {
     for (const item of items.slice(from, to)) this.#kept += sizeOf(responseItem(refusal(item, tooLarge(this.limit), version)))
   }
 
-  check(item: RequestItem, outcome: Outcome, version: Version): Outcome {
-    if (!Number.isFinite(this.limit) || sizeOf(responseItem(outcome.response)) + this.#kept <= this.#left) return outcome
-    return failed(item, tooLarge(this.limit), version, outcome.entry)
+  /** @param spent bytes of the answers before it that leave with it or not at all */
+  check(item: RequestItem, outcome: Outcome, version: Version, spent = 0): Outcome {
+    if (!this.#isBounded) return outcome
+    const size = sizeOf(responseItem(outcome.response))
+    if (size + this.#kept > this.#left) return failed(item, tooLarge(this.limit), version, outcome.entry)
+    if (spent + size > this.#room && !isFailure(outcome.response)) return failed(item, tooLarge(MOST_BATCH_BYTES), version, outcome.entry)
+    return outcome
   }
 
   spend(response: ResponseItem): void {
-    if (Number.isFinite(this.limit)) this.#left -= sizeOf(responseItem(response))
+    if (!this.#isBounded) return
+    const size = sizeOf(responseItem(response))
+    this.#left -= size
+    this.#room -= size
+  }
+
+  get #isBounded(): boolean {
+    return Number.isFinite(this.#left) || Number.isFinite(this.#room)
   }
 
   fits(items: readonly Structure[]): boolean {

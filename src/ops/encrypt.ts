@@ -47,6 +47,7 @@ export const encrypt = operation({
       whole: () => whole(object, parameters, request, needed(data)),
       begin: () => beginEncrypt(object, parameters, request),
       update: (stream, part) => some(stream.update(part)),
+      held: stream => stream.held ?? 0,
       final: async (stream, part) => {
         const start = stream.update(part)
         const { data: end, tag } = stream.final()
@@ -74,6 +75,7 @@ export const decrypt = operation({
         first: {},
       }),
       update: (stream, part) => some(stream.update(part)),
+      held: stream => stream.held ?? 0,
       final: async (stream, part) => some(Buffer.concat([stream.update(part), stream.final().data])),
     })
     return { uniqueIdentifier: object.id, ...answer }

@@ -1,5 +1,6 @@
 import { KmipError } from '../objects/errors.ts'
-import type { ResponseItem } from './message.ts'
+import { sizeOf } from '../ttlv/binary.ts'
+import { type ResponseItem, responseItem } from './message.ts'
 
 /** Work that was put off: how far it is. Spec: KMIP 2.1 section 11.43 */
 export type Stage = 'submitted' | 'running' | 'done'
@@ -12,8 +13,14 @@ export interface Job {
   readonly submitted: bigint
   stage: Stage
   outcome: ResponseItem | undefined
-  readonly run: () => Promise<ResponseItem>
+  /** Of the request, then of the outcome. */
+  bytes: number
+  /** @param refusal why there is no room for an outcome; nothing: there is */
+  run: (refusal: (outcome: ResponseItem) => KmipError | undefined) => Promise<ResponseItem>
 }
+
+/** Outcomes that are shorter are kept, however much there is: those of operations that change something are. */
+const ALWAYS_KEPT_BYTES = 4096
 
 /**
  * Operations that clients asked to be done later, by their Asynchronous Correlation Values. Kept by each process for itself, until an
@@ -23,12 +30,16 @@ export class Jobs {
   readonly #jobs = new Map<string, Job>()
   readonly #limit: number
   readonly #share: number
+  readonly #limitBytes: number
+  readonly #shareBytes: number
   readonly #lifeSeconds: bigint
 
-  /** At most `limit` at once, and `share` of them for one client. */
-  constructor({ limit = 10_000, share = 1_000, lifeSeconds = 3600n } = {}) {
+  /** At most `limit` at once with `limitBytes`, and `share` of them with `shareBytes` for one client. */
+  constructor({ limit = 10_000, share = 1_000, limitBytes = 2 ** 28, shareBytes = 2 ** 26, lifeSeconds = 3600n } = {}) {
     this.#limit = limit
     this.#share = share
+    this.#limitBytes = limitBytes
+    this.#shareBytes = shareBytes
     this.#lifeSeconds = lifeSeconds
   }
 
@@ -38,8 +49,8 @@ export class Jobs {
       if (submitted + this.#lifeSeconds > job.submitted) break
       this.#jobs.delete(key)
     }
-    if (this.#jobs.size >= this.#limit || this.of(job.owner).length >= this.#share)
-      throw new KmipError('ServerLimitExceeded', 'too many asynchronous operations are outstanding; poll for some')
+    const own = this.of(job.owner)
+    if (this.#jobs.size >= this.#limit || own.length >= this.#share || !this.#hasRoom(own, job.bytes)) throw tooMany()
     const submitted: Job = { ...job, stage: 'submitted', outcome: undefined }
     this.#jobs.set(job.correlation.toString('hex'), submitted)
     return submitted
@@ -49,8 +60,25 @@ export class Jobs {
   async run(job: Job): Promise<void> {
     if (job.stage !== 'submitted') return
     job.stage = 'running'
-    job.outcome = await job.run()
+    const outcome = await job.run(outcome => {
+      job.bytes = sizeOf(responseItem(outcome))
+      return job.bytes <= ALWAYS_KEPT_BYTES || this.#hasRoom(this.of(job.owner), 0) ? undefined : tooMany()
+    })
+    job.bytes = sizeOf(responseItem(outcome))
+    job.outcome = outcome
     job.stage = 'done'
+    // The request is not needed any more.
+    job.run = async () => outcome
+  }
+
+  /** Whether a client with these jobs may have so many bytes more. */
+  #hasRoom(own: readonly Job[], more: number): boolean {
+    const bytes = (jobs: Iterable<Job>): number => {
+      let sum = more
+      for (const job of jobs) sum += job.bytes
+      return sum
+    }
+    return bytes(own) <= this.#shareBytes && bytes(this.#jobs.values()) <= this.#limitBytes
   }
 
   /** @throws KmipError Invalid Asynchronous Correlation Value (Item Not Found in 1.x) */
@@ -70,3 +98,6 @@ export class Jobs {
     this.#jobs.delete(job.correlation.toString('hex'))
   }
 }
+
+const tooMany = (): KmipError =>
+  new KmipError('ServerLimitExceeded', 'too many asynchronous operations are outstanding, or too large ones; poll for some')

@@ -16,6 +16,8 @@ interface Work<S, A> {
   /** The state for data in parts, and what the first answer tells of it. */
   begin(): { stream: S; first: A }
   update(stream: S, part: Buffer): A
+  /** Bytes of data that the state keeps until the end; absent: none. */
+  held?(stream: S): number
   final(stream: S, part: Buffer): Promise<A> | A
 }
 
@@ -50,13 +52,18 @@ async function onePart<S, A extends object>(
     const answer = { ...first, ...work.update(stream, data) }
     const correlation = randomBytes(CORRELATION_BYTES)
     streams.open(correlation, owner, { ...what, work: stream }, context.now())
+    streams.weigh(correlation, work.held?.(stream) ?? 0)
     return { ...answer, correlationValue: correlation }
   }
   if (initIndicator) throw new KmipError('InvalidField', 'Init Indicator and a Correlation Value cannot both be given')
   const held = streams.continue(correlationValue, owner, what.operation, context.now())
   if (held.object !== what.object) throw new KmipError('InvalidCorrelationValue', 'the Correlation Value belongs to work with another key')
   const stream = held.work as S
-  if (!finalIndicator) return { ...work.update(stream, data), correlationValue }
+  if (!finalIndicator) {
+    const answer = work.update(stream, data)
+    streams.weigh(correlationValue, work.held?.(stream) ?? 0)
+    return { ...answer, correlationValue }
+  }
   streams.close(correlationValue)
   return work.final(stream, data)
 }

@@ -78,17 +78,22 @@ export class Application {
 export class Applications {
   readonly #applications = new Map<string, Application>()
   readonly #limit: number
+  readonly #share: number
   readonly #lifeSeconds: bigint
 
-  constructor(limit = 1000, lifeSeconds = 3600n) {
+  /** At most `limit` at once, and `share` of them for one client. */
+  constructor({ limit = 1000, share = 500, lifeSeconds = 3600n } = {}) {
     this.#limit = limit
+    this.#share = share
     this.#lifeSeconds = lifeSeconds
   }
 
   /** @throws KmipError Server Limit Exceeded */
   open(correlation: Buffer, owner: string, now: bigint): void {
     for (const [key, application] of this.#applications) if (application.expires <= now) this.#applications.delete(key)
-    if (this.#applications.size >= this.#limit) throw new KmipError('ServerLimitExceeded', 'too many clients use PKCS#11; finalize some')
+    const own = [...this.#applications.values()].filter(application => application.owner === owner).length
+    if (this.#applications.size >= this.#limit || own >= this.#share)
+      throw new KmipError('ServerLimitExceeded', 'too many clients use PKCS#11; finalize some')
     this.#applications.set(correlation.toString('hex'), new Application(owner, now + this.#lifeSeconds))
   }
 

@@ -41,6 +41,7 @@ export const sign = operation({
         stream.update(part)
         return {}
       },
+      held: stream => stream.held ?? 0,
       final: async (stream, part) => {
         stream.update(part)
         return { signatureData: await stream.final() }
@@ -77,6 +78,7 @@ export const signatureVerify = operation({
           held.stream.update(part)
           return {}
         },
+        held: ({ stream }) => stream.held ?? 0,
         final: async (held, part) => {
           held.stream.update(part)
           const signature = expectedOf(request.signatureData ?? held.expected, 'Signature Data')

@@ -12,6 +12,8 @@ export interface Stream {
 interface Held extends Stream {
   readonly owner: string
   readonly expires: bigint
+  /** Of data that is kept until the end. */
+  bytes: number
 }
 
 /**
@@ -23,12 +25,16 @@ export class Streams {
   readonly #done = new WeakMap<object, Promise<unknown>>()
   readonly #limit: number
   readonly #share: number
+  readonly #limitBytes: number
+  readonly #shareBytes: number
   readonly #lifeSeconds: bigint
 
-  /** At most `limit` at once, and `share` of them for one client. */
-  constructor({ limit = 10_000, share = 1_000, lifeSeconds = 300n } = {}) {
+  /** At most `limit` at once that hold `limitBytes`, and `share` of them with `shareBytes` for one client. */
+  constructor({ limit = 10_000, share = 1_000, limitBytes = 2 ** 28, shareBytes = 2 ** 26, lifeSeconds = 300n } = {}) {
     this.#limit = limit
     this.#share = share
+    this.#limitBytes = limitBytes
+    this.#shareBytes = shareBytes
     this.#lifeSeconds = lifeSeconds
   }
 
@@ -49,7 +55,7 @@ export class Streams {
     for (const held of this.#held.values()) if (held.owner === owner) own++
     if (this.#held.size >= this.#limit || own >= this.#share)
       throw new KmipError('ServerLimitExceeded', 'too many operations in parts are open; finish some')
-    this.#held.set(correlation.toString('hex'), { ...stream, owner, expires: now + this.#lifeSeconds })
+    this.#held.set(correlation.toString('hex'), { ...stream, owner, expires: now + this.#lifeSeconds, bytes: 0 })
   }
 
   /** @throws KmipError Invalid Correlation Value (Item Not Found in 1.x) */
@@ -59,6 +65,27 @@ export class Streams {
     if (!held || held.owner !== owner || held.operation !== operation)
       throw new KmipError('InvalidCorrelationValue', 'no operation in parts is open under this Correlation Value')
     return held
+  }
+
+  /**
+   * The work holds so many bytes now.
+   * @throws KmipError Server Limit Exceeded: with those of others that is too much, and this work is over
+   */
+  weigh(correlation: Buffer, bytes: number): void {
+    const held = this.#held.get(correlation.toString('hex'))
+    if (!held || bytes === 0) return
+    held.bytes = bytes
+    let [all, own] = [0, 0]
+    for (const { owner, bytes } of this.#held.values()) {
+      all += bytes
+      if (owner === held.owner) own += bytes
+    }
+    if (all <= this.#limitBytes && own <= this.#shareBytes) return
+    this.close(correlation)
+    throw new KmipError(
+      'ServerLimitExceeded',
+      'operations in parts hold too much data that is only looked at in the end; use smaller messages',
+    )
   }
 
   close(correlation: Buffer): void {

@@ -8,6 +8,8 @@ import { TurnedConnection } from './turned-connection.ts'
 
 /** Answers that may wait to be sent to one client before its next message is begun. */
 const MAX_OWED = 16
+/** The same in bytes: a client that asks for much and reads nothing is not worked for. */
+const MAX_OWED_BYTES = 1 << 20
 /** Time that a client has to answer what the server asks it. */
 const ANSWER_MS = 10_000
 
@@ -24,6 +26,7 @@ export class Session extends Connection implements Channel {
   #taken = false
   /** Answers given to the outbox and not yet taken by the network. */
   #owed = 0
+  #owedBytes = 0
   #writing = false
   #unsent: Buffer[] = []
   #paused = false
@@ -84,7 +87,7 @@ export class Session extends Connection implements Channel {
     }
     this.#framer.push(chunk)
     this.#take()
-    if (this.#framer.buffered > this.context.limits.queuedBytes && (this.#busy || this.#owed >= MAX_OWED)) this.#pause()
+    if (this.#framer.buffered > this.context.limits.queuedBytes && (this.#busy || this.#owesMuch)) this.#pause()
   }
 
   #take(): void {
@@ -106,7 +109,7 @@ export class Session extends Connection implements Channel {
 
   /** Begin the next message, if there is one and the connection may. */
   #pump(): void {
-    if (this.closed || this.#turning || this.#owed >= MAX_OWED) return
+    if (this.closed || this.#turning || this.#owesMuch) return
     if (this.#ending) {
       if (this.#owed === 0) this.close()
       return
@@ -193,6 +196,7 @@ export class Session extends Connection implements Channel {
     if (this.#turning && !answer.entries.some(({ operation, status }) => operation === 'SetEndpointRole' && status === 'Success'))
       this.#turning = false
     this.#owed++
+    this.#owedBytes += answer.bytes.length
     this.deadlineMs = nowMs + limits.idleMs
     outbox.add(this, answer)
     if (answer.close) this.#ending = true
@@ -216,13 +220,14 @@ export class Session extends Connection implements Channel {
   #send(bytes: Buffer): void {
     this.#writing = true
     this.context.metrics.sentBytes += bytes.length
-    this.socket.write(bytes, this.#onWritten)
+    this.socket.write(bytes, error => this.#onWritten(bytes.length, error))
   }
 
-  readonly #onWritten = (error?: Error | null): void => {
+  #onWritten(bytes: number, error?: Error | null): void {
     this.#writing = false
     if (error || this.closed) return
     this.#owed--
+    this.#owedBytes -= bytes
     if (this.#turning && this.#turned === undefined && this.#owed === 0 && !this.#busy) {
       this.#turnRound()
       return
@@ -233,6 +238,10 @@ export class Session extends Connection implements Channel {
     // What came meanwhile is looked at with the rest of its turn: alone it would take a look at the store's version of its own.
     if (this.#framer.buffered > 0) this.#take()
     else if (this.#ending || this.#ended) this.#pump()
+  }
+
+  get #owesMuch(): boolean {
+    return this.#owed >= MAX_OWED || this.#owedBytes > MAX_OWED_BYTES
   }
 
   /** From here on the server asks and the client answers. What the client sent behind its request is no answer to anything. */

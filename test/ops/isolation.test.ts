@@ -4,7 +4,7 @@ import { OPERATIONS } from '../../src/ops/index.ts'
 import type { Records } from '../../src/seal/records.ts'
 import { encode } from '../../src/ttlv/binary.ts'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
-import { bytes, enumeration, type Item, integer, long, structure, text } from '../../src/ttlv/item.ts'
+import { bytes, child, enumeration, type Item, integer, long, structure, text } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
 import {
   AES,
@@ -17,6 +17,7 @@ import {
   name,
   named,
   objectType,
+  opaque,
   parameters,
   revocation,
   symmetricKey,
@@ -129,6 +130,53 @@ t.test('lesson 7: Import does not take over the object of another scope', async 
     c.ok('Get', uid(id)).then(reply => reply.at(TAG.SymmetricKey, TAG.KeyBlock, TAG.KeyValue, TAG.KeyMaterial))
   t.same(await material(owner), KEY)
   t.same(await material(stranger), Buffer.alloc(16, 1), 'in its own scope it has one of its own')
+})
+
+t.test('the outcome of an operation that was put off is not given to a role that lost the operation meanwhile', async t => {
+  const lab = await makeLab()
+  const lost = new Set<string>()
+  const c = lab.client({ version: 21, may: operation => !lost.has(operation) })
+  const id = await c.create()
+  const message = requestMessage([{ operation: 'Get', payload: [uid(id)] }], { version: 21 })
+  const [header, ...rest] = message.value
+  const later = enumeration(TAG.AsynchronousIndicator, ENUM.AsynchronousIndicator.Mandatory)
+  const fields = [...(header as { value: readonly Item[] }).value, later]
+  const { reply } = await c.raw(encode(structure(message.tag, [structure(TAG.RequestHeader, fields), ...rest])))
+  const correlation = child(reply.item, TAG.AsynchronousCorrelationValue)!
+  for (const operation of ['Process', 'Poll'] as const) {
+    lost.add('Get')
+    t.equal(await c.result(operation, correlation), 'PermissionDenied', operation)
+    lost.clear()
+  }
+  t.equal((await c.ok('Process', correlation)).id, id)
+})
+
+t.test('what a client has kept for it or answered at once is bounded in bytes', async t => {
+  const lab = await makeLab()
+  const c = lab.client({ version: 21 })
+  const MiB = 2 ** 20
+  const large = await c.register('OpaqueObject', opaque(Buffer.alloc(MiB)))
+  for (const errorContinuation of ['Continue', 'Undo'] as const) {
+    const { results, bytes: answer } = await c.send(
+      Array.from({ length: 40 }, () => ['Get', uid(large)] as const),
+      { errorContinuation },
+    )
+    t.ok(answer.length < 17 * MiB, `a batch with ${errorContinuation}`)
+    t.equal(results.filter(result => result === 'ResponseTooLarge').length, errorContinuation === 'Undo' ? 1 : 25)
+  }
+  const key = await c.active()
+  const gcm = parameters({ mode: 'GCM', tagLength: 16 })
+  const flag = (tag: number): Item => ({ tag, type: 6, value: true })
+  const iv = bytes(TAG.IVCounterNonce, Buffer.alloc(12))
+  const tag = bytes(TAG.AuthenticatedEncryptionTag, Buffer.alloc(16))
+  const first = await c.ok('Decrypt', uid(key), gcm, data(Buffer.alloc(MiB)), iv, flag(TAG.InitIndicator), tag)
+  const correlation = bytes(TAG.CorrelationValue, first.at(TAG.CorrelationValue) as Buffer)
+  let parts = 1
+  let result = 'Success'
+  for (; result === 'Success' && parts < 80; parts++)
+    result = await c.result('Decrypt', uid(key), gcm, data(Buffer.alloc(MiB)), correlation)
+  t.equal(result, 'ServerLimitExceeded')
+  t.equal(parts, 65, 'plaintext that is not authentic yet is kept, but not without end')
 })
 
 t.test('lessons 1 to 3: each operation needs its own permission', async t => {

@@ -95,6 +95,27 @@ t.test('a client that sends and does not read is not read further, and gets all 
   socket.destroy()
 })
 
+t.test('a client that asks for much and does not read is not worked for', async t => {
+  let answered = 0
+  const size = 2 ** 22
+  const lab = await startLab(t, { ...base, answer: () => message(++answered, size) })
+  const socket = await lab.connect()
+  socket.pause()
+  socket.write(Buffer.concat(Array.from({ length: 20 }, (_, i) => message(i, 8))))
+  let before = -1
+  await until(() => {
+    const stalled = answered > 0 && answered === before
+    before = answered
+    return stalled
+  }, 100)
+  // The system itself takes some for the socket.
+  t.ok(answered < 10, `${answered} answered while nobody reads`)
+  const reading = receive(socket, 20 * (size + 8))
+  socket.resume()
+  t.equal((await reading).length, 20 * (size + 8))
+  socket.destroy()
+})
+
 t.test('a client that ends its side still gets its answers, and a close_notify', async t => {
   const lab = await startLab(t, {
     ...base,
