@@ -29,7 +29,7 @@ const MOST_IDLE_FRAMES = 2000
 const IDLE_FRAMES_OF_REQUEST = 6
 /** How long a client that was told the end may take to hear it. */
 const END_MS = 1_000
-/** Of bodies that are not whole, in all requests of a connection. */
+/** Of heads, and of bodies that are not whole, in all requests of a connection. */
 const MOST_HELD_BYTES = 16 << 20
 const CONNECTION_WINDOW = 1 << 20
 const RESETS_KEPT = 2_000
@@ -260,11 +260,11 @@ export class Http2Connection {
       return
     }
     if (id <= this.#lastStream) this.#late(id)
-    else if (!this.#isDraining) this.#open(id, ends, fields)
+    else if (!this.#isDraining) this.#open(id, ends, fields, block.length)
   }
 
   /** @param fields absent: they are more than is taken */
-  #open(id: number, ends: boolean, fields: readonly Field[] | undefined): void {
+  #open(id: number, ends: boolean, fields: readonly Field[] | undefined, headBytes: number): void {
     this.#lastStream = id
     this.#idleFrames -= IDLE_FRAMES_OF_REQUEST
     const refusal = this.#streams.size >= this.#serving.concurrent ? CODE.REFUSED_STREAM : undefined
@@ -275,8 +275,9 @@ export class Http2Connection {
       if (++this.#givenUp > MOST_GIVEN_UP) this.#end(CODE.ENHANCE_YOUR_CALM)
       return
     }
-    const stream = new Http2Exchange({ id, head, connection: this, serving: this.#serving, window: this.#firstWindow })
+    const stream = new Http2Exchange({ id, head, headBytes, connection: this, serving: this.#serving, window: this.#firstWindow })
     this.#streams.set(id, stream)
+    this.#checkHeld()
     stream.start(ends)
   }
 
@@ -299,7 +300,11 @@ export class Http2Connection {
     const window = stream.received(payload.length)
     if (window > 0 && !ends) this.send(numberFrame(FRAME.WINDOW_UPDATE, id, window))
     stream.data(unpadded(payload, flags), ends)
-    if (this.heldBytes > MOST_HELD_BYTES) throw new Http2Error(CODE.ENHANCE_YOUR_CALM, 'too many bodies at a time')
+    this.#checkHeld()
+  }
+
+  #checkHeld(): void {
+    if (this.heldBytes > MOST_HELD_BYTES) throw new Http2Error(CODE.ENHANCE_YOUR_CALM, 'too many long requests at a time')
   }
 
   #resetByClient(id: number, payload: Buffer): void {

@@ -10,6 +10,8 @@ export interface Http2ExchangeOptions {
   readonly id: number
   /** Absent: the head is longer than it may be. */
   readonly head: Http2Head | undefined
+  /** That it came in. */
+  readonly headBytes: number
   readonly connection: Http2Connection
   readonly serving: Serving
   /** What the client takes of a body before it says more. */
@@ -39,12 +41,13 @@ export class Http2Exchange extends Exchange {
   #isLast = false
   #sink: BodySink | undefined
 
-  constructor({ id, head, connection, serving, window }: Http2ExchangeOptions) {
+  constructor({ id, head, headBytes, connection, serving, window }: Http2ExchangeOptions) {
     super(head?.method ?? 'GET', head?.path ?? '/', connection.peer, serving)
     this.id = id
     this.sendWindow = window
     this.#head = head
     this.#connection = connection
+    this.#hold(headBytes)
   }
 
   get headers(): HttpRequest['headers'] {

@@ -66,9 +66,10 @@ export class SecureConnections {
     socket.once('readable', () => {
       const first: Buffer | null = socket.read()
       if (first === null) return
-      clearTimeout(timer)
+      // Who does not hang up after that answer is cut off in the same time.
       if (first[0] !== HANDSHAKE_RECORD && /^[A-Z]/.test(first.toString('latin1', 0, 1))) socket.end(PLAIN_ANSWER)
       else {
+        clearTimeout(timer)
         socket.unshift(first)
         if (this.#clientCertificates === 'required') this.#unverified(socket)
         else this.#server.emit('connection', socket)

@@ -485,6 +485,29 @@ t.test('bodies that do not end take no more memory than was meant for them', asy
   t.equal(await reason, constants.NGHTTP2_ENHANCE_YOUR_CALM)
 })
 
+t.test('nor do heads of requests that wait for their bodies', async t => {
+  const { port } = await start(t, {}, 1_000_000)
+  const client = await Client.open(t, port)
+  let ended: number | undefined | 'not' = 'not'
+  const reason = ending(client).then(code => (ended = code))
+  const length = (value: number): Buffer => {
+    const bytes = [0x7f]
+    let left = value - 127
+    for (; left >= 128; left = Math.floor(left / 128)) bytes.push((left % 128) + 128)
+    return Buffer.from([...bytes, left])
+  }
+  // `n: xxx…` without a table.
+  const field = Buffer.concat([Buffer.from('00016e', 'hex'), length(950_000), Buffer.alloc(950_000, 'x')])
+  for (let id = 1; ended === 'not' && id < 60; id += 2) {
+    client.send(frame(HEADERS, 0, id, PUT))
+    for (let at = 0; at < field.length; at += 16_384)
+      client.send(frame(CONTINUATION, at + 16_384 >= field.length ? END_HEADERS : 0, id, field.subarray(at, at + 16_384)))
+    await new Promise(resolve => client.socket.write('', resolve))
+  }
+  client.socket.destroy()
+  t.equal(await reason, constants.NGHTTP2_ENHANCE_YOUR_CALM)
+})
+
 t.test('bytes without sense', async t => {
   const errors: unknown[] = []
   const { port } = await start(t, { onError: error => errors.push(error), limits: { headerMs: 200 } })

@@ -221,6 +221,19 @@ t.test('what is no request', async t => {
   t.equal(text, 'HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n')
 })
 
+t.test('who speaks without TLS and does not hang up is cut off', async t => {
+  const { port, listener } = await start(t, { limits: { headerMs: 200 } })
+  const socket = connectTcp({ port, host: '127.0.0.1', allowHalfOpen: true })
+  socket.on('error', () => undefined)
+  socket.write('GET /version HTTP/1.1\r\nHost: a\r\n\r\n')
+  socket.resume()
+  await once(socket, 'end')
+  const until = Date.now() + 5_000
+  while (listener.connections > 0 && Date.now() < until) await new Promise(resolve => setTimeout(resolve, 20))
+  t.equal(listener.connections, 0)
+  socket.destroy()
+})
+
 t.test('times', async t => {
   const limits = { headerMs: 200, idleMs: 300 }
   const stuck: HttpHandler = ({ signal }) => new Promise(resolve => signal.addEventListener('abort', () => resolve({ status: 200 })))
