@@ -6,7 +6,7 @@ import type { Turn } from './turn.ts'
 
 /**
  * The scopes as a listener asks them. Whose a stored certificate is never changes, so that is looked up once; what its holder may is not.
- * @param admits  names of the CAs whose clients the listener lets in now
+ * @param admits  names of the CAs whose clients the listener lets in now; the same set until they are others
  */
 export function identitiesOf(
   { records, scopes }: { readonly records: Records; readonly scopes: Scopes },
@@ -23,8 +23,17 @@ export function identitiesOf(
     holders.set(certificate, found)
     return found
   }
+  // Counts changes of what is stored and of who is let in: the latter follows the rows a little later.
+  let version = 0
+  let [stored, admitted] = [Number.NaN, admits()]
   return {
-    version: () => turn.version(),
+    version() {
+      const [nowStored, nowAdmitted] = [turn.version(), admits()]
+      if (nowStored !== stored || nowAdmitted !== admitted) version++
+      stored = nowStored
+      admitted = nowAdmitted
+      return version
+    },
     settle: () => records.settle?.(),
     async identify(certificate) {
       const holder = await holderOf(certificate)

@@ -149,7 +149,9 @@ export class KmipSockets implements Sockets {
   #renew(open: Open, wanted: Wanted | undefined): void {
     if (!wanted) return
     const isSame = JSON.stringify(wanted.credential) === JSON.stringify(open.wanted.credential)
-    open.wanted = wanted
+    const { admits } = open.wanted
+    // Another set makes the listener look up all its clients anew.
+    open.wanted = [...admits].join('\0') === [...wanted.admits].join('\0') ? { ...wanted, admits } : wanted
     if (isSame) return
     open.listener.renew(wanted.credential)
     this.#options.shared.log.info({ address: open.listener.address }, 'the listener shows another certificate')

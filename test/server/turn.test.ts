@@ -1,4 +1,6 @@
 import t from 'tap'
+import { Identity } from '../../src/server/identities.ts'
+import { identitiesOf } from '../../src/server/identities-of.ts'
 import { Turn } from '../../src/server/turn.ts'
 
 const nextTurn = () => new Promise(resolve => setImmediate(resolve))
@@ -36,4 +38,16 @@ t.test('what comes in one turn is judged together, by a version that is read aft
   turn.atEnd(() => done.push('alone'))
   await nextTurn()
   t.equal(done.at(-1), 'alone', 'what is done between turns does not wait for one')
+})
+
+t.test('whom a listener lets in counts for those who are in already, though nothing was stored since', async t => {
+  let admits = new Set(['one', 'other'])
+  const scopes = { identify: async () => ({ ca: 'one' }), peerOf: async () => ({ role: 'r' }) }
+  const identities = identitiesOf({ records: {}, scopes } as unknown as Parameters<typeof identitiesOf>[0], new Turn(() => 7), () => admits)
+  const client = new Identity(Buffer.alloc(1), Number.POSITIVE_INFINITY)
+  t.ok(await client.check(identities))
+  t.equal(client.version, identities.version(), 'nothing is asked for again')
+  admits = new Set(['other'])
+  t.not(client.version, identities.version())
+  t.equal(await client.check(identities), undefined)
 })
