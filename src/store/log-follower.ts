@@ -225,13 +225,16 @@ export class LogFollower {
         else throw damaged(`a piece of entry ${at} of the log is missing`)
       }
     }
-    const verdicts = this.copy.try(units)
-    const bad = verdicts.findIndex(verdict => verdict)
-    if (bad >= 0) {
+    try {
+      const verdicts = this.copy.try(units)
+      const bad = verdicts.findIndex(verdict => verdict)
+      if (bad >= 0) throw damaged(`entry ${numbers[bad]} of the log does not fit what is before it: ${verdicts[bad]!.message}`)
+      this.copy.keep()
+    } catch (e) {
+      // A full disk too: what was tried must not be there when it is tried again.
       this.copy.drop()
-      throw damaged(`entry ${numbers[bad]} of the log does not fit what is before it: ${verdicts[bad]!.message}`)
+      throw e
     }
-    this.copy.keep()
     for (const [i, text] of texts.entries()) this.#advance(text, digests[i]!)
     return true
   }

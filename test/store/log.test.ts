@@ -1,11 +1,12 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { LocalCopy } from '../../src/store/local-copy.ts'
 import { USUAL_COMPACTION } from '../../src/store/log-compaction.ts'
 import { type LogOptions, openLog } from '../../src/store/log-open.ts'
 import type { LogStore } from '../../src/store/log-store.ts'
 import { SlotsError } from '../../src/store/slots.ts'
-import type { Change, Store } from '../../src/store/store.ts'
+import { type Change, type Store, StoreError } from '../../src/store/store.ts'
 import { copyOf } from './copy-of.ts'
 import { type Fault, SharedSlots } from './memory-slots.ts'
 
@@ -51,6 +52,33 @@ t.test('what one node commits, another one sees once it has settled, and both ha
   t.equal(await idsOf(a), await idsOf(b))
   t.equal((await idsOf(a)).split(' ').length, 121)
   t.ok(shared.paths(/^log\//).length < 30, 'commits share entries')
+})
+
+t.test('a disk that is full under the copy of a node is no other log', async t => {
+  t.testdir()
+  const shared = new SharedSlots()
+  const [a, b] = [await node(t, shared), await node(t, shared)]
+  const { keep } = LocalCopy.prototype
+  t.teardown(() => {
+    LocalCopy.prototype.keep = keep
+  })
+  const failOnce = (): void => {
+    LocalCopy.prototype.keep = () => {
+      LocalCopy.prototype.keep = keep
+      throw new StoreError('unavailable', 'the disk is full')
+    }
+  }
+  await a.commit([record('k1')])
+  failOnce()
+  await t.rejects(b.settle()!, UNAVAILABLE)
+  await b.settle()
+  t.equal(await idsOf(b), 'k1')
+  failOnce()
+  await t.rejects(b.commit([record('k2')]), UNAVAILABLE, 'it is in the log, but nobody knows here')
+  await b.commit([record('k3')])
+  await a.settle()
+  t.equal(await idsOf(a), 'k3 k2 k1')
+  t.equal(await idsOf(b), 'k3 k2 k1')
 })
 
 t.test('of nodes that change one record at once, one wins each time', async t => {
