@@ -70,6 +70,9 @@ async function openFile(path: string, as: OpenAs): Promise<OpenedStore> {
   const store = await openSqlite({
     path: partial?.path ?? path,
     ...(typeof as === 'string' ? { directWriter: as !== 'server' } : { writer: as.writer }),
+  }).catch((e: unknown) => {
+    partial?.end(false)
+    throw e
   })
   let lock: { close(): void } | undefined
   try {
@@ -99,29 +102,51 @@ async function openFile(path: string, as: OpenAs): Promise<OpenedStore> {
   }
 }
 
-/** Only a file that came to its end gets its name; what a killed process left behind is begun anew. */
+/** Only a file that came to its end gets its name; what a killed process left behind is begun anew, unless that is still at it. */
 async function newFile(path: string): Promise<{ readonly path: string; end(isWhole: boolean): void }> {
-  const { existsSync, renameSync, rmSync } = await import('node:fs')
+  const { closeSync, existsSync, openSync, renameSync, rmSync } = await import('node:fs')
   const { dirname } = await import('node:path')
   const { makeFolder, syncFolder } = await import('../store/durable-files.ts')
   const { refuseLeftovers } = await import('../store/sqlite.ts')
+  const { lockServer } = await import('../store/sqlite-lock.ts')
   const { UsageError } = await import('./usage-error.ts')
-  if (existsSync(path)) throw new UsageError(`there is data in ${path} already; give another directory`)
-  refuseLeftovers(path)
+  const refuseData = (): void => {
+    if (existsSync(path)) throw new UsageError(`there is data in ${path} already; give another directory`)
+    refuseLeftovers(path)
+  }
+  refuseData()
   makeFolder(dirname(path))
   const partial = `${path}.restoring`
+  const lockFile = `${partial}-lock`
+  closeSync(openSync(lockFile, 'a', 0o600))
+  const lock = lockServer(partial, `another command is making ${path}: wait for its end`)
   const clear = (): void => {
-    for (const end of ['', '-wal', '-shm', '-journal', '-lock']) rmSync(`${partial}${end}`, { force: true })
+    for (const end of ['', '-wal', '-shm', '-journal']) rmSync(`${partial}${end}`, { force: true })
   }
-  clear()
+  const unlock = (): void => {
+    rmSync(lockFile, { force: true })
+    lock.close()
+  }
+  try {
+    // Whoever had the lock until now may have come to its end.
+    refuseData()
+    clear()
+  } catch (e) {
+    unlock()
+    throw e
+  }
   return {
     path: partial,
     end(isWhole) {
-      if (isWhole) {
-        renameSync(partial, path)
-        syncFolder(dirname(path))
+      try {
+        if (isWhole) {
+          renameSync(partial, path)
+          syncFolder(dirname(path))
+        }
+        clear()
+      } finally {
+        unlock()
       }
-      clear()
     },
   }
 }

@@ -32,7 +32,9 @@ export async function writeSnapshot(slots: Slots, copy: LocalCopy, { at, digest 
   try {
     await inLanes(chunks, async i => {
       const bytes = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size - i * CHUNK_BYTES))
-      await file.read(bytes, 0, bytes.length, i * CHUNK_BYTES)
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, i * CHUNK_BYTES)
+      // The rest would be whatever was in memory before, and the entries behind the snapshot would be removed all the same.
+      if (bytesRead < bytes.length) throw new StoreError('unavailable', 'the image of the store cannot be read back: check the disk')
       await slots.create(chunkPath(name, i), bytes.toString('base64'))
     })
   } finally {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
@@ -84,6 +84,22 @@ t.test('a store that is made anew is all in the file that gets its name', async 
   await opened.finish()
   await opened.close()
   guest.close()
+  const store = await openSqlite({ path, directWriter: true })
+  t.same(await ids(store), ['b', 'a'])
+  await store.close()
+})
+
+t.test('of two that make a store in one place, one does', async t => {
+  const path = file(t)
+  const make = () => openStore({ store: { kind: 'sqlite', path }, dataDir: join(path, '..') }, 'new')
+  const first = await make()
+  await first.store.commit([record('a')])
+  await t.rejects(make(), { ...UNAVAILABLE, message: /another command is making .*store\.db/ })
+  await first.store.commit([record('b')])
+  await first.finish()
+  await first.close()
+  await t.rejects(make(), /there is data/)
+  t.same(readdirSync(join(path, '..')), ['store.db'])
   const store = await openSqlite({ path, directWriter: true })
   t.same(await ids(store), ['b', 'a'])
   await store.close()
