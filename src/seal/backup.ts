@@ -52,9 +52,21 @@ export async function* backupOf(
     size = 0
   }
   if (!macKey) throw new SealError('sealed', 'the store was never sealed: there is nothing to back up')
+  checkCount(records, source.count)
   if (part.length > 0) yield writer.records(part)
   yield writer.end({ records, mac: macOf(macKey, writer.hash, records).toString('base64') })
   macKey.fill(0)
+}
+
+/**
+ * Whether all records were read: in a file that is damaged some may not be met on the way.
+ * @param records that were read
+ * @param count as their index has it
+ * @throws SealError `damaged`
+ */
+export function checkCount(records: number, count: number): void {
+  if (records !== count)
+    throw new SealError('damaged', `the store is damaged: ${records} of ${count} records can be read; see: kmipd store verify`)
 }
 
 export interface BackupReport {

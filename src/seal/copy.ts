@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Change, type Store, StoreError } from '../store/store.ts'
 import type { StoredRecord } from '../store/stored-record.ts'
+import { checkCount } from './backup.ts'
 import { SealError } from './error.ts'
 import { checkSettled, openHeader, readHeader } from './header.ts'
 import { type Keys, keysOf } from './keys.ts'
@@ -91,6 +92,7 @@ async function copyAll(
   }
   await flush()
   progress?.({ records, of })
+  checkCount(records, of)
   if (records === 0) throw new StoreError('unavailable', 'there is nothing in the store')
   return { records, digest: hash.digest('hex') }
 }

@@ -16,7 +16,11 @@ export interface RotateOptions {
   /** All that seal the store must be among them, since each has to wrap the new key. */
   readonly providers: readonly KeyProvider[]
   /** Everything in the store, each record as it is when it is read. */
-  readonly contents: { records(): Iterable<StoredRecord> | AsyncIterable<StoredRecord> }
+  readonly contents: {
+    records(): Iterable<StoredRecord> | AsyncIterable<StoredRecord>
+    /** What is wrong with how they are stored. */
+    problems?(): readonly string[]
+  }
   readonly termsOf: TermsOf
   /** Called now and then with how many records have the new key. */
   readonly progress?: (done: number) => void
@@ -64,6 +68,9 @@ async function begin(header: Header, revision: number, oldRoot: Buffer, old: Key
       `the store is sealed by ${entry.provider} key ${entry.key} too, which is not configured and could not get the new key: configure it, or run: kmipd seal remove ${entry.provider} ${entry.key}`,
     )
   })
+  // A record that can be read and not be written again would end the rotation half-way, for good.
+  const [problem] = contents.problems?.() ?? []
+  if (problem !== undefined) throw new SealError('damaged', `nothing is rotated: ${problem}; see: kmipd store verify`)
   for await (const record of contents.records()) {
     if (record.partition === SEAL_PARTITION) continue
     const opened = openStored(record, old, termsOf)

@@ -79,7 +79,23 @@ export class SqliteContents {
 
   /** What is wrong with the file and its index, in words for an operator; nothing: all is well. @throws StoreError */
   problems(): string[] {
-    const found = guarded(() => this.#db.prepare<[], string>('pragma integrity_check(20)').pluck().all()).filter(text => text !== 'ok')
+    try {
+      return this.#problems()
+    } catch (e) {
+      const error = storeError(e)
+      if (error.code !== 'damaged') throw error
+      return [error.message]
+    }
+  }
+
+  #problems(): string[] {
+    const found = this.#db
+      .prepare<[], string>('pragma integrity_check(20)')
+      .pluck()
+      .all()
+      .filter(text => text !== 'ok')
+    // What a damaged file says of itself beyond that is not to be believed.
+    if (found.length > 0) return found
     let entries = 0
     for (const { partition, number, id, sequence, terms: packed } of this.#rows()) {
       const terms = unpackTerms(packed)
@@ -87,7 +103,7 @@ export class SqliteContents {
       const lost = terms.filter(({ value, isClaimed }) => this.#indexed.get(number, value, sequence) !== (isClaimed ? 1 : 0))
       if (lost.length > 0) found.push(`record ${id} of ${partition}: ${lost.length} of its index entries are missing or changed`)
     }
-    const indexed = guarded(() => this.#db.prepare<[], number>('select count(*) from term').pluck().get()!)
+    const indexed = this.#db.prepare<[], number>('select count(*) from term').pluck().get()!
     if (indexed > entries) found.push(`the index has ${indexed - entries} entries that belong to no record`)
     return found
   }

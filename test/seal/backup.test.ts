@@ -114,6 +114,8 @@ t.test('what is wrong with a backup is noticed', async t => {
   await t.rejects(verifyBackup(chunks(Buffer.concat(parts)), options), { code: 'damaged', message: /who has not its key/ })
   const headless = { count: 2, records: () => [...contents.records()].slice(1) }
   await t.rejects(collect(backupOf(headless, [provider], MADE)), { code: 'damaged', message: /not the first record/ })
+  const torn = { count: contents.count, records: () => [...contents.records()].slice(0, -1) }
+  await t.rejects(collect(backupOf(torn, [provider], MADE)), { code: 'damaged', message: /store is damaged: \d+ of \d+ records/ })
   await t.rejects(collect(backupOf({ count: 0, records: () => [] }, [provider], MADE)), { code: 'sealed' })
   contents.close()
   await store.close()

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readHeader, SEAL_PARTITION } from '../../src/seal/header.ts'
@@ -13,6 +14,7 @@ import { openLog } from '../../src/store/log-open.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import { SqliteContents } from '../../src/store/sqlite-contents.ts'
+import { Database } from '../../src/store/sqlite-driver.ts'
 import { lockUse } from '../../src/store/sqlite-use-lock.ts'
 import type { Change, Store } from '../../src/store/store.ts'
 import { SharedSlots } from '../store/memory-slots.ts'
@@ -179,6 +181,33 @@ async function rotation(t: Test, { store, file }: { store: Store; file: () => st
     await t.rejects(records.commit([other]), { code: 'conflict' }, `${when}: its claim is held`)
   }
 }
+
+t.test('a damaged file is not rotated half-way', async t => {
+  const path = join(t.testdir({}), 'kmipd.db')
+  const local = localProvider(newLocalKey())
+  const store = await openSqlite({ path, directWriter: true })
+  const records = await openRecords({ store, providers: [local] })
+  await records.commit([{ partition: 's', id: 'a', expect: 0, body: Buffer.from('x'), ...termsOf('s', 'a', Buffer.from('x')) }])
+  const header = await readHeader(store)
+  await records.close()
+  const db = new Database(path)
+  const root = db.prepare<[], number>("select rootpage from sqlite_schema where name = 'term'").pluck().get()!
+  const pageBytes = db.pragma('page_size', { simple: true }) as number
+  db.pragma('journal_mode = delete')
+  db.close()
+  const file = readFileSync(path)
+  file.fill(0xff, (root - 1) * pageBytes, (root - 1) * pageBytes + 8)
+  writeFileSync(path, file)
+
+  const damaged = await openSqlite({ path, directWriter: true })
+  const contents = SqliteContents.open(path, 'current')
+  t.match(contents.problems(), [/./])
+  const rotation = rotateRootKey({ store: damaged, providers: [local], contents, termsOf })
+  await t.rejects(rotation, { code: 'damaged', message: /nothing is rotated: .*kmipd store verify/s })
+  t.same(await readHeader(damaged), header)
+  contents.close()
+  await damaged.close()
+})
 
 t.test('a header that was changed during a rotation is noticed', async t => {
   const path = join(t.testdir({}), 'kmipd.db')
