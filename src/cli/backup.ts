@@ -1,7 +1,6 @@
 import { closeSync, createReadStream, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { BackupReport } from '../seal/backup.ts'
-import { syncFolder } from '../store/durable-files.ts'
 import { type Command, type Io, printJson, printLines } from './io.ts'
 import { jsonOption, type PlaceArguments, placeOptions } from './options.ts'
 import { loadConfig } from './settings.ts'
@@ -74,6 +73,7 @@ async function writeWhole(file: string, chunks: AsyncIterable<Buffer>): Promise<
     if (!isWhole) rmSync(partial, { force: true })
   }
   renameSync(partial, file)
+  const { syncFolder } = await import('../store/durable-files.ts')
   syncFolder(dirname(file))
   return size
 }

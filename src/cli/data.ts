@@ -5,7 +5,6 @@ import type { Mounts } from '../scopes/mounts.ts'
 import type { Scopes } from '../scopes/scopes.ts'
 import type { KeyProvider } from '../seal/provider.ts'
 import type { Records } from '../seal/records.ts'
-import { makeFolder } from '../store/durable-files.ts'
 import type { SharedStore } from '../store/store-owner.ts'
 import type { VaultEvent } from '../vault/session.ts'
 import { isVaultStoreThere, type Notice, type OpenAs, type OpenedStore, openStore } from './opened-store.ts'
@@ -118,6 +117,7 @@ export async function withProviders<T>(config: Config, use: (providers: KeyProvi
  * @returns the key files that were made
  */
 export async function makeKeyFiles({ dataDir, store, seal }: Config): Promise<string[]> {
+  const { makeFolder } = await import('../store/durable-files.ts')
   makeFolder(dataDir)
   if (store.kind === 'memory' || (await isThere(store, seal))) return []
   const { createLocalKeyFile } = await import('../seal/local-provider.ts')

@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.ts'
 import type { VaultStore } from '../config/vault-schema.ts'
 import type { Slots } from '../store/slots.ts'
+import type { SqliteStore } from '../store/sqlite.ts'
 import type { UnitsMessage } from '../store/sqlite-message.ts'
 import type { Store, StoreErrorCode } from '../store/store.ts'
 import type { SharedStore, StoreOwner } from '../store/store-owner.ts'
@@ -62,48 +63,65 @@ async function openMemory(): Promise<OpenedStore> {
   }
 }
 
+interface OpenFile {
+  readonly store: SqliteStore
+  readonly lock: { close(): void }
+  /** Of a store that is made anew. */
+  readonly partial: NewFile | undefined
+  readonly contents: (as: 'moment' | 'current') => Contents
+}
+
 async function openFile(path: string, as: OpenAs): Promise<OpenedStore> {
   const { openSqlite } = await import('../store/sqlite.ts')
   const { SqliteContents } = await import('../store/sqlite-contents.ts')
   const { lockUse } = await import('../store/sqlite-use-lock.ts')
   const partial = as === 'new' ? await newFile(path) : undefined
-  const store = await openSqlite({
-    path: partial?.path ?? path,
-    ...(typeof as === 'string' ? { directWriter: as !== 'server' } : { writer: as.writer }),
-  }).catch((e: unknown) => {
-    partial?.end(false)
-    throw e
-  })
+  let store: SqliteStore | undefined
   let lock: { close(): void } | undefined
   try {
+    store = await openSqlite({
+      path: partial?.path ?? path,
+      ...(typeof as === 'string' ? { directWriter: as !== 'server' } : { writer: as.writer }),
+    })
     lock = partial ? { close: () => undefined } : lockUse(path, as === 'alone' ? 'alone' : 'shared')
   } finally {
-    if (!lock) await store.close()
+    if (!lock) {
+      await store?.close()
+      partial?.end(false)
+    }
   }
+  return openedFile(as, { store, lock, partial, contents: how => SqliteContents.open(partial?.path ?? path, how) })
+}
+
+function openedFile(as: OpenAs, { store, lock, partial, contents }: OpenFile): OpenedStore {
   let isWhole = false
   return {
     store,
     ...(as === 'server' && { shared: { forward: (units: UnitsMessage) => store.forward(units) } }),
-    contents: async how => SqliteContents.open(partial?.path ?? path, how),
+    contents: async how => contents(how),
     async finish() {
       if (partial) store.gather()
       isWhole = true
     },
     async close() {
+      let isClosed = false
       try {
         await store.close().finally(() => lock.close())
-      } catch (e) {
-        isWhole = false
-        throw e
+        isClosed = true
       } finally {
-        partial?.end(isWhole)
+        partial?.end(isWhole && isClosed)
       }
     },
   }
 }
 
+interface NewFile {
+  readonly path: string
+  end(isWhole: boolean): void
+}
+
 /** Only a file that came to its end gets its name; what a killed process left behind is begun anew, unless that is still at it. */
-async function newFile(path: string): Promise<{ readonly path: string; end(isWhole: boolean): void }> {
+async function newFile(path: string): Promise<NewFile> {
   const { closeSync, existsSync, openSync, renameSync, rmSync } = await import('node:fs')
   const { dirname } = await import('node:path')
   const { makeFolder, syncFolder } = await import('../store/durable-files.ts')
@@ -127,13 +145,14 @@ async function newFile(path: string): Promise<{ readonly path: string; end(isWho
     rmSync(lockFile, { force: true })
     lock.close()
   }
+  let isBegun = false
   try {
     // Whoever had the lock until now may have come to its end.
     refuseData()
     clear()
-  } catch (e) {
-    unlock()
-    throw e
+    isBegun = true
+  } finally {
+    if (!isBegun) unlock()
   }
   return {
     path: partial,
