@@ -28,6 +28,8 @@ export class Session extends Connection implements Channel {
   #owed = 0
   #owedBytes = 0
   #writing = false
+  /** Bytes of what is being written. */
+  #sending = 0
   #unsent: Buffer[] = []
   #paused = false
   /** The client will send nothing more: close when all that came is answered. */
@@ -220,14 +222,15 @@ export class Session extends Connection implements Channel {
   #send(bytes: Buffer): void {
     this.#writing = true
     this.context.metrics.sentBytes += bytes.length
-    this.socket.write(bytes, error => this.#onWritten(bytes.length, error))
+    this.#sending = bytes.length
+    this.socket.write(bytes, this.#onWritten)
   }
 
-  #onWritten(bytes: number, error?: Error | null): void {
+  readonly #onWritten = (error?: Error | null): void => {
     this.#writing = false
     if (error || this.closed) return
     this.#owed--
-    this.#owedBytes -= bytes
+    this.#owedBytes -= this.#sending
     if (this.#turning && this.#turned === undefined && this.#owed === 0 && !this.#busy) {
       this.#turnRound()
       return
