@@ -2,22 +2,23 @@ import { KmipError, reasonFor } from '../objects/errors.ts'
 import type { ObjectCache } from '../objects/object-cache.ts'
 import { type ObjectChange, type OnCommit, UnitOfWork } from '../objects/unit-of-work.ts'
 import type { Records } from '../seal/records.ts'
-import { isConflict, StoreError } from '../store/store.ts'
+import { isConflict } from '../store/store.ts'
 import { sizeOf } from '../ttlv/binary.ts'
 import { requestFrom, responseTo } from '../ttlv/dialect.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
-import { child, enumName, type Item, type Structure, structure } from '../ttlv/item.ts'
+import { child, enumName, type Item, type Structure } from '../ttlv/item.ts'
 import { read, type Version, write } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
 import { authenticate, CERTIFICATE_ALONE, hasRight, ownerOf } from './authentication.ts'
 import { type Asking, Batch, Context, type Environment } from './context.ts'
 import type { AuditEntry, Channel, Peer, Reply } from './engine.ts'
-import { failureOf, kmipErrorOf } from './failures.ts'
-import { isFailure, type Request, type RequestItem, type ResponseItem, responseItem, responseMessage } from './message.ts'
+import { kmipErrorOf } from './failures.ts'
+import { isFailure, type Request, type RequestItem, responseItem, responseMessage } from './message.ts'
 import type { Operation } from './operation.ts'
+import { failed, type Outcome, tooLarge, undone } from './outcome.ts'
 import { remember, resolveReferences } from './references.ts'
 import type { Source } from './remembered-answers.ts'
-import { rulesOf } from './rules.ts'
+import { ResponseBudget } from './response-budget.ts'
 import { endFresh } from './served-marks.ts'
 import { findUser } from './stored-users.ts'
 import { Turns } from './turns.ts'
@@ -27,8 +28,6 @@ const { ResultStatus, BatchErrorContinuationOption } = ENUM
 /** How often work is done again because another client changed the same object meanwhile. */
 const ATTEMPTS = 50
 const CORRELATION_BYTES = 16
-/** Bytes of the answers to a batch of several items at most: each of a hundred items could ask for the largest object. */
-const MOST_BATCH_BYTES = 1 << 24
 
 /** Objects that a client changed in its scope, in one commit. */
 export interface Change {
@@ -36,13 +35,6 @@ export interface Change {
   readonly scope: string
   readonly scopeName: string
   readonly objects: readonly ObjectChange[]
-}
-
-interface Outcome {
-  readonly response: ResponseItem
-  readonly entry: AuditEntry
-  /** As the context's. */
-  readonly source?: Source | undefined
 }
 
 /** An answer, and what that to a plain request of one item follows from, if from nothing else. */
@@ -79,7 +71,7 @@ export class BatchRunner {
         ? { peer, inner: CERTIFICATE_ALONE, channel, refused }
         : await this.#identify(authentication, peer, channel)
     const { serverHashedPassword } = asking.inner
-    const budget = new Budget(request, this.#environment.now(), serverHashedPassword)
+    const budget = new ResponseBudget(request, this.#environment.now(), serverHashedPassword)
     const outcomes = undo
       ? await this.#runAsOne(request, asking, budget)
       : await this.#runEach(request, asking, budget, option === BatchErrorContinuationOption.Continue)
@@ -123,7 +115,7 @@ export class BatchRunner {
     return { message: this.#respond(request, [responseItem(response)]), entries: [entry] }
   }
 
-  async #runEach(request: Request, asking: Asking, budget: Budget, goOn: boolean): Promise<Outcome[]> {
+  async #runEach(request: Request, asking: Asking, budget: ResponseBudget, goOn: boolean): Promise<Outcome[]> {
     const { items } = request
     const batch = new Batch(items.length)
     const outcomes: Outcome[] = []
@@ -155,7 +147,7 @@ export class BatchRunner {
         submitted: now(),
         bytes: sizeOf(item.requestPayload),
         run: async refusal => {
-          const outcome = await this.#runAlone(item, version, asking, new Batch(1), Budget.unlimited)
+          const outcome = await this.#runAlone(item, version, asking, new Batch(1), ResponseBudget.unlimited)
           const error = refusal(outcome.response)
           return (error ? failed(item, error, version, outcome.entry) : outcome).response
         },
@@ -169,7 +161,7 @@ export class BatchRunner {
   }
 
   /** One item, in a unit of work of its own that is durable before the answer is given. */
-  #runAlone(item: RequestItem, version: Version, asking: Asking, batch: Batch, budget: Budget): Promise<Outcome> {
+  #runAlone(item: RequestItem, version: Version, asking: Asking, batch: Batch, budget: ResponseBudget): Promise<Outcome> {
     const { placeholder } = batch
     const [answered, given] = [batch.identifiers.length, batch.results.length]
     return this.#untilStored(asking.peer.scope, async (attempt, last) => {
@@ -224,7 +216,7 @@ export class BatchRunner {
   }
 
   /** All items in one unit of work: when one fails, none happened. Spec: KMIP 1.4 section 11.43, BL-M-2 of the 2.1 profiles */
-  #runAsOne(request: Request, asking: Asking, budget: Budget): Promise<Outcome[]> {
+  #runAsOne(request: Request, asking: Asking, budget: ResponseBudget): Promise<Outcome[]> {
     return this.#untilStored(asking.peer.scope, async (attempt, stop) => {
       const unit = this.#unitFor(asking.peer, attempt)
       const batch = new Batch(request.items.length)
@@ -304,41 +296,6 @@ const isPlain = ({ header, items }: Request): boolean =>
   header.timeStamp === undefined &&
   header.clientCorrelationValue === undefined
 
-const isAway = (error: unknown): boolean => error instanceof StoreError && error.code === 'unavailable'
-const STORE_AWAY = 'the store is not reachable; whether a change was stored is not known'
-const tooLarge = (limit: number): KmipError => new KmipError('ResponseTooLarge', `more than ${limit} bytes; ask for less`)
-
-/** What we did not throw on purpose says nothing about itself to the client. */
-function failed(item: RequestItem, error: unknown, version: Version, entry: AuditEntry): Outcome {
-  const known =
-    failureOf(item.operation, error) ??
-    new KmipError('GeneralFailure', isAway(error) ? STORE_AWAY : 'internal error; the server\u2019s log says more', { cause: error })
-  const { cause } = known
-  return {
-    response: refusal(item, known, version),
-    entry: {
-      ...entry,
-      status: 'OperationFailed',
-      reason: reasonFor(known, version).name,
-      ...(cause === undefined ? {} : { cause }),
-    },
-  }
-}
-
-const refusal = (item: RequestItem, error: KmipError, version: Version): ResponseItem => ({
-  operation: item.operation,
-  uniqueBatchItemId: item.uniqueBatchItemId,
-  status: ResultStatus.OperationFailed,
-  reason: reasonFor(error, version).code,
-  message: error.message,
-  ...(error.payload && rulesOf(version).failuresTellFields ? { payload: responseTo(version, error.payload, item.requestPayload) } : {}),
-})
-
-const undone = ({ response, entry }: Outcome): Outcome => ({
-  response: { ...response, status: ResultStatus.OperationUndone },
-  entry: { ...entry, status: 'OperationUndone' },
-})
-
 /** Asynchronous Indicator: a Boolean in 1.x, where True lets the server choose, an enumeration from 2.0 on. Spec: KMIP 1.4 section 6.7 */
 function isAsynchronous({ header, version }: Request): boolean {
   const value = header.asynchronousIndicator?.value
@@ -350,56 +307,3 @@ const hasCriticalExtension = (item: RequestItem): boolean =>
 
 /** Data does not go to the client: True in 2.x, an enumeration in 3.0. Spec: KMIP 2.1 section 8.3 */
 const isEphemeral = ({ ephemeral }: RequestItem): boolean => ephemeral?.value === true || ephemeral?.value === ENUM.Ephemeral.Data
-
-/** Watches Maximum Response Size, and the most that is answered at once, so that an answer that would not fit fails before its effect is stored. Spec: KMIP 1.4 section 6.3 */
-class Budget {
-  static readonly unlimited = new Budget()
-  readonly limit: number
-  #left: number
-  #kept = 0
-  /** Until what is answered at once, whatever the client would take. */
-  #room: number
-  readonly #header: number
-
-  constructor(request?: Request, now = 0n, serverHashedPassword?: Buffer) {
-    this.limit = request?.header.maximumResponseSize ?? Number.POSITIVE_INFINITY
-    const { major, minor } = request?.header.protocolVersion ?? { major: 0, minor: 0 }
-    const clientCorrelationValue = request?.header.clientCorrelationValue
-    this.#header = Number.isFinite(this.limit)
-      ? sizeOf(responseMessage({ major, minor, timeStamp: now, clientCorrelationValue, serverHashedPassword }, []))
-      : 0
-    this.#left = this.limit - this.#header
-    this.#room = request !== undefined && request.items.length > 1 ? MOST_BATCH_BYTES : Number.POSITIVE_INFINITY
-  }
-
-  /** Keep room for the refusal of items that come next: what is done now must still be told when they fail. */
-  keepFor(items: readonly RequestItem[], from: number, to: number, version: Version): void {
-    if (!Number.isFinite(this.limit)) return
-    this.#kept = 0
-    for (const item of items.slice(from, to)) this.#kept += sizeOf(responseItem(refusal(item, tooLarge(this.limit), version)))
-  }
-
-  /** @param spent bytes of the answers before it that leave with it or not at all */
-  check(item: RequestItem, outcome: Outcome, version: Version, spent = 0): Outcome {
-    if (!this.#isBounded) return outcome
-    const size = sizeOf(responseItem(outcome.response))
-    if (size + this.#kept > this.#left) return failed(item, tooLarge(this.limit), version, outcome.entry)
-    if (spent + size > this.#room && !isFailure(outcome.response)) return failed(item, tooLarge(MOST_BATCH_BYTES), version, outcome.entry)
-    return outcome
-  }
-
-  spend(response: ResponseItem): void {
-    if (!this.#isBounded) return
-    const size = sizeOf(responseItem(response))
-    this.#left -= size
-    this.#room -= size
-  }
-
-  get #isBounded(): boolean {
-    return Number.isFinite(this.#left) || Number.isFinite(this.#room)
-  }
-
-  fits(items: readonly Structure[]): boolean {
-    return !Number.isFinite(this.limit) || this.#header + sizeOf(structure(TAG.ResponseMessage, items)) - 8 <= this.limit
-  }
-}
