@@ -1,6 +1,6 @@
 import type { HttpResponse } from '../http/exchange.ts'
 import { isKeyName } from '../keystore/names.ts'
-import { json, success } from './answer.ts'
+import { json, lines, success } from './answer.ts'
 import { identityNotFound, KesError, policyNotFound } from './error.ts'
 import { isPattern, prefixOf } from './pattern.ts'
 import type { Policy, Rule } from './policy.ts'
@@ -37,10 +37,24 @@ const listed = (names: readonly string[], { name }: Call): string[] => {
   return names.filter(each => each.startsWith(prefixOf(name)))
 }
 
-const listPolicies = (call: Call, { access }: Context): HttpResponse =>
-  success(json({ names: listed(access.policyNames, call), continue_at: '' }))
-const listIdentities = (call: Call, { access }: Context): HttpResponse =>
-  success(json({ identities: listed(access.identities, call), continue_at: '' }))
+function listPolicies(call: Call, context: Context): HttpResponse {
+  const names = listed(context.access.policyNames, call)
+  return context.oldListings ? lines(names.map(name => ({ name, ...madeAt(context) }))) : success(json({ names, continue_at: '' }))
+}
+
+function listIdentities(call: Call, context: Context): HttpResponse {
+  const { access, oldListings } = context
+  const identities = listed(access.identities, call)
+  if (!oldListings) return success(json({ identities, continue_at: '' }))
+  return lines(
+    identities.map(identity => ({
+      identity,
+      admin: access.isAdmin(identity),
+      policy: access.policyOf(identity)?.policy.name,
+      ...madeAt(context),
+    })),
+  )
+}
 
 /** KES has no other checks for a name here than for those of keys. */
 function describeIdentity({ name }: Call, context: Context): HttpResponse {

@@ -3,6 +3,7 @@ import { type KesError, oldText } from './error.ts'
 
 const JSON_TYPE = { 'Content-Type': 'application/json' }
 const OLD_JSON_TYPE = { 'Content-Type': 'application/json; charset=utf-8', 'X-Content-Type-Options': 'nosniff' }
+const LINES_TYPE = { 'Content-Type': 'application/x-ndjson' }
 const TEXT_TYPE = { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' }
 
 /** Texts as Go's encoder writes them: nothing that could end a script. */
@@ -12,6 +13,13 @@ export const json = (value: unknown): string =>
 export const done: HttpResponse = { status: 200 }
 /** @param text JSON */
 export const success = (text: string): HttpResponse => ({ status: 200, headers: JSON_TYPE, body: `${text}\n` })
+
+/** A listing as releases until 2023-10-03 gave it: a line of JSON for each entry. */
+export const lines = (entries: readonly object[]): HttpResponse => ({
+  status: 200,
+  headers: LINES_TYPE,
+  body: entries.map(entry => `${json(entry)}\n`).join(''),
+})
 
 /** Today a line feed stands before the closing brace; releases before 2022 had none, and other texts. */
 export const failure = ({ status, message }: KesError, old: boolean): HttpResponse =>

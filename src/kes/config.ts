@@ -187,13 +187,15 @@ function keysOf(section: Section): string[] {
 }
 
 /** Settings that KES does not have; it ignores them. */
-function ours(section: Section): Pick<KesSettings, 'oldTexts' | 'prefer'> {
+function ours(section: Section): Pick<KesSettings, 'oldTexts' | 'oldListings' | 'prefer'> {
   const texts = section.at('error_texts').filled() ?? 'current'
   if (texts !== 'current' && texts !== 'v0.17') throw new KesConfigError(`${section.at('error_texts').where} is current or v0.17`)
+  const listings = section.at('listings').filled() ?? 'json'
+  if (listings !== 'json' && listings !== 'ndjson') throw new KesConfigError(`${section.at('listings').where} is json or ndjson`)
   const prefer = section.at('prefer').filled()
   if (prefer !== undefined && prefer !== 'h2' && prefer !== 'http/1.1')
     throw new KesConfigError(`${section.at('prefer').where} is h2 or http/1.1`)
-  return { oldTexts: texts === 'v0.17', ...(prefer !== undefined && { prefer }) }
+  return { oldTexts: texts === 'v0.17', oldListings: listings === 'ndjson', ...(prefer !== undefined && { prefer }) }
 }
 
 /** `ip:port`, also with a host name, or `:port` for all addresses. */

@@ -28,6 +28,7 @@ export interface KesDoorOptions {
   readonly api: { readonly [path: string]: RouteSettings }
   /** The texts of errors as releases before 2022 had them. */
   readonly oldTexts: boolean
+  readonly oldListings: boolean
   readonly telemetry: Telemetry
   readonly version: string
   /** RFC 3339. */

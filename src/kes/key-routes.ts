@@ -1,9 +1,9 @@
 import { randomBytes as freshBytes } from 'node:crypto'
 import type { HttpResponse } from '../http/exchange.ts'
-import { KeyStoreError, type StoredKey } from '../keystore/keystore.ts'
+import { type KeyPage, KeyStoreError, type StoredKey } from '../keystore/keystore.ts'
 import { writeTime, ZERO_TIME } from '../keystore/moment.ts'
 import { isKeyName } from '../keystore/names.ts'
-import { done, json, success } from './answer.ts'
+import { done, json, lines, success } from './answer.ts'
 import { readFields, readList } from './body.ts'
 import { decrypt, encrypt, hmac, randomBytes } from './cipher.ts'
 import { invalidBody, invalidImport, KesError, keyExists, keyNotFound, notAuthentic } from './error.ts'
@@ -69,11 +69,22 @@ async function deleteKey(call: Call, { keys }: Context): Promise<HttpResponse> {
   return done
 }
 
-async function listKeys({ name }: Call, { keys }: Context): Promise<HttpResponse> {
+async function listKeys({ name }: Call, { keys, oldListings }: Context): Promise<HttpResponse> {
   const { prefix, after } = pageStart(name)
-  const page = await keys.store.list(prefix, { limit: PAGE, ...(after !== undefined && { after }) }).catch((cause: unknown) => {
-    throw new KesError(502, 'failed to list keys', { cause })
-  })
+  const pageAfter = (after: string | undefined): Promise<KeyPage> =>
+    keys.store.list(prefix, { limit: PAGE, ...(after !== undefined && { after }) }).catch((cause: unknown) => {
+      throw new KesError(502, 'failed to list keys', { cause })
+    })
+  const page = await pageAfter(after)
+  if (oldListings) {
+    const names = [...page.names]
+    for (let last = page.after; last !== undefined; ) {
+      const next = await pageAfter(last)
+      for (const name of next.names) names.push(name)
+      last = next.after
+    }
+    return lines(names.map(name => ({ name })))
+  }
   return success(json({ names: page.names, ...(page.after !== undefined && { continue_at: tokenOf(prefix, page.after) }) }))
 }
 

@@ -10,6 +10,8 @@ export interface Context {
   readonly keys: KeyCache
   readonly telemetry: Telemetry
   readonly version: string
+  /** Listings are lines, without pages. */
+  readonly oldListings: boolean
   /** Since when the configuration counts; RFC 3339. */
   readonly configuredAt: string
   /** The API as it is configured. */

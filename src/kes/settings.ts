@@ -18,6 +18,7 @@ export interface KesSettings {
   readonly keys: readonly string[]
   readonly keystore: KeyStoreSettings
   readonly oldTexts: boolean
+  readonly oldListings: boolean
   readonly prefer?: 'h2' | 'http/1.1'
   /** What somebody who wrote the file should know. */
   readonly warnings: readonly string[]

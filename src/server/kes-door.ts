@@ -172,13 +172,13 @@ export class KesServer implements Member {
   }
 
   #makeDoor(settings: KesSettings, credential: KesCredential, keys: KeyCache): KesDoor {
-    const { admin = '', policies, tls, api, oldTexts, log } = settings
+    const { admin = '', policies, tls, api, oldTexts, oldListings, log } = settings
     const { sinks, version, siblings } = this.#options
     const { telemetry } = this
     const proxy = tls.proxy && { ...tls.proxy, ...(tls.auth && { authorities: credential.trusted }) }
     return createKesDoor({
       access: new Access({ admin, policies, ...(proxy && { proxy }) }),
-      ...{ keys, api, oldTexts, telemetry, version },
+      ...{ keys, api, oldTexts, oldListings, telemetry, version },
       configuredAt: new Date().toISOString(),
       nowNs: () => BigInt(Date.now()) * 1_000_000n,
       figures: async () => siblings?.figures() ?? this.figures(),

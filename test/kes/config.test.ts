@@ -31,6 +31,7 @@ t.test('what a minimal file means', async t => {
     keys: [],
     keystore: { kind: 'fs', path: 'keys' },
     oldTexts: false,
+    oldListings: false,
     warnings: [],
   })
 })
@@ -182,7 +183,11 @@ t.test('what is read', async t => {
       { tls: 'tls: { key: k, cert: c, auth: on, ca: ca.crt, password: p, proxy: { identities: [x], header: { cert: X-Cert } } }' },
       { tls: { auth: true, ca: 'ca.crt', password: 'p', proxy: { identities: ['x'], header: 'x-cert' } } },
     ],
-    ['our own', { kmipd: 'kmipd: { error_texts: v0.17, prefer: http/1.1 }' }, { oldTexts: true, prefer: 'http/1.1' }],
+    [
+      'our own',
+      { kmipd: 'kmipd: { error_texts: v0.17, listings: ndjson, prefer: http/1.1 }' },
+      { oldTexts: true, oldListings: true, prefer: 'http/1.1' },
+    ],
     ['native', { keystore: 'keystore: { native: { scope: s } }' }, { keystore: { kind: 'native', scope: 's' } }],
     ['native, as usual', { keystore: 'keystore: { native: }' }, { keystore: { kind: 'native', scope: 'kes' } }],
     [

@@ -342,6 +342,30 @@ t.test('policies and identities', async t => {
   t.match(await lab.ask('PUT', '/v1/policy/write/x', { allow: [] }), { status: 501, body: /configuration file/ })
 })
 
+t.test('listings as older releases gave them', async t => {
+  const lab = new Lab({ door: { oldListings: true } })
+  for (let i = 0; i < 1030; i++) await lab.store.create(`app-${`${i}`.padStart(4, '0')}`, { algorithm: 'AES256', key: KEY })
+  await lab.store.create('other', { algorithm: 'AES256', key: KEY })
+  const list = async (path: string) => {
+    const { status, headers, body } = await lab.ask('GET', path)
+    t.match({ status, headers }, { status: 200, headers: { 'Content-Type': 'application/x-ndjson' } }, path)
+    return body
+      .split('\n')
+      .slice(0, -1)
+      .map((line: string) => JSON.parse(line))
+  }
+  const keys = await list('/v1/key/list/app-*')
+  t.equal(keys.length, 1030, 'all, and not a page')
+  t.same([keys[0], keys.at(-1)], [{ name: 'app-0000' }, { name: 'app-1029' }])
+  t.equal((await list('/v1/key/list/*')).length, 1031)
+  t.same(await list('/v1/key/list/none'), [])
+  t.match(await list('/v1/policy/list/*'), [{ name: 'app', created_by: admin.identity }])
+  t.match(await list(`/v1/identity/list/${app.identity}`), [{ identity: app.identity, admin: false, policy: 'app' }])
+  t.match(await list(`/v1/identity/list/${admin.identity}`), [{ identity: admin.identity, admin: true }])
+  lab.store.list = () => Promise.reject(new KeyStoreError('unavailable', 'away'))
+  t.match(await lab.ask('GET', '/v1/key/list/*'), { status: 502, body: message('failed to list keys') })
+})
+
 t.test('older releases', async t => {
   const lab = new Lab({ door: { oldTexts: true } })
   const CASES: [method: string, path: string, status: number, text: string][] = [

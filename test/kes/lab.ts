@@ -99,6 +99,7 @@ export class Lab {
       keys: this.keys,
       api: {},
       oldTexts: false,
+      oldListings: false,
       telemetry: this.telemetry,
       version: 'test',
       configuredAt: '2026-01-01T00:00:00Z',
