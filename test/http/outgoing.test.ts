@@ -84,7 +84,8 @@ t.test('failures say what happened, and whether the server may have got the requ
     ['unreachable', false, async t => connect(t, { origin: 'http://no-such-host.invalid' })],
     ['reset', true, t => start(t, request => request.socket.destroy())],
     ['reset', true, t => start(t, (request, response) => cutOff(request, response))],
-    ['timeout', true, t => start(t, () => {}, { deadlineMs: 50 })],
+    // Time enough to be connected.
+    ['timeout', true, t => start(t, () => {}, { deadlineMs: 1000 })],
     ['too-large', true, t => start(t, (_, response) => response.end('x'.repeat(101)), { maxAnswerBytes: 100 })],
     ['malformed', true, async t => connect(t, { origin: `http://127.0.0.1:${await babbler(t)}` })],
   ]
@@ -147,9 +148,9 @@ t.test('a stream', async t => {
     t,
     (_, response) => {
       response.write('one')
-      setTimeout(() => response.write('two'), 80)
+      setTimeout(() => response.write('two'), 1200)
     },
-    { deadlineMs: 40, maxAnswerBytes: 2 },
+    { deadlineMs: 1000, maxAnswerBytes: 2 },
   )
   const { status, body } = await outgoing.stream(get)
   const pieces: string[] = []

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import t from 'tap'
-import { type DataKeySource, DataKeys } from '../../src/seal/data-keys.ts'
+import { type DataKeySource, DataKeys, type KeepOptions } from '../../src/seal/data-keys.ts'
 import { rewrapKeys, WrappedStore } from '../../src/seal/wrapped-store.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { type Change, type Store, StoreError } from '../../src/store/store.ts'
@@ -121,14 +121,21 @@ t.test('an epoch has one key for all, and ends after a day; each has one for eac
 })
 
 t.test('keys are forgotten after their time', async t => {
-  const engine = new Engine()
-  const keys = new DataKeys(engine, { idleMs: 20, lifeMs: 60_000, capacity: 10 })
-  const { wrapped } = await keys.make()
-  t.ok(keys.peek(wrapped))
-  await new Promise(resolve => setTimeout(resolve, 30))
-  t.equal(keys.peek(wrapped), undefined)
-  await keys.open(wrapped)
-  t.equal(engine.unwrapped, 1)
+  const LONG = { idleMs: 60_000, lifeMs: 60_000, capacity: 10 }
+  const CASES: readonly [name: string, keep: KeepOptions, isKept: boolean][] = [
+    ['used and young', LONG, true],
+    ['not used', { ...LONG, idleMs: 5 }, false],
+    ['old', { ...LONG, lifeMs: 5 }, false],
+  ]
+  for (const [name, keep, isKept] of CASES) {
+    const engine = new Engine()
+    const keys = new DataKeys(engine, keep)
+    const { wrapped } = await keys.make()
+    await new Promise(resolve => setTimeout(resolve, 10))
+    t.equal(keys.peek(wrapped) !== undefined, isKept, name)
+    await keys.open(wrapped)
+    t.equal(engine.unwrapped, isKept ? 0 : 1, `${name}: asked for again`)
+  }
 })
 
 /** A store that ends like a process that is killed, after so many commits. */

@@ -133,7 +133,7 @@ t.test('an answer that is lost is no failure, and no second commit', async t => 
 t.test('while nobody answers, writes and reads fail within their time, and say why; later they go on', async t => {
   t.testdir()
   const shared = new SharedSlots()
-  const [store, other] = [await node(t, shared, { deadlineMs: 300 }), await node(t, shared)]
+  const [store, other] = [await node(t, shared, { deadlineMs: 1000 }), await node(t, shared)]
   await store.commit([record('k1')])
   shared.before = () => {
     throw new SlotsError('unreachable', 'nobody answers')
@@ -157,7 +157,7 @@ t.test('while nobody answers, writes and reads fail within their time, and say w
 t.test('an entry whose answer came too late for its writer counts all the same, once', async t => {
   t.testdir()
   const shared = new SharedSlots()
-  const store = await node(t, shared, { deadlineMs: 300 })
+  const store = await node(t, shared, { deadlineMs: 1000 })
   shared.faults.push(
     { call: 'create', path: /^log/, after: true, code: 'in-doubt' },
     { call: 'read', path: /^log/, code: 'unreachable', times: 99 },
@@ -192,7 +192,7 @@ t.test('what a worker reads is no older than what its owner would', async t => {
   const shared = new SharedSlots()
   const other = await node(t, shared)
   const strict = copyOf(await node(t, shared))
-  const late = copyOf(await node(t, shared, { stalenessMs: 60, follow: true, deadlineMs: 300 }), 60)
+  const late = copyOf(await node(t, shared, { stalenessMs: 1000, follow: true, deadlineMs: 1000 }), 1000)
   t.teardown(() => Promise.all([strict.close(), late.close()]))
   await late.settle()
   for (let i = 0; i < 20; i++) {
@@ -230,7 +230,7 @@ t.test('with a staleness reads wait for nothing, and for no longer than that', a
   t.testdir()
   const shared = new SharedSlots()
   const a = await node(t, shared)
-  const b = await node(t, shared, { stalenessMs: 60, follow: true, deadlineMs: 300 })
+  const b = await node(t, shared, { stalenessMs: 1000, follow: true, deadlineMs: 1000 })
   await a.commit([record('k1')])
   t.equal(b.settle(), undefined)
   await until(async () => {
