@@ -261,7 +261,7 @@ t.test('answers, as a client of another make reads them', async t => {
 const FLOOD = 6000
 
 t.test('what ends a connection, and by which reason', async t => {
-  const { port } = await start(t, { limits: { headerBytes: 16_384, headerMs: 300 } })
+  const { port } = await start(t, { limits: { headerBytes: 16_384 } })
   const { NGHTTP2_PROTOCOL_ERROR: PROTOCOL, NGHTTP2_FRAME_SIZE_ERROR: SIZE, NGHTTP2_FLOW_CONTROL_ERROR: FLOW } = constants
   const { NGHTTP2_COMPRESSION_ERROR: COMPRESSION, NGHTTP2_ENHANCE_YOUR_CALM: CALM, NGHTTP2_STREAM_CLOSED: CLOSED } = constants
   const big = Buffer.alloc(16_384)
@@ -305,12 +305,13 @@ t.test('what ends a connection, and by which reason', async t => {
     t.equal(await ending(client), reason, name)
     t.equal(await client.next(), undefined, 'and is closed')
   }
-  const none = connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ALPNProtocols: ['h2'] })
+  const { port: hasty } = await start(t, { limits: { headerMs: 300 } })
+  const none = connect({ host: '127.0.0.1', port: hasty, rejectUnauthorized: false, ALPNProtocols: ['h2'] })
   none.on('error', () => undefined).resume()
   await once(none, 'secureConnect')
   none.write('GET / HTTP/1.1\r\n\r\n')
   await once(none, 'end')
-  const slow = await Client.open(t, port)
+  const slow = await Client.open(t, hasty)
   slow.send(frame(HEADERS, 1, 1, GET))
   t.equal(await ending(slow), undefined, 'a header block that takes too long is cut off')
 })
