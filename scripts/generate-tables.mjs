@@ -38,14 +38,6 @@ ${tags
   .map(tag => `  ${key(tag.xmlName)}: ${text(tag.name)},`)
   .join('\n')}
 }
-
-/** Tags that not every version has: [first, last], a version being major * 10 + minor. */
-export const TAG_VERSIONS: Readonly<Record<string, readonly [since: number, until: number]>> = {
-${tags
-  .filter(tag => version(tag.first) !== 10 || version(tag.last) !== NEWEST)
-  .map(tag => `  ${key(tag.xmlName)}: [${version(tag.first)}, ${version(tag.last)}],`)
-  .join('\n')}
-}
 `,
 )
 

@@ -68,11 +68,6 @@ export class Endpoint {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** Connections that are open. */
-  get connections(): number {
-    return this.#sockets.size
-  }
-
   /** From now on keep requests in this version; none: answer all, those that are kept too. */
   watch(version: Version | undefined): void {
     this.#watched = version

@@ -5,8 +5,6 @@ import { HttpsTransport } from './https-transport.ts'
 import type { Transport } from './run-case.ts'
 import { TlsTransport } from './tls-transport.ts'
 
-export const ENCODING_NAMES = ['ttlv', 'json', 'xml'] as const satisfies readonly EncodingName[]
-
 export interface TransportOptions {
   /** Default `ttlv`. */
   readonly encoding?: EncodingName

@@ -7,7 +7,6 @@
  * Spec: KMIP 1.4 sections 3.6, 4.29, 4.30.
  */
 import { aeadOf, type CipherInput, type CipherOutput, open, seal, tagOf } from './aead.ts'
-import { CIPHERS } from './algorithms.ts'
 import { ivOf, suiteOf, throughout, transform } from './cipher-suite.ts'
 import { CryptoError } from './errors.ts'
 import { paddingRow } from './padding.ts'
@@ -16,9 +15,6 @@ import { publicRandom } from './random.ts'
 
 export type { CipherInput, CipherOutput } from './aead.ts'
 export { type CipherStream, createDecryptStream, createEncryptStream } from './cipher-stream.ts'
-
-/** Whether `encrypt` and `decrypt` know this Cryptographic Algorithm. */
-export const isCipher = (algorithm: string): boolean => Object.hasOwn(CIPHERS, algorithm)
 
 /**
  * The IV that an algorithm and mode take: `bytes` is the length to draw when the server makes it (IV Length in the parameters is

@@ -177,9 +177,6 @@ const METHODS: Readonly<Record<string, Method>> = {
   },
 }
 
-/** Whether `deriveKey` knows this Derivation Method. */
-export const isDerivationMethod = (method: string): boolean => Object.hasOwn(METHODS, method)
-
 /**
  * Derive `input.length` bytes. PBKDF2 and HKDF run off the main thread.
  * @param method Derivation Method: PBKDF2 (hash: SHA-1 unless given), HASH, HMAC, ENCRYPT, NIST800_108_C, _F, _DPI, HKDF (SHA-256 unless

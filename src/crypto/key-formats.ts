@@ -181,9 +181,3 @@ export function writeKey(key: KeyObject, format: string, options: WriteOptions =
     throw new CryptoError('unsupported', `a ${key.type} key of type ${key.asymmetricKeyType} has no form ${format}`)
   return row.write(key, options)
 }
-
-/** Key Format Types that `writeKey` can give for a key. */
-export const formatsOf = (key: KeyObject): string[] =>
-  Object.entries(FORMATS)
-    .filter(([, row]) => key.type !== 'secret' && row.kinds.includes(key.type) && row.types.includes(key.asymmetricKeyType ?? ''))
-    .map(([name]) => name)

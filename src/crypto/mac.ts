@@ -40,10 +40,6 @@ export function mac(key: Uint8Array, data: Uint8Array, p: CryptographicParameter
   return stream.final()
 }
 
-/** Whether `expected` is the MAC of `data`, at its full length; compared in constant time. Errors as `createMacStream`. */
-export const verifyMac = (key: Uint8Array, data: Uint8Array, expected: Uint8Array, p: CryptographicParameters): boolean =>
-  sameBytes(mac(key, data, p), expected)
-
 /** Equality of two byte strings, in a time that depends on their lengths only. */
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && timingSafeEqual(a, b)
 

@@ -87,11 +87,6 @@ export class AttributeSet {
     return this.get(key) !== undefined
   }
 
-  /** Keys in the order in which they were first set. */
-  keys(): AttributeKey[] {
-    return [...new Set(this.#instances.map(instance => instance.key))]
-  }
-
   /** Integer, Enumeration or Interval value. */
   number(key: number): number | undefined {
     const value = this.get(key)?.value

@@ -65,7 +65,6 @@ const FIELDS: { readonly [field in keyof ListenerAnswer]: (value: unknown) => Li
     return names
   },
 }
-export const LISTENER_FIELDS: readonly string[] = Object.keys(FIELDS)
 
 const TLS = { tls12: 'TLSv1.2', tls13: 'TLSv1.3' } as const
 

@@ -1,14 +1,11 @@
 import type { KeySpec } from '../pki/keys.ts'
 import { type Configuration, checkedSpec, keyTypeOf, usualBits } from './configuration.ts'
 import { ScopeError } from './error.ts'
-import { canonicalFlag, FLAGS, mergeGrants, readGrants } from './permissions.ts'
+import { canonicalFlag, mergeGrants, readGrants } from './permissions.ts'
 import type { RoleRow } from './rows.ts'
 import { booleanOf, integerOf, secondsOf, textOf } from './values.ts'
 
 const TLS_FIELDS = ['tls_client_key_type', 'tls_client_key_bits', 'tls_client_ttl', 'ca']
-
-/** The fields of a role. `operation_create_keypair` and `operation_rekey_keypair` are taken too. */
-export const ROLE_FIELDS: readonly string[] = [...FLAGS, ...TLS_FIELDS]
 
 /**
  * Write fields over a role; null leaves a field as it is.

@@ -332,11 +332,6 @@ export class Scopes {
     return peerOf(this.#registry, identity, this.#now())
   }
 
-  /** Another number whenever an answer of `peerOf` may have changed; dates apart. Cheap. */
-  version(): number {
-    return this.#registry.records.version()
-  }
-
   /** For a client that asks for another credential in the place of its own. @throws ScopeError `invalid` */
   planReplacement(holder: Holder, wish: Wish): Promise<Replacement | undefined> {
     return planReplacement(this.#registry, holder, wish, this.#now())

@@ -129,11 +129,6 @@ export class Listener {
     return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
   }
 
-  /** Connections that are past their handshake. */
-  get connections(): number {
-    return this.#sessions.size
-  }
-
   /** Show another certificate from the next handshake on; open connections stay. */
   renew(credential: ServerCredential): void {
     this.#credential = credential

@@ -125,16 +125,6 @@ export function encode(item: Item): Buffer {
   return buffer
 }
 
-/** Encode items one after another. */
-export function encodeAll(items: readonly Item[]): Buffer {
-  let size = 0
-  for (const item of items) size += sizeOf(item)
-  const buffer = Buffer.allocUnsafe(size)
-  let offset = 0
-  for (const item of items) offset = write(item, buffer, offset)
-  return buffer
-}
-
 /** Bytes that an item takes in TTLV, header and padding included. */
 export function sizeOf(item: Item): number {
   switch (item.type) {

@@ -51,11 +51,6 @@ export class Transit {
     return results.map(result => (result instanceof VaultError ? result : Buffer.from(result, 'base64')))
   }
 
-  async encryptAll(key: string, plaintexts: readonly Buffer[], options?: CallOptions): Promise<(string | VaultError)[]> {
-    const items = plaintexts.map(plaintext => ({ plaintext: plaintext.toString('base64') }))
-    return this.#batch('encrypt', key, items, 'ciphertext', options)
-  }
-
   /** A new key of 32 bytes, and the same wrapped. */
   async dataKey(key: string, options?: CallOptions): Promise<DataKey> {
     const data = await this.#ask('datakey/plaintext', key, { bits: 256 }, options)

@@ -1,17 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import {
-  createDecryptStream,
-  createEncryptStream,
-  decrypt,
-  encrypt,
-  isAuthenticated,
-  isCipher,
-  ivNeeded,
-  randomIv,
-} from '../../src/crypto/cipher.ts'
+import { createDecryptStream, createEncryptStream, decrypt, encrypt, isAuthenticated, ivNeeded, randomIv } from '../../src/crypto/cipher.ts'
 import { CryptoError } from '../../src/crypto/errors.ts'
-import { unwrapKey, wrapKey } from '../../src/crypto/key-wrap.ts'
 import type { CryptographicParameters } from '../../src/crypto/parameters.ts'
 import { rc2Decrypt } from '../../src/crypto/rc2.ts'
 
@@ -331,7 +321,10 @@ t.test('published vectors', async t => {
   }
 })
 
-t.test('key wrap by its own functions', async t => {
+t.test('key wrap', async t => {
+  const by = (blockCipherMode: string): CryptographicParameters => ({ cryptographicAlgorithm: 'AES', blockCipherMode })
+  const wrapKey = (kek: Buffer, material: Buffer, mode = 'NISTKeyWrap'): Buffer => encrypt(kek, material, by(mode)).data
+  const unwrapKey = (kek: Buffer, wrapped: Buffer, mode = 'NISTKeyWrap'): Buffer => decrypt(kek, wrapped, by(mode))
   t.same(wrapKey(hex(run(0, 15)), hex('00112233445566778899aabbccddeeff')), hex('1fa68b0a8112b447aef34bd8fb5a7b829d3e862371d2cfe5'))
   t.same(unwrapKey(hex(run(0, 15)), hex('1fa68b0a8112b447aef34bd8fb5a7b829d3e862371d2cfe5')), hex('00112233445566778899aabbccddeeff'))
   const odd = Buffer.from('seventeen bytes..')
@@ -616,8 +609,6 @@ t.test('IVs wanted', async t => {
     codeOf(() => ivNeeded(params('AES', 'CBC', { ivLength: 96 }))),
     'invalid',
   )
-  t.equal(isCipher('AES'), true)
-  t.equal(isCipher('RSA'), false)
 })
 
 t.test('refusals', async t => {

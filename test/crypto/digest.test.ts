@@ -1,10 +1,10 @@
 import { cmac } from '@noble/ciphers/aes.js'
 import fc from 'fast-check'
 import t from 'tap'
-import { deriveKey, isDerivationMethod } from '../../src/crypto/derive.ts'
+import { deriveKey } from '../../src/crypto/derive.ts'
 import { createHashStream, hash } from '../../src/crypto/hash.ts'
 import { generateKeyPair, publicKeyOf } from '../../src/crypto/keys.ts'
-import { createMacStream, mac, verifyMac } from '../../src/crypto/mac.ts'
+import { createMacStream, mac } from '../../src/crypto/mac.ts'
 import type { CryptographicParameters } from '../../src/crypto/parameters.ts'
 
 const hex = (text: string): Buffer => Buffer.from(text.replace(/\s/g, ''), 'hex')
@@ -137,9 +137,7 @@ const MACS: [name: string, p: CryptographicParameters, key: string, data: string
 t.test('MACs', async t => {
   for (const [name, p, key, data, expected] of MACS) {
     t.equal(mac(hex(key), hex(data), p).toString('hex'), expected, `${name} ${p.cryptographicAlgorithm}`)
-    t.equal(verifyMac(hex(key), hex(data), hex(expected), p), true)
-    t.equal(verifyMac(hex(key), hex(data), hex(expected).subarray(1), p), false, 'a shorter one')
-    t.equal(verifyMac(hex(key), Buffer.concat([hex(data), Buffer.of(0x80)]), hex(expected), p), false, 'other data')
+    t.not(mac(hex(key), Buffer.concat([hex(data), Buffer.of(0x80)]), p).toString('hex'), expected, 'other data')
   }
   const bytes = fc.uint8Array({ maxLength: 70 })
   const key = hex(CMAC_KEY)
@@ -309,9 +307,8 @@ t.test('derivations refused', async t => {
     ['invalid', 'HMAC', { key, data: [key, key], parameters: sha256, length: 1 }],
     ['invalid', 'AsymmetricKey', { key, length: 1 }],
     ['invalid', 'HKDF', { key, length: 0 }],
+    ['unsupported', 'valueOf', { key, length: 1 }],
     ['too-long', 'NIST800_108_C', { key, data, parameters: sha256, length: 1 << 20 }],
   ]
   for (const [code, method, input] of REFUSED) await t.rejects(deriveKey(method, input), { name: 'CryptoError', code }, `${method} ${code}`)
-  t.equal(isDerivationMethod('HKDF'), true)
-  t.equal(isDerivationMethod('valueOf'), false)
 })

@@ -47,7 +47,7 @@ t.test('an attribute set keeps order and indices, also through a record', async 
       [3, name('d')],
     ],
   )
-  t.same(set.keys(), [TAG.Name, TAG.ObjectGroup, 'x\0n'])
+  t.same([...new Set([...set].map(({ key }) => key))], [TAG.Name, TAG.ObjectGroup, 'x\0n'])
   const one = new ManagedObject('id', ENUM.ObjectType.SymmetricKey, set, symmetricKey(KEY))
   const read = ManagedObject.fromBody('id', one.toBody(), 7)
   t.same([...read.attributes], [...set])
@@ -55,7 +55,7 @@ t.test('an attribute set keeps order and indices, also through a record', async 
   const copy = set.copy()
   copy.set(group('h'))
   t.equal(set.get(TAG.ObjectGroup)!.value, 'g', 'a copy is one')
-  t.same(AttributeSet.from(undefined).keys(), [])
+  t.same([...AttributeSet.from(undefined)], [])
 })
 
 t.test('a record of another format is not guessed at', async t => {

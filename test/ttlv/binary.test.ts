@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { decode, decodeAll, encode, encodeAll, sizeOf, TtlvError } from '../../src/ttlv/binary.ts'
+import { decode, decodeAll, encode, sizeOf, TtlvError } from '../../src/ttlv/binary.ts'
 import {
   bigInteger,
   boolean,
@@ -136,7 +136,7 @@ t.test('decode gives back what encode was given', async t => {
     { numRuns: 300 },
   )
   fc.assert(
-    fc.property(fc.array(item, { maxLength: 4 }), items => t.strictSame(decodeAll(encodeAll(items)), items)),
+    fc.property(fc.array(item, { maxLength: 4 }), items => t.strictSame(decodeAll(Buffer.concat(items.map(encode))), items)),
     { numRuns: 50 },
   )
 })
