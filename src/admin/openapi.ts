@@ -46,7 +46,7 @@ const namesIn = (pattern: string): string[] => [...pattern.matchAll(/:(\w+)\+?/g
 const isBody = (verb: Verb): boolean => verb === 'write' || verb === 'patch'
 
 /** The fields that an action takes. */
-export function fieldsTaken({ fields }: Route, verb: Verb, { takes }: Action<unknown>): Fields {
+function fieldsTaken({ fields }: Route, verb: Verb, { takes }: Action<unknown>): Fields {
   const names = takes ?? (isBody(verb) ? Object.keys(fields) : [])
   return Object.fromEntries(Object.entries(fields).filter(([name]) => names.includes(name)))
 }

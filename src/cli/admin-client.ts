@@ -70,7 +70,7 @@ export interface AdminClient {
 export const addressOf = ({ address }: RemoteArguments, { env }: Io): string | undefined => address ?? env.KMIPD_ADDR ?? env.VAULT_ADDR
 
 /** @throws UsageError without an address or a token */
-export async function adminClient(argv: RemoteArguments, io: Io): Promise<AdminClient> {
+async function adminClient(argv: RemoteArguments, io: Io): Promise<AdminClient> {
   const { env } = io
   const address = addressOf(argv, io)
   if (address === undefined) throw new UsageError('say which server, with --address or KMIPD_ADDR')

@@ -15,7 +15,7 @@ export interface KesArguments {
 }
 
 /** Environment variables, the first that is set counts. Those of MinIO are taken too, and those of KES before 2020. */
-export const KES_ENVIRONMENT = {
+const KES_ENVIRONMENT = {
   server: ['MINIO_KES_SERVER', 'KES_SERVER', 'MINIO_KMS_KES_ENDPOINT'],
   apiKey: ['MINIO_KES_API_KEY', 'KES_API_KEY', 'MINIO_KMS_KES_API_KEY'],
   key: ['MINIO_KES_KEY_FILE', 'KES_CLIENT_KEY', 'MINIO_KES_CLIENT_KEY', 'KES_CLIENT_TLS_KEY_FILE'],

@@ -32,7 +32,7 @@ import { UsageError } from './usage-error.ts'
 import { version } from './version.ts'
 
 /** In the order of the help. */
-export const COMMANDS: readonly ((io: Io) => Command)[] = [
+const COMMANDS: readonly ((io: Io) => Command)[] = [
   devCommand,
   initCommand,
   serverCommand,

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Data } from './data.ts'
 
-export const ROOT_TOKEN_NAME = 'root-token'
+const ROOT_TOKEN_NAME = 'root-token'
 
 /** A root token for data that never had one; nothing if one is good already. */
 export async function firstRootToken({ records }: Data): Promise<string | undefined> {

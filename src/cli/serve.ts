@@ -36,7 +36,7 @@ export interface ServeOptions {
   ready?(addresses: Addresses, data: Data): Promise<void>
 }
 
-export const LISTENERS_NAME = 'listeners.json'
+const LISTENERS_NAME = 'listeners.json'
 
 const USUAL: readonly Address[] = [{ host: '127.0.0.1', port: 5696 }]
 

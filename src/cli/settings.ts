@@ -6,7 +6,7 @@ import type { PlaceArguments } from './options.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Name of the configuration in a data directory. */
-export const CONFIG_NAME = 'kmipd.yaml'
+const CONFIG_NAME = 'kmipd.yaml'
 export const DEV_DIR = 'kmipd-data'
 const SYSTEM_CONFIG = '/etc/kmipd/kmipd.yaml'
 
@@ -15,7 +15,7 @@ const SYSTEM_CONFIG = '/etc/kmipd/kmipd.yaml'
  * the system's. It need not exist in a data directory: then everything there is at its default.
  * @throws UsageError if there is none
  */
-export function configFile({ config, dataDir }: PlaceArguments, io: Io): string {
+function configFile({ config, dataDir }: PlaceArguments, io: Io): string {
   if (config !== undefined) return resolve(io.cwd, config)
   if (dataDir !== undefined) return resolve(io.cwd, dataDir, CONFIG_NAME)
   const named = io.env.KMIPD_CONFIG

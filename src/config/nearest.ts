@@ -1,5 +1,5 @@
 /** Edits (insert, delete, replace, swap of neighbours) that turn one text into the other, case aside. */
-export function distance(left: string, right: string): number {
+function distance(left: string, right: string): number {
   const a = left.toLowerCase()
   const b = right.toLowerCase()
   let before: number[] = []

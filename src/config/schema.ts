@@ -3,7 +3,7 @@ import { address, addressOrOff, duration, file, hostname, ipAddress, timeout } f
 import { hsm, vaultSeal, vaultStore } from './vault-schema.ts'
 
 /** Sizes that each type of key may have, in bits. */
-export const KEY_SIZES = { ec: [224, 256, 384, 521], rsa: [2048, 3072, 4096] } as const
+const KEY_SIZES = { ec: [224, 256, 384, 521], rsa: [2048, 3072, 4096] } as const
 
 interface Key {
   readonly keyType?: 'ec' | 'rsa' | undefined

@@ -68,7 +68,7 @@ const tls = z.strictObject({
 })
 
 /** How a Vault or OpenBao is reached: the fields that every section about one begins with. Refine with `oneLogin`. */
-export const vaultFields = {
+const vaultFields = {
   server: z
     .union([server, z.array(server).min(1)])
     .transform(servers => [servers].flat())
@@ -89,9 +89,9 @@ interface Logins {
   readonly kubernetes?: unknown
   readonly token?: unknown
 }
-export const oneLogin = ({ approle, kubernetes, token }: Logins): boolean =>
+const oneLogin = ({ approle, kubernetes, token }: Logins): boolean =>
   [approle, kubernetes, token].filter(login => login !== undefined).length === 1
-export const ONE_LOGIN = 'set exactly one of approle, kubernetes and token'
+const ONE_LOGIN = 'set exactly one of approle, kubernetes and token'
 
 /** Such a section as it was read. */
 const connection = z.strictObject(vaultFields)

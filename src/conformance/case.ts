@@ -96,7 +96,7 @@ export function operationOf(item: Pattern): number | undefined {
 const operations = (message: Pattern): string => fieldsOf(message, TAG.BatchItem).map(operationOf).join()
 
 /** Protocol version in a header, as major * 10 + minor. */
-export function versionOf(header: Pattern | undefined): Version {
+function versionOf(header: Pattern | undefined): Version {
   const version = fieldOf(header, TAG.ProtocolVersion)
   return Number(valueAt(version, TAG.ProtocolVersionMajor)) * 10 + Number(valueAt(version, TAG.ProtocolVersionMinor))
 }

@@ -93,12 +93,6 @@ export function valueAt(pattern: Pattern | undefined, ...tags: readonly number[]
   return here?.kind === 'value' ? here.item.value : undefined
 }
 
-/** Every pattern in the tree, itself first. */
-export function* walk(pattern: Pattern): Generator<Pattern> {
-  yield pattern
-  if (pattern.kind === 'structure') for (const field of pattern.fields) yield* walk(field)
-}
-
 /** How a difference names an item: its tag, and the attribute where there is a name. */
 export function label(pattern: Pattern): string {
   const title = valueAt(pattern, TAG.AttributeName)

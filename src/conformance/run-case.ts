@@ -203,7 +203,7 @@ function mayChange(step: Step, response: Item): boolean {
  * The request to send: placeholders filled, sample values replaced by what the server made of them.
  * @throws Error for a placeholder that nothing has bound
  */
-export function fill(request: Pattern, bindings: Map<string, Item>, session: Session, now: bigint): Item {
+function fill(request: Pattern, bindings: Map<string, Item>, session: Session, now: bigint): Item {
   const value = ({ name, offset }: Placeholder, tag: number, type: number): Item => {
     if (name === 'NOW') return dateTime(tag, now + BigInt(offset))
     if (name.includes('_RANDOM_')) {

@@ -133,7 +133,7 @@ export const sampleKey = (item: Item): string =>
       : String(item.value)
 
 /** Equal type and value, whatever the tags of the outer items are. */
-export function sameValue(one: Item, other: Item): boolean {
+function sameValue(one: Item, other: Item): boolean {
   if (one.type !== other.type) {
     const bothText = typeof one.value === 'string' && typeof other.value === 'string'
     return bothText && one.value === other.value

@@ -28,7 +28,7 @@ export const notReachable = error(504, 'key store is not reachable')
 export const notAvailable = error(502, 'key store is unavailable')
 
 /** What releases before 2022 said instead. A MinIO of that time knows only these. */
-export const OLD_TEXTS: { readonly [text: string]: string } = {
+const OLD_TEXTS: { readonly [text: string]: string } = {
   'key already exists': 'key does already exist',
   'not authorized: insufficient permissions': 'prohibited by policy',
   'decryption failed: ciphertext is not authentic': 'ciphertext is not authentic',

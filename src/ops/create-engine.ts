@@ -24,7 +24,7 @@ import { Tickets } from './tickets.ts'
 import { SUPPORTED_VERSIONS, versionsSpoken } from './versions.ts'
 import { DEFAULT_WEAK } from './weak.ts'
 
-export const DEFAULT_SETTINGS: Settings = {
+const DEFAULT_SETTINGS: Settings = {
   leaseTime: 0,
   locatePage: 1000,
   maxBatch: 100,

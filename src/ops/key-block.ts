@@ -5,7 +5,7 @@ import { read, write } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
 
 const NEWEST = 21
-export const hasKeyBlock = (object: Item): boolean => object.tag in KEY_OBJECTS
+const hasKeyBlock = (object: Item): boolean => object.tag in KEY_OBJECTS
 
 const BLOCKS = new WeakMap<Item, KeyBlock>()
 

@@ -51,7 +51,7 @@ export function unsignedOf(value: Buffer): Buffer {
 }
 
 /** Components in the order that the specification's tables give them. */
-export function componentItems(components: KeyComponents): Item {
+function componentItems(components: KeyComponents): Item {
   const items = (Object.keys(COMPONENT_TAGS) as (keyof KeyComponents)[]).flatMap(name => {
     const value = components[name]
     const tag = COMPONENT_TAGS[name]

@@ -10,7 +10,7 @@ export const SUPPORTED_VERSIONS: readonly (readonly [major: number, minor: numbe
 ]
 
 /** The draft that is spoken only where the operator asks for it: clients would pick it otherwise. */
-export const EXPERIMENTAL_VERSIONS: readonly (readonly [major: number, minor: number])[] = [[3, 0]]
+const EXPERIMENTAL_VERSIONS: readonly (readonly [major: number, minor: number])[] = [[3, 0]]
 
 /** @param experimental the operator asked for drafts too */
 export const versionsSpoken = (experimental: boolean): readonly (readonly [major: number, minor: number])[] =>

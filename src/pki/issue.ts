@@ -24,7 +24,7 @@ export interface CertificateFields {
 }
 
 /** 159 random bits: positive and within the 20 octets that a serial may have. Spec: RFC 5280 section 4.1.2.2 */
-export function randomSerial(): Buffer {
+function randomSerial(): Buffer {
   const serial = randomBytes(20)
   serial[0] = serial[0]! & 0x7f
   return serial

@@ -21,7 +21,7 @@ export interface KeepOptions {
   readonly capacity: number
 }
 
-export const USUAL_KEEP: KeepOptions = { idleMs: 600_000, lifeMs: 3_600_000, capacity: 10_000 }
+const USUAL_KEEP: KeepOptions = { idleMs: 600_000, lifeMs: 3_600_000, capacity: 10_000 }
 
 interface Kept {
   readonly key: Buffer

@@ -18,7 +18,7 @@ const MAX_MEMORY = 2 ** 30
 const MAX_P = 4
 
 /** Shorter ones are not sealed with. */
-export const MIN_PASSPHRASE = 12
+const MIN_PASSPHRASE = 12
 const SALT_BYTES = 16
 const KEY_BYTES = 32
 const CHECK_BYTES = 16

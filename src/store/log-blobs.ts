@@ -5,7 +5,7 @@ import type { Slots } from './slots.ts'
 import { StoreError } from './store.ts'
 
 /** An entry names its blobs within this time after they were written, or never. */
-export const BLOB_USE_MS = 3_600_000
+const BLOB_USE_MS = 3_600_000
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('base64')
 

@@ -7,7 +7,7 @@ import { StoreError } from './store.ts'
 
 const FORM = 1
 const ID_BYTES = 16
-export const DIGEST_BYTES = 32
+const DIGEST_BYTES = 32
 const HEAD_BYTES = 1 + ID_BYTES + DIGEST_BYTES
 const UNIT_HEAD_BYTES = 5
 

@@ -9,7 +9,7 @@ export const blobPath = (name: string): string => `${BLOBS}/${name}`
 export const chunkPath = (snapshot: string, chunk: number): string => `${SNAPSHOTS}/${snapshot}/${chunk}`
 
 /** So many requests are under way at once where many are to be made; more of them only wait in Vault. */
-export const LANES = 8
+const LANES = 8
 
 /** Do `work` for 0 to `count` - 1, a few at a time. Rejects with the first error once nothing is under way any more. */
 export async function inLanes(count: number, work: (i: number) => Promise<void>): Promise<void> {

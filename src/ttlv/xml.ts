@@ -85,7 +85,7 @@ export function readXml(text: string, options: { readonly remarks?: boolean; rea
 export const decodeXml = (text: string): Item => itemOfXml(readXml(text))
 
 /** The item that an element stands for. @throws EncodingError */
-export const itemOfXml = (element: XmlElement): Item => toItem(element, undefined, [])
+const itemOfXml = (element: XmlElement): Item => toItem(element, undefined, [])
 
 function toItem(element: XmlElement, title: string | undefined, path: readonly string[]): Item {
   const here = [...path, element.name]

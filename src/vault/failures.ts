@@ -121,7 +121,7 @@ function within(status: number, of: number | readonly [from: number, to: number]
 const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every(text => typeof text === 'string')
 
 /** What the server says went wrong. */
-export function textsOf(body: Answer['body']): string[] {
+function textsOf(body: Answer['body']): string[] {
   return [body?.errors, body?.warnings].flatMap(value => (isTexts(value) ? value : []))
 }
 

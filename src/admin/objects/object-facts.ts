@@ -43,7 +43,7 @@ export function factsOf(object: ManagedObject, now: bigint): ObjectFacts {
   return { ...infoOf(object, now), attributes }
 }
 
-export function infoOf(object: ManagedObject, now: bigint): ObjectInfo {
+function infoOf(object: ManagedObject, now: bigint): ObjectInfo {
   const { attributes } = object
   const state = object.state(now)
   const names = attributes.all(TAG.Name).map(({ item }) => String(attributeValue(item)))

@@ -10,7 +10,7 @@ export const snakeCase = (name: string): string =>
     .toLowerCase()
 
 /** The value of an item as JSON has it: names of enumerations, ISO 8601 for times, hexadecimal digits for bytes. */
-export function plainOf(item: Item): unknown {
+function plainOf(item: Item): unknown {
   switch (item.type) {
     case TYPE.Structure:
       return fieldsOf(item.value)
