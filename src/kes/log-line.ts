@@ -1,3 +1,5 @@
+import { isoTime } from '../http/iso-time.ts'
+
 export type Level = 'DEBUG' | 'INFO' | 'WARN' | 'ERROR'
 /** As Go's slog counts them; a threshold may lie between two. */
 export const LEVELS: { readonly [level in Level]: number } = { DEBUG: -4, INFO: 0, WARN: 4, ERROR: 8 }
@@ -27,18 +29,7 @@ export interface KesEvent extends Asked {
 
 /** A line of a log as KES writes them. */
 export const logLine = (timeMs: number, level: Level, message: string, asked?: Asked, more = ''): string =>
-  `time=${timeText(timeMs)} level=${level} msg=${quoted(message)}${asked ? fieldsOf(asked) : ''}${more}\n`
-
-let lastMs = Number.NaN
-let lastText = ''
-/** ISO 8601; many lines are of the same millisecond. */
-function timeText(ms: number): string {
-  if (ms !== lastMs) {
-    lastMs = ms
-    lastText = new Date(ms).toISOString()
-  }
-  return lastText
-}
+  `time=${isoTime(timeMs)} level=${level} msg=${quoted(message)}${asked ? fieldsOf(asked) : ''}${more}\n`
 
 export const eventLine = (event: KesEvent): string =>
   logLine(event.timeMs, 'INFO', event.message, event, ` res.code=${event.status} res.time=${duration(event.latencyMs)}`)
@@ -49,7 +40,7 @@ const fieldsOf = ({ method, path, ip, identity }: Asked): string =>
 /** An event of `/v1/log/audit`; clients take its time for nanoseconds. */
 export const eventJson = ({ timeMs, ip, path, identity, status, latencyMs }: KesEvent): string =>
   escaped({
-    time: new Date(timeMs).toISOString(),
+    time: isoTime(timeMs),
     request: { ip, path, ...(identity !== '' && { identity }) },
     response: { code: status, time: Math.round(latencyMs * 1e6) },
   })

@@ -1,5 +1,6 @@
 import type { Outcome, Trail } from '../admin/guard.ts'
 import type { Answer, Caller, LogicalRequest } from '../admin/route.ts'
+import { isoTime } from '../http/iso-time.ts'
 import type { Audit } from './audit.ts'
 
 export interface TrailOptions {
@@ -30,7 +31,7 @@ export function adminTrail({ audit, hash, now }: TrailOptions): Trail {
   }
 
   const subject = (request: LogicalRequest, caller: Caller | undefined) => ({
-    ...{ type: 'audit', time: new Date(now()).toISOString(), door: 'admin' },
+    ...{ type: 'audit', time: isoTime(now()), door: 'admin' },
     ...{ request: request.id, operation: request.operation, path: request.path, address: request.remoteAddress },
     ...(request.namespace !== undefined && { namespace: request.namespace }),
     ...(caller

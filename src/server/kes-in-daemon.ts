@@ -1,4 +1,5 @@
 import type { KesDoor } from '../admin/live.ts'
+import { isoTime } from '../http/iso-time.ts'
 import type { KesEvent } from '../kes/log-line.ts'
 import type { KesSettings } from '../kes/settings.ts'
 import type { KeyStore } from '../keystore/keystore.ts'
@@ -117,7 +118,7 @@ const LEVELS = { DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as
 const auditLine = ({ timeMs, identity, ip, operation, object, path, status, message, latencyMs }: KesEvent): string =>
   `${JSON.stringify({
     type: 'audit',
-    time: new Date(timeMs).toISOString(),
+    time: isoTime(timeMs),
     door: 'kes',
     ...(identity !== '' && { identity }),
     address: ip,

@@ -1,3 +1,4 @@
+import { isoTime } from '../http/iso-time.ts'
 import type { Answer } from '../ops/engine.ts'
 import type { Audit } from './audit.ts'
 import { auditLine } from './audit-record.ts'
@@ -35,8 +36,6 @@ export class Outbox {
   readonly #options: OutboxOptions
   #recipients: Recipient[] = []
   #answers: Answer[] = []
-  #time = 0
-  #timeText = ''
 
   constructor(options: OutboxOptions) {
     this.#options = options
@@ -49,7 +48,10 @@ export class Outbox {
 
   /** Try whether the audit log can be written again, where it could not. */
   probe(): void {
-    if (this.blocked && this.#write(`{"type":"audit","time":"${this.#timestamp()}","event":"the audit log can be written again"}\n`))
+    if (
+      this.blocked &&
+      this.#write(`{"type":"audit","time":"${isoTime(this.#options.now())}","event":"the audit log can be written again"}\n`)
+    )
       this.#options.log.info('the audit log can be written again')
   }
 
@@ -58,9 +60,9 @@ export class Outbox {
     const answers = this.#answers
     this.#recipients = []
     this.#answers = []
-    const { metrics, log } = this.#options
-    const time = this.#timestamp()
-    const nowMs = this.#time
+    const { metrics, log, now } = this.#options
+    const nowMs = now()
+    const time = isoTime(nowMs)
     let lines = ''
     for (let i = 0; i < answers.length; i++) {
       const { entries } = answers[i]!
@@ -94,14 +96,5 @@ export class Outbox {
       this.blocked = true
       return false
     }
-  }
-
-  #timestamp(): string {
-    const time = this.#options.now()
-    if (time !== this.#time) {
-      this.#time = time
-      this.#timeText = new Date(time).toISOString()
-    }
-    return this.#timeText
   }
 }
