@@ -7,7 +7,7 @@
  * A cipher without a mode makes CMAC, or HMAC when a Hashing Algorithm is given. Spec: KMIP 1.4 sections 4.33, 4.34.
  * Sources: RFC 2104, RFC 8439 section 2.5, SP 800-38B (CMAC), FIPS 113 (CBC-MAC).
  */
-import { createCipheriv, createHmac, timingSafeEqual } from 'node:crypto'
+import { createCipheriv, createHmac } from 'node:crypto'
 import { poly1305 } from '@noble/ciphers/_poly1305.js'
 import { HMACS } from './algorithms.ts'
 import { opensslName, type Suite, suiteOf } from './cipher-suite.ts'
@@ -39,9 +39,6 @@ export function mac(key: Uint8Array, data: Uint8Array, p: CryptographicParameter
   stream.update(data)
   return stream.final()
 }
-
-/** Equality of two byte strings, in a time that depends on their lengths only. */
-export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && timingSafeEqual(a, b)
 
 function hmac(key: Uint8Array, hash: string): DigestStream {
   const state = createHmac(hashRow(hash).name, key)

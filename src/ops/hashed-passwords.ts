@@ -1,5 +1,6 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { hash } from '../crypto/hash.ts'
+import { sameBytes } from '../crypto/same-bytes.ts'
 import { KmipError } from '../objects/errors.ts'
 import type { Records } from '../seal/records.ts'
 import { isConflict } from '../store/store.ts'
@@ -47,7 +48,7 @@ export class HashedPasswords {
       const s1 = digest(username, password)
       const s2 = digest(password, username)
       const expected = Buffer.concat([digest(s1, time), s2])
-      if (expected.length === hashedPassword.length && timingSafeEqual(expected, hashedPassword)) answer = digest(time, s1, digest(s2))
+      if (sameBytes(expected, hashedPassword)) answer = digest(time, s1, digest(s2))
     }
     const off = timestamp - now * 1_000_000n
     if (!answer || passwords.length === 0 || off > MOST_OFF || off < -MOST_OFF || !(await this.#isFirst(user, time))) throw wrong()

@@ -1,5 +1,6 @@
 import { createHashStream, type DigestStream, hash as hashOnce } from '../crypto/hash.ts'
-import { createMacStream, mac as macOnce, sameBytes } from '../crypto/mac.ts'
+import { createMacStream, mac as macOnce } from '../crypto/mac.ts'
+import { sameBytes } from '../crypto/same-bytes.ts'
 import { KmipError } from '../objects/errors.ts'
 import { ENUM, MASK } from '../ttlv/enumerations.ts'
 import { HashRequest, HashResponse, MacRequest, MacResponse, MacVerifyRequest, MacVerifyResponse } from '../ttlv/payloads/cryptography.ts'

@@ -3,12 +3,13 @@
  * PKCS #12 itself (triple DES, RC2), and MACs by either derivation. Only PBES2 with AES-256 and the MAC by SHA-256 are written.
  * Spec: RFC 7292 appendices B and C, RFC 8018 sections 5.2, 6.2 and A, RFC 9579 (PBMAC1).
  */
-import { createCipheriv, createDecipheriv, createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, createHmac, pbkdf2, randomBytes } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { type BaseBlock, Integer, OctetString } from 'asn1js'
 import { CryptoError } from '../crypto/errors.ts'
 import { rc2Decrypt } from '../crypto/rc2.ts'
+import { sameBytes } from '../crypto/same-bytes.ts'
 import * as der from './der.ts'
 import { PkiError } from './error.ts'
 
@@ -225,7 +226,7 @@ export async function macHolds(macData: BaseBlock, content: Buffer, secret: Secr
   if (der.dotted(id, 'PKCS#12 MAC') === OID.pbmac1) {
     const [derivation, scheme] = der.inside(parameters, 'PBMAC1 parameters')
     const hash = row(HMACS, der.inside(scheme, 'PBMAC1 scheme')[0], 'MAC')
-    return same(
+    return sameBytes(
       createHmac(hash, await pbkdf2Key(derivation, secret, undefined))
         .update(content)
         .digest(),
@@ -234,10 +235,8 @@ export async function macHolds(macData: BaseBlock, content: Buffer, secret: Secr
   }
   const hash = row(HASHES, id, 'hash')
   const by: Derivation = { hash, salt: octetsOf(salt, 'salt'), iterations: iterations ? counted(secret, iterations) : 1 }
-  return same(await macBy(by, content, secret.bmp), mac)
+  return sameBytes(await macBy(by, content, secret.bmp), mac)
 }
-
-const same = (a: Buffer, b: Buffer): boolean => a.length === b.length && timingSafeEqual(a, b)
 
 async function macBy(by: Derivation, content: Buffer, bmp: Buffer): Promise<Buffer> {
   const { length } = createHash(by.hash).digest()

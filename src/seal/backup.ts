@@ -1,4 +1,5 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac } from 'node:crypto'
+import { sameBytes } from '../crypto/same-bytes.ts'
 import type { Store } from '../store/store.ts'
 import type { StoredRecord } from '../store/stored-record.ts'
 import { BackupWriter, type End, type Manifest, readParts } from './backup-format.ts'
@@ -142,7 +143,7 @@ async function readBackup(
 function checkEnd(end: End, hash: Buffer, records: number, unsealed: { macKey: Buffer } | undefined): void {
   const given = Buffer.from(end.mac, 'base64')
   const expected = unsealed && macOf(unsealed.macKey, hash, records)
-  if (!expected || end.records !== records || given.length !== expected.length || !timingSafeEqual(given, expected))
+  if (!expected || end.records !== records || !sameBytes(given, expected))
     throw new SealError('damaged', 'the backup was put together by somebody who has not its key; use another one')
 }
 

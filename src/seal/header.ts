@@ -1,4 +1,5 @@
-import { createHmac, hkdfSync, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
+import { createHmac, hkdfSync, randomBytes, randomUUID } from 'node:crypto'
+import { sameBytes } from '../crypto/same-bytes.ts'
 import { isConflict, type Store } from '../store/store.ts'
 import { frame } from './aead.ts'
 import { SealError, type SealErrorCode } from './error.ts'
@@ -157,7 +158,7 @@ export const isOf = (entry: Pick<Entry, 'provider' | 'key'>, { kind, key }: Pick
 function verified({ mac, ...unsigned }: Header, rootKey: Buffer): Buffer {
   const expected = macOf(rootKey, unsigned)
   const given = Buffer.from(mac, 'base64')
-  if (given.length === expected.length && timingSafeEqual(given, expected)) return rootKey
+  if (sameBytes(given, expected)) return rootKey
   rootKey.fill(0)
   throw new SealError('damaged', 'the header of the seal was changed by somebody who has not its key: restore a backup')
 }

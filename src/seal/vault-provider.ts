@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { sameBytes } from '../crypto/same-bytes.ts'
 import type { VaultClient } from '../vault/client.ts'
 import { VaultError, type VaultErrorCode } from '../vault/errors.ts'
 import { keyVersionOf, type Transit } from '../vault/transit.ts'
@@ -115,8 +116,7 @@ async function verify(transit: Transit, key: string, at: string, check: string, 
     if (error instanceof VaultError && error.code === 'invalid-request') throw wrongKey(at)
     throw error
   }
-  const [given, expected] = [Buffer.from(found), Buffer.from(check)]
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw wrongKey(at)
+  if (!sameBytes(Buffer.from(found), Buffer.from(check))) throw wrongKey(at)
 }
 
 const wrongKey = (at: string): SealError =>
