@@ -1,5 +1,6 @@
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { boundAddress } from './bound-address.ts'
 import type { Allow, HttpHandler } from './exchange.ts'
 import { Http1 } from './http1.ts'
 import { Http2 } from './http2.ts'
@@ -104,8 +105,7 @@ export class HttpListener {
 
   /** `host:port` as it is bound. */
   get address(): string {
-    const { address, port, family } = this.#server.address() as AddressInfo
-    return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
+    return boundAddress(this.#server)
   }
 
   get connections(): number {

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { Registry } from 'prom-client'
+import { boundAddress } from '../http/bound-address.ts'
 
 export interface HttpOptions {
   readonly host: string
@@ -43,8 +43,7 @@ export class MetricsServer {
 
   /** `host:port` as it is bound. */
   get address(): string {
-    const { address, port, family } = this.#server.address() as AddressInfo
-    return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
+    return boundAddress(this.#server)
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import { constants, randomBytes } from 'node:crypto'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls'
+import { boundAddress } from '../http/bound-address.ts'
 import type { Engine } from '../ops/engine.ts'
 import type { Audit } from './audit.ts'
 import type { Connection, ConnectionContext, OpenConnection, Turned } from './connection.ts'
@@ -125,8 +126,7 @@ export class Listener {
 
   /** `host:port` as it is bound. */
   get address(): string {
-    const { address, port, family } = this.#server.address() as AddressInfo
-    return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
+    return boundAddress(this.#server)
   }
 
   /** Show another certificate from the next handshake on; open connections stay. */

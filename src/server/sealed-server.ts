@@ -1,5 +1,6 @@
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import type { Address } from '../config/value-types.ts'
+import { boundAddress } from '../http/bound-address.ts'
 import { MetricsServer } from './http.ts'
 import type { Logger } from './log.ts'
 import { Metrics } from './metrics.ts'
@@ -46,10 +47,7 @@ export class SealedServer {
 
   /** `host:port` as they are bound. */
   get addresses(): { readonly clients: readonly string[]; readonly metrics?: string } {
-    const clients = this.#servers.map(server => {
-      const { address, port, family } = server.address() as AddressInfo
-      return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
-    })
+    const clients = this.#servers.map(boundAddress)
     return { clients, ...(this.#metrics && { metrics: this.#metrics.address }) }
   }
 

@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { openBrowser, openPage, overflow, shoot, violations } from './browser.mjs'
+import { freePort } from './vault-server.mjs'
 
 const KMIPD = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const HOSTILE = `<img src=x onerror="document.title='broken'">`
@@ -74,14 +74,6 @@ const client = (folder, ...args) =>
       stdio: ['ignore', 'pipe', 'pipe'],
     }),
   )
-
-async function freePort() {
-  const socket = createServer()
-  await new Promise(done => socket.listen(0, '127.0.0.1', done))
-  const { port } = socket.address()
-  await new Promise(done => socket.close(done))
-  return port
-}
 
 /** A PEM bundle as the console saves it, taken apart for `kmipd client`. */
 function clientFolder(name, bundle) {

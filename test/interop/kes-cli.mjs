@@ -2,10 +2,10 @@
 // Usage: node test/interop/kes-cli.mjs TRANSCRIPT
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { main } from '../../dist/cli/main.js'
+import { freePort } from './vault-server.mjs'
 
 const [transcript] = process.argv.slice(2)
 if (!transcript) throw new Error('usage: node test/interop/kes-cli.mjs TRANSCRIPT')
@@ -32,12 +32,7 @@ const AS_USER = new Set(['key create forbidden-1', 'identity info/2', 'key ls cl
 const SELF = 'identity info/2'
 
 const dir = mkdtempSync(join(tmpdir(), 'kmipd-kes-cli-'))
-const port = await new Promise(resolve => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address()
-    server.close(() => resolve(port))
-  })
-})
+const port = await freePort()
 
 async function run(argv, { env = {}, isTTY = false } = {}) {
   let [out, err] = ['', '']

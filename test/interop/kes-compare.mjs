@@ -5,7 +5,6 @@
 // go build -o kes github.com/minio/kes/cmd/kes
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -16,6 +15,7 @@ import { authorityConstraints, subjectAlternativeNames } from '../../dist/pki/ex
 import { issueCertificate } from '../../dist/pki/issue.js'
 import { generateKey, privateKeyPem, spkiOf } from '../../dist/pki/keys.js'
 import { encodeName } from '../../dist/pki/name.js'
+import { freePort } from './vault-server.mjs'
 
 const [, , binary] = process.argv
 if (!binary) throw new Error('usage: node test/interop/kes-compare.mjs KES-BINARY')
@@ -153,12 +153,7 @@ async function makeClients() {
 }
 
 async function start(name, command, argv) {
-  const port = await new Promise(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address()
-      server.close(() => resolve(port))
-    })
-  })
+  const port = await freePort()
   mkdirSync(join(dir, name))
   const config = {
     address: `127.0.0.1:${port}`,
