@@ -46,6 +46,7 @@ export class Dispatcher {
   /** @throws VaultError */
   async call(call: Call): Promise<Answer> {
     const endMs = performance.now() + call.deadlineMs
+    let before: VaultError | undefined
     for (let attempt = 0; ; attempt++) {
       try {
         return await this.once(call, attempt, endMs - performance.now())
@@ -54,7 +55,10 @@ export class Dispatcher {
         const tries = call.tries ? this.#endpoints.all.length : error.code === 'unavailable' ? INTERNAL_ERRORS : Infinity
         if (attempt + 1 >= tries) throw error
         const pauseMs = error.retryAfterMs ?? backOffMs(attempt, PAUSE)
-        if (performance.now() + pauseMs + Math.min(LEAST_TRY_MS, call.deadlineMs / 4) >= endMs) throw error
+        // That nobody answered in the time that was left says less than what the try before was told.
+        if (performance.now() + pauseMs + Math.min(LEAST_TRY_MS, call.deadlineMs / 4) >= endMs)
+          throw (error.code === 'unreachable' && before) || error
+        before = error
         await pause(pauseMs, call)
         if (this.#endpoints.all.length > 1 && error.code !== 'quota') await this.#endpoints.check()
       }

@@ -177,9 +177,12 @@ t.test('failures', async t => {
   )
   const { client, vault } = await lab(t)
   const kv = await client.kv('kv')
-  vault.faults.splice(0, Infinity, { path: /^kv\/data\/x$/, times: 2, does: 'cut' })
+  const path = /^kv\/data\/x$/
+  vault.faults.splice(0, Infinity, { path, does: errors(412, 'required index state not present') }, { path, does: 'silence' })
+  t.equal(await codeOf(kv.read('x', { deadlineMs: 1000 })), 'not-active', 'not that time ran out over the next try')
+  vault.faults.splice(0, Infinity, { path, times: 2, does: 'cut' })
   t.equal(await kv.read('x'), undefined, 'what passes is tried again')
-  vault.faults.splice(0, Infinity, { path: /^kv\/data\/x$/, does: answer(429, { errors: ['quota'] }, { 'retry-after': '1' }) })
+  vault.faults.splice(0, Infinity, { path, does: answer(429, { errors: ['quota'] }, { 'retry-after': '1' }) })
   const beganMs = performance.now()
   await kv.create('x', {})
   t.ok(performance.now() - beganMs > 950, 'as long as the server asked to wait')
@@ -207,7 +210,10 @@ t.test('a token that is renewed lives on, and one that cannot be is replaced in 
     ],
     [
       'renewal fails',
-      vault => vault.faults.push({ path: /renew-self/, times: 2, does: 'cut' }),
+      vault => {
+        vault.ttlMs = 4000
+        vault.faults.push({ path: /renew-self/, times: 2, does: 'cut' })
+      },
       vault => renewals(vault) > 0,
       vault => vault.logins === 1,
     ],
