@@ -3,7 +3,7 @@ import type { VaultStore } from '../config/vault-schema.ts'
 import type { Slots } from '../store/slots.ts'
 import type { SqliteStore } from '../store/sqlite.ts'
 import type { UnitsMessage } from '../store/sqlite-message.ts'
-import type { Store, StoreErrorCode } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import type { SharedStore, StoreOwner } from '../store/store-owner.ts'
 import type { StoredRecord } from '../store/stored-record.ts'
 import type { VaultClient } from '../vault/client.ts'
@@ -56,7 +56,7 @@ async function openMemory(): Promise<OpenedStore> {
   return {
     store,
     contents: async () => {
-      throw await storeError('unavailable', 'what is in memory is seen by its server alone')
+      throw await storeUnavailable('what is in memory is seen by its server alone')
     },
     finish: async () => undefined,
     close: () => store.close(),
@@ -223,11 +223,11 @@ async function openVault(section: VaultStore, dataDir: string, as: Exclude<OpenA
 /** The copy that another process of the server keeps, and writes for this one. Vault is needed here for the keys of transit alone. */
 async function openVaultCopy(section: VaultStore, { writer, copy }: StoreOwner): Promise<OpenedStore> {
   const { CopyStore } = await import('../store/copy-store.ts')
-  if (!copy) throw await storeError('unavailable', 'the process that owns the store has it elsewhere: restart kmipd')
+  if (!copy) throw await storeUnavailable('the process that owns the store has it elsewhere: restart kmipd')
   const store = new CopyStore({ writer, copy, stalenessMs: section.maxStaleness })
   const owned = {
     contents: async () => {
-      throw await storeError('unavailable', 'the contents of the store are read by the process that owns it')
+      throw await storeUnavailable('the contents of the store are read by the process that owns it')
     },
     finish: async () => undefined,
   }
@@ -283,7 +283,7 @@ async function vaultSlots(section: VaultStore, notice?: Notice) {
 }
 
 /** The class is loaded only when something failed. */
-async function storeError(code: StoreErrorCode, message: string): Promise<Error> {
+async function storeUnavailable(message: string): Promise<Error> {
   const { StoreError } = await import('../store/store.ts')
-  return new StoreError(code, message)
+  return new StoreError('unavailable', message)
 }

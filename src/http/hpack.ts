@@ -201,18 +201,19 @@ export const encodeStatus = (status: number): Buffer => {
 export function encodeField(name: string, value: string): Buffer {
   if (/[\0\r\n]/.test(value)) throw new TypeError(`a header ${name} cannot have such a value`)
   const index = STATIC_NAMES.get(name)
-  return Buffer.concat([index === undefined ? Buffer.concat([Buffer.of(0), encodedText(name)]) : integer(0, 4, index), encodedText(value)])
+  return Buffer.concat([index === undefined ? Buffer.concat([Buffer.of(0), encodedText(name)]) : integer(4, index), encodedText(value)])
 }
 
 function encodedText(text: string): Buffer {
   const bytes = Buffer.from(text, 'latin1')
-  return Buffer.concat([integer(0, 7, bytes.length), bytes])
+  return Buffer.concat([integer(7, bytes.length), bytes])
 }
 
-function integer(head: number, bits: number, value: number): Buffer {
+/** In so many bits of its first byte, whose others are 0. Spec: section 5.1 */
+function integer(bits: number, value: number): Buffer {
   const full = (1 << bits) - 1
-  if (value < full) return Buffer.of(head | value)
-  const bytes = [head | full]
+  if (value < full) return Buffer.of(value)
+  const bytes = [full]
   let rest = value - full
   for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push(0x80 | (rest % 128))
   return Buffer.from([...bytes, rest])
