@@ -155,7 +155,8 @@ export class NamedListeners {
     const stored = this.#registry.row('listener', PLACE.listener(name))
     const written: { [field: string]: unknown } = { ...NEW, ca: '', address: '', ...stored, name }
     for (const [field, value] of Object.entries(fields)) {
-      if (!Object.hasOwn(FIELDS, field)) throw new ScopeError('invalid', `"${field}" is not a field of a listener`)
+      if (!Object.hasOwn(FIELDS, field))
+        throw new ScopeError('invalid', `"${field}" is not a field of a listener; the fields are ${Object.keys(FIELDS).join(', ')}`)
       if (value !== null && value !== undefined) written[field] = FIELDS[field as keyof ListenerAnswer](value)
     }
     const row = written as unknown as ListenerRow
