@@ -1,4 +1,4 @@
-import { type Change, type Store, StoreError } from '../store/store.ts'
+import { type Change, type Store, storeClosed } from '../store/store.ts'
 import type { Blinder } from './blinder.ts'
 import { SealError } from './error.ts'
 import { rootKeyOf, SEAL_PARTITION } from './header.ts'
@@ -102,7 +102,7 @@ class SealedRecords implements Records {
 
   /** After `close` the keys are zero, and nothing may be sealed with them. */
   #check(partition: string): void {
-    if (this.#isClosed) throw new StoreError('closed', 'the store is closed')
+    if (this.#isClosed) throw storeClosed()
     if (partition === SEAL_PARTITION) throw new RangeError(`the partition ${SEAL_PARTITION} is the seal's own`)
   }
 }

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import { type Change, type Found, isConflict, type Page, type Sealed, type Store, StoreError } from '../store/store.ts'
+import { type Change, type Found, isConflict, type Page, type Sealed, type Store, StoreError, storeClosed } from '../store/store.ts'
 import type { StoredRecord } from '../store/stored-record.ts'
 import { decryptGcm, encryptGcm, frame, NONCE_BYTES } from './aead.ts'
 import type { DataKeySource, DataKeys } from './data-keys.ts'
@@ -73,7 +73,7 @@ export class WrappedStore implements Store {
   }
 
   async #commit(changes: readonly Change[]): Promise<void> {
-    if (this.#isClosed) throw new StoreError('closed', 'the store is closed')
+    if (this.#isClosed) throw storeClosed()
     const bodies = await Promise.all(changes.map(change => (change.body && isWrapped(change) ? this.#wrap(change) : change.body)))
     await this.#store.commit(
       changes.map((change, i) => {

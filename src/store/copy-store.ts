@@ -1,5 +1,5 @@
 import { openReading, type SqliteStore } from './sqlite.ts'
-import { type Change, type Found, type Page, type Sealed, type Store, StoreError } from './store.ts'
+import { type Change, type Found, type Page, type Sealed, type Store, StoreError, storeClosed } from './store.ts'
 import type { SharedCopy, StoreOwner } from './store-owner.ts'
 
 export interface CopyStoreOptions extends Required<StoreOwner> {
@@ -70,7 +70,7 @@ export class CopyStore implements Store {
   }
 
   async close(): Promise<void> {
-    this.#failure ??= new StoreError('closed', 'the store is closed')
+    this.#failure ??= storeClosed()
     await this.#options.writer.close()
     await this.#reads.close()
   }

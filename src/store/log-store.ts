@@ -9,7 +9,7 @@ import type { ParcelVerdict } from './remote-writer.ts'
 import { type Slots, SlotsError } from './slots.ts'
 import { packChange, type Unit, type UnitsMessage, unpackUnits } from './sqlite-message.ts'
 import type { Verdict } from './sqlite-units.ts'
-import { type Change, type Found, type Page, type Sealed, type Store, StoreError } from './store.ts'
+import { type Change, type Found, type Page, type Sealed, type Store, StoreError, storeClosed } from './store.ts'
 import type { SharedCopy } from './store-owner.ts'
 
 export interface LogStoreOptions {
@@ -195,7 +195,7 @@ export class LogStore implements Store, SharedCopy {
 
   #checkUsable(): void {
     if (this.#failure) throw this.#failure
-    if (this.#closing) throw closed()
+    if (this.#closing) throw storeClosed()
   }
 
   /** One after the other: what changes the copy. */
@@ -360,7 +360,6 @@ const verdictOf = (e: unknown): Verdict => {
   const { code, message } = problemOf(e, 'whether the change was stored is not known')
   return { code, message }
 }
-const closed = (): StoreError => new StoreError('closed', 'the store is closed')
 const late = (): StoreError => new StoreError('unavailable', 'the store in Vault did not answer in time: nothing was stored')
 const latest = (units: readonly Waiting[]): number => Math.max(...units.map(({ untilMs }) => untilMs))
 

@@ -1,4 +1,4 @@
-import { type Change, type Found, type Page, type Sealed, type Store, StoreError } from './store.ts'
+import { type Change, type Found, type Page, type Sealed, type Store, StoreError, storeClosed } from './store.ts'
 
 /** A record keeps its row for life, so a row has its place in every list by its sequence. */
 interface Row {
@@ -80,7 +80,7 @@ export class MemoryStore implements Store {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new StoreError('closed', 'the store is closed')
+    if (this.#closed) throw storeClosed()
   }
 
   /** Everything that could fail, before anything is changed. */

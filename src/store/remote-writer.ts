@@ -1,7 +1,7 @@
 import { packUnits, type UnitsMessage } from './sqlite-message.ts'
 import type { Verdict } from './sqlite-units.ts'
 import type { Writer } from './sqlite-writer-thread.ts'
-import { type Change, StoreError } from './store.ts'
+import { type Change, StoreError, storeClosed } from './store.ts'
 
 /** Units that are sent at once; more would wait for each other. */
 const MAX_COLLECTED = 32
@@ -33,7 +33,7 @@ export class RemoteWriter implements Writer {
 
   commit(changes: readonly Change[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.#isClosing) return reject(new StoreError('closed', 'the store is closed'))
+      if (this.#isClosing) return reject(storeClosed())
       if (this.#collected.length === 0) setImmediate(this.#flush)
       this.#collected.push({ changes, resolve, reject })
       if (this.#collected.length >= MAX_COLLECTED) this.#flush()

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { FIELDS_PER_CHANGE, type FromWriter, packUnits, type ToWriter, type UnitsMessage } from './sqlite-message.ts'
 import type { Verdict } from './sqlite-units.ts'
-import { type Change, StoreError } from './store.ts'
+import { type Change, StoreError, storeClosed } from './store.ts'
 
 /** Where the commits of a store go. */
 export interface Writer {
@@ -54,7 +54,7 @@ export class WriterThread implements Writer {
   commit(changes: readonly Change[]): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#failure) return reject(this.#failure)
-      if (this.#isClosing) return reject(new StoreError('closed', 'the store is closed'))
+      if (this.#isClosing) return reject(storeClosed())
       if (this.#collected.length === 0) setImmediate(() => this.#send())
       this.#collected.push({ changes, resolve, reject })
       if (this.#collected.length >= MAX_COLLECTED) this.#send()
@@ -73,7 +73,7 @@ export class WriterThread implements Writer {
         new Promise(resolve => {
           const reject = ({ code, message }: StoreError): void => resolve({ code, message })
           if (this.#failure) reject(this.#failure)
-          else if (this.#isClosing) reject(new StoreError('closed', 'the store is closed'))
+          else if (this.#isClosing) reject(storeClosed())
           else this.#sent.push({ resolve: () => resolve(undefined), reject })
         }),
       )
@@ -119,7 +119,7 @@ export class WriterThread implements Writer {
   /** What was sent may be stored or not: nobody knows, so nobody is told that it is. */
   #fail(cause: unknown): void {
     this.#failure ??= this.#isClosing
-      ? new StoreError('closed', 'the store is closed')
+      ? storeClosed()
       : new StoreError('unavailable', 'the writer of the store has ended: restart kmipd', { cause })
     const units = [...this.#sent, ...this.#collected]
     this.#sent = []

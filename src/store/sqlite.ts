@@ -9,7 +9,7 @@ import { SqliteReads } from './sqlite-reads.ts'
 import { MIGRATIONS, migrate, schemaVersion } from './sqlite-schema.ts'
 import { UnitWriter, type Verdict } from './sqlite-units.ts'
 import { type Writer, WriterThread } from './sqlite-writer-thread.ts'
-import { type Change, type Found, type Page, type Sealed, type Store, StoreError } from './store.ts'
+import { type Change, type Found, type Page, type Sealed, type Store, StoreError, storeClosed } from './store.ts'
 
 export interface SqliteOptions {
   /** The database file; made if it is not there (0600, in a folder 0700). */
@@ -190,6 +190,6 @@ export class SqliteStore implements Store {
   }
 
   #checkOpen(): void {
-    if (this.#isClosed) throw new StoreError('closed', 'the store is closed')
+    if (this.#isClosed) throw storeClosed()
   }
 }

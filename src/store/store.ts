@@ -56,6 +56,9 @@ export class StoreError extends Error {
   }
 }
 
+/** What every call fails with after `close`. */
+export const storeClosed = (): StoreError => new StoreError('closed', 'the store is closed')
+
 /** Whether a commit failed because another one was faster: who made it may look again and try anew. */
 export const isConflict = (error: unknown): boolean => error instanceof StoreError && error.code === 'conflict'
 
