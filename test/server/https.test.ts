@@ -13,7 +13,7 @@ import { decodeJson, encodeJson } from '../../src/ttlv/json.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
 import { decodeXml, encodeXml } from '../../src/ttlv/xml.ts'
 import { makeLab } from '../ops/harness.ts'
-import { closed, type Lab, type LabOptions, message, Pki, startLab } from './lab.ts'
+import { closed, type Lab, type LabOptions, message, Pki, portOf, startLab, until } from './lab.ts'
 
 const pki = await Pki.make()
 const client = await pki.client()
@@ -22,7 +22,6 @@ const engine = async () => (await makeLab()).engine
 const base = { pki, client, credential, open: httpSessions() }
 type Teardown = { teardown(stop: () => Promise<void>): unknown }
 const start = (t: Teardown, more: Partial<LabOptions> = {}): Promise<Lab> => startLab(t, { ...base, ...more })
-const portOf = (lab: Lab): number => Number(lab.listener.address.split(':').at(-1))
 
 const TTLV = 'application/octet-stream'
 const JSON_TYPE = 'application/json'
@@ -597,7 +596,3 @@ t.test('a client that goes away before its answer harms nobody', async t => {
   await until(() => lab.audited.length === 1)
   t.equal(lab.audited.length, 1, 'what was done is on record')
 })
-
-async function until(condition: () => boolean, everyMs = 5): Promise<void> {
-  while (!condition()) await new Promise(resolve => setTimeout(resolve, everyMs))
-}

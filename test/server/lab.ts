@@ -215,3 +215,13 @@ export const closed = (socket: TLSSocket): Promise<void> =>
     if (socket.closed) resolve()
     else socket.resume().once('close', () => resolve())
   })
+
+export const portOf = (lab: Lab): number => Number(lab.listener.address.split(':').at(-1))
+
+const PATIENCE_MS = 60_000
+
+/** Wait for what happens sooner or later. */
+export async function until(condition: () => boolean, everyMs = 5): Promise<void> {
+  for (const began = performance.now(); !condition(); await new Promise(resolve => setTimeout(resolve, everyMs)))
+    if (performance.now() - began > PATIENCE_MS) throw new Error(`it did not come: ${condition}`)
+}

@@ -4,13 +4,12 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import t from 'tap'
 import { LIMITS, type Limits } from '../../src/server/limits.ts'
 import type { Refusal } from '../../src/server/metrics.ts'
-import { closed, type Lab, message, Pki, receive, startLab } from './lab.ts'
+import { closed, type Lab, message, Pki, portOf, receive, startLab, until } from './lab.ts'
 
 const pki = await Pki.make()
 const client = await pki.client()
 const credential = await pki.server()
 const base = { pki, client, credential }
-const portOf = (lab: Lab): number => Number(lab.listener.address.split(':').at(-1))
 
 t.test('client 1: a message is answered, with one TLS record for each answer', async t => {
   for (const size of [8, 1000, 16_376]) {
@@ -430,10 +429,6 @@ t.test('what cannot be audited is not answered', async t => {
   t.equal((await receive(third, 16)).length, 16, 'until it can be written again')
   third.destroy()
 })
-
-async function until(condition: () => boolean, everyMs = 5): Promise<void> {
-  while (!condition()) await new Promise(resolve => setTimeout(resolve, everyMs))
-}
 
 async function tcp(lab: Lab, bytes: string): Promise<void> {
   const socket = createConnection(portOf(lab), '127.0.0.1')
