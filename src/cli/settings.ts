@@ -15,7 +15,7 @@ const SYSTEM_CONFIG = '/etc/kmipd/kmipd.yaml'
  * the system's. It need not exist in a data directory: then everything there is at its default.
  * @throws UsageError if there is none
  */
-function configFile({ config, dataDir }: PlaceArguments, io: Io): string {
+export function configFile({ config, dataDir }: PlaceArguments, io: Io): string {
   if (config !== undefined) return resolve(io.cwd, config)
   if (dataDir !== undefined) return resolve(io.cwd, dataDir, CONFIG_NAME)
   const named = io.env.KMIPD_CONFIG
