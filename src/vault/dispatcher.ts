@@ -80,9 +80,11 @@ export class Dispatcher {
   }
 
   async #active({ method, path }: Call): Promise<Endpoint> {
-    if (!this.#endpoints.active) await this.#endpoints.check()
-    const { active } = this.#endpoints
-    if (active) return active
+    const known = this.#endpoints.active ?? this.#endpoints.relay
+    if (known) return known
+    await this.#endpoints.check()
+    const found = this.#endpoints.active ?? this.#endpoints.relay
+    if (found) return found
     const states = this.#endpoints.all.map(({ transport, state }) => `${transport.origin} ${state}`).join(', ')
     const sealed = this.#endpoints.all.every(({ state }) => state === 'sealed' || state === 'uninitialised')
     throw new VaultError(sealed ? 'sealed' : 'not-active', `${method} ${path}: no server is active now (${states})`)

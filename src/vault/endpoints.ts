@@ -95,6 +95,14 @@ export class Endpoints {
     return this.all.find(({ state }) => state === 'active')
   }
 
+  /**
+   * A standby that hands all requests to the active server, where only such are named: one address with a load balancer behind it, perhaps.
+   * A server among them that is away may be the active one, which comes back sooner than a standby finds that out.
+   */
+  get relay(): Endpoint | undefined {
+    return this.all.every(({ state, standbyReads }) => state === 'standby' && !standbyReads) ? this.all[0] : undefined
+  }
+
   /** Ask all what they are; who asks meanwhile gets the same answer. */
   check(): Promise<void> {
     this.#checking ??= Promise.all(this.all.map(endpoint => endpoint.check())).then(() => {
