@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.ts'
 import type { KeyProvider } from '../seal/provider.ts'
 import type { Check, Finding } from '../server/checkup.ts'
 import { type Command, type Io, printJson, printLines } from './io.ts'
+import { isVaultStoreThere, nameOf } from './opened-store.ts'
 import { jsonOption, type PlaceArguments, placeOptions } from './options.ts'
 import { loadConfig } from './settings.ts'
 import { vaultUses } from './vault-uses.ts'
@@ -23,14 +24,29 @@ export const doctorCommand = (io: Io): Command => ({
     const { checkUp, vaultChecks } = await import('../server/checkup.ts')
     const { closeAll, providersOf } = await import('./data.ts')
     const uses = await vaultUses(config)
-    const keys = await checkUp([keyFiles(config)])
-    const areThere = isMade(config) && keys.every(({ state }) => state !== 'bad')
-    const providers = areThere ? await providersOf(config) : []
+    const providers: KeyProvider[] = []
     try {
+      const vault = await checkUp(uses.flatMap(vaultChecks))
+      let isNew = false
+      const found: Check = {
+        name: 'the store',
+        async look() {
+          isNew = await isUnmade(config)
+          return []
+        },
+      }
+      // Where Vault cannot be asked, that is the problem to tell.
+      const store = areGood(vault) ? await checkUp([found]) : []
+      const keys = await checkUp([keyFiles(config, isNew)])
+      const canOpen = config.store.kind !== 'memory' && !isNew && areGood([...store, ...keys])
+      if (canOpen) providers.push(...(await providersOf(config)))
       const findings: Finding[] = [
         { state: 'good', what: `${file} is right` },
         ...keys,
-        ...(await checkUp([folders(config), ...uses.flatMap(vaultChecks), ...(areThere ? [await sealOf(config, providers)] : [])])),
+        ...(await checkUp([folders(config)])),
+        ...vault,
+        ...store,
+        ...(canOpen ? await checkUp([await sealOf(config, providers)]) : []),
       ]
       if (json) printJson(io, findings)
       else printLines(io, findings.flatMap(findingLines))
@@ -49,13 +65,16 @@ const findingLines = ({ state, what, add }: Finding): string[] => [
   ...(add === undefined ? [] : add.split('\n').map(line => `    ${line}`)),
 ]
 
-const keyFiles = ({ seal, store }: Config): Check => ({
+const areGood = (findings: readonly Finding[]): boolean => findings.every(({ state }) => state !== 'bad')
+
+const keyFiles = ({ seal, store }: Config, isNew: boolean): Check => ({
   name: 'the key files',
   async look() {
     const { localProviderFromFile } = await import('../seal/local-provider.ts')
     const files = seal.flatMap(entry => (entry.kind === 'local' && entry.keyFile !== undefined ? [entry.keyFile] : []))
-    const isNew = store.kind === 'sqlite' && !existsSync(store.path)
-    const unmade: Finding[] = isNew ? [{ state: 'warn', what: `the store ${store.path} is not there yet; the first start makes it` }] : []
+    const unmade: Finding[] = isNew
+      ? [{ state: 'warn', what: `the store ${nameOf(store)} is not there yet; the first start makes it` }]
+      : []
     const found = files.map((file): Finding => {
       if (isNew && !existsSync(file)) return { state: 'warn', what: `the key file ${file} is not there yet; the first start makes it` }
       localProviderFromFile(file)
@@ -89,8 +108,11 @@ async function sealOf(config: Config, providers: readonly KeyProvider[]): Promis
   return sealCheck(() => openStore(config, 'reader'), providers)
 }
 
-/** Whether there is a store to look into, as far as one can see without it. */
-const isMade = ({ store }: Config): boolean => store.kind === 'vault' || (store.kind === 'sqlite' && existsSync(store.path))
+/** Whether there is no store yet, so that the first start makes it. @throws StoreError, VaultError */
+async function isUnmade({ store }: Config): Promise<boolean> {
+  if (store.kind === 'sqlite') return !existsSync(store.path)
+  return store.kind === 'vault' && !(await isVaultStoreThere(store))
+}
 
 class DoctorError extends Error {
   override readonly name = 'DoctorError'
