@@ -8,6 +8,7 @@ import type { Records } from '../seal/records.ts'
 import type { SharedStore } from '../store/store-owner.ts'
 import type { VaultEvent } from '../vault/session.ts'
 import { isVaultStoreThere, type Notice, type OpenAs, type OpenedStore, openStore } from './opened-store.ts'
+import { vaultClient } from './vault-client.ts'
 
 /** What a server keeps, opened. */
 export interface Data {
@@ -21,12 +22,12 @@ export interface Data {
 }
 
 /** What a store is opened for; an owner: to read, while another process writes. */
-type Purpose = 'server' | 'command' | Exclude<OpenAs, string>
+type Purpose = 'server' | 'first' | 'command' | Exclude<OpenAs, string>
 
 /**
  * Open the data of a configuration.
- * @param as `server`: with a writer of its own, once for each database; `command`: for a moment, also beside a server; an owner: one process of
- * several of a server
+ * @param as `server`: with a writer of its own, once for each database; `command`: for a moment, also beside a server; `first`: the same, and
+ * what is not there is made; an owner: one process of several of a server
  * @throws StoreError, SealError
  */
 export async function openData(config: Config, as: Purpose): Promise<Data> {
@@ -84,10 +85,8 @@ const SEAL_DEADLINE_MS = 3000
 
 async function providerOf(entry: Config['seal'][number], onEvent?: (event: VaultEvent) => void): Promise<KeyProvider> {
   if (entry.kind === 'vault') {
-    const { connectVault } = await import('../vault/client.ts')
-    const { vaultOptions } = await import('../vault/configured.ts')
     const { vaultProvider } = await import('../seal/vault-provider.ts')
-    const client = await connectVault({ ...vaultOptions(entry), deadlineMs: SEAL_DEADLINE_MS, onEvent })
+    const client = await vaultClient(entry, { deadlineMs: SEAL_DEADLINE_MS, onEvent })
     return vaultProvider({ client, ...entry.transit })
   }
   if (entry.kind === 'passphrase') {

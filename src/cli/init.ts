@@ -15,7 +15,7 @@ export const initCommand = (io: Io): Command => ({
     const { makeKeyFiles, openData, storeFields } = await import('./data.ts')
     const keys = await makeKeyFiles(config)
     const { firstRootToken } = await import('./root-token.ts')
-    const data = await openData(config, 'command')
+    const data = await openData(config, 'first')
     let token: string | undefined
     try {
       await storeFields(config, data.mounts)

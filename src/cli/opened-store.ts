@@ -7,13 +7,14 @@ import type { Store } from '../store/store.ts'
 import type { SharedStore, StoreOwner } from '../store/store-owner.ts'
 import type { StoredRecord } from '../store/stored-record.ts'
 import type { VaultClient } from '../vault/client.ts'
+import { vaultClient } from './vault-client.ts'
 
 /**
- * What a store is opened for. `server`: with a writer of its own, for long; `command`: for a moment, also beside a server; `reader`: the
- * same, and nothing is written; `alone`: nobody else uses it until it is closed; `new`: there must be none, and it is none before `finish`;
- * an owner: in a process of a server's, for which another one has the store.
+ * What a store is opened for. `server`: with a writer of its own, for long; `command`: for a moment, also beside a server; `first`: the same,
+ * where there may be none yet; `reader`: the same as `command`, and nothing is written; `alone`: nobody else uses it until it is closed; `new`:
+ * there must be none, and it is none before `finish`; an owner: in a process of a server's, for which another one has the store.
  */
-export type OpenAs = 'server' | 'command' | 'reader' | 'alone' | 'new' | StoreOwner
+export type OpenAs = 'server' | 'command' | 'first' | 'reader' | 'alone' | 'new' | StoreOwner
 
 /** Everything in a store, oldest first. */
 export interface Contents {
@@ -179,7 +180,7 @@ async function openVault(section: VaultStore, dataDir: string, as: Exclude<OpenA
   const log = await openLog({
     slots,
     dir: dataDir,
-    expect: as === 'new' ? 'new' : as === 'reader' ? 'there' : 'any',
+    expect: as === 'new' ? 'new' : as === 'server' || as === 'first' ? 'any' : 'there',
     deadlineMs: section.deadline,
     stalenessMs: as === 'server' ? section.maxStaleness : 0,
     follow: as === 'server',
@@ -232,9 +233,7 @@ async function openVaultCopy(section: VaultStore, { writer, copy }: StoreOwner):
     finish: async () => undefined,
   }
   if (!section.transit) return { ...owned, store, close: () => store.close() }
-  const { connectVault } = await import('../vault/client.ts')
-  const { vaultOptions } = await import('../vault/configured.ts')
-  const client = await connectVault(vaultOptions(section))
+  const client = await vaultClient(section)
   const wrapping = await wrappedBy(section.transit, client, store)
   return { ...owned, store: wrapping.store, close: () => wrapping.store.close().finally(() => client.close()) }
 }
@@ -260,11 +259,9 @@ export async function isVaultStoreThere(section: VaultStore): Promise<boolean> {
 }
 
 async function vaultSlots(section: VaultStore, notice?: Notice) {
-  const { connectVault } = await import('../vault/client.ts')
-  const { vaultOptions } = await import('../vault/configured.ts')
   const { KvV1Slots, KvV2Slots } = await import('../store/vault-slots.ts')
   const { mount, prefix, maxStaleness, deadline: deadlineMs } = section
-  const client = await connectVault(vaultOptions(section))
+  const client = await vaultClient(section)
   let isOpen = false
   try {
     await client.ready()

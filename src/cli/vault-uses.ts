@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.ts'
-import type { VaultConnection, VaultSeal, VaultStore } from '../config/vault-schema.ts'
+import type { VaultSeal, VaultStore } from '../config/vault-schema.ts'
 import type { Needed, VaultUse } from '../server/checkup.ts'
-import type { VaultClient } from '../vault/client.ts'
+import { vaultClient } from './vault-client.ts'
 
 /** All that a server uses Vault for, with what a policy must allow for it. The caller closes the clients. */
 export async function vaultUses({ seal, store }: Config): Promise<VaultUse[]> {
@@ -14,7 +14,7 @@ async function sealUse(entry: VaultSeal): Promise<VaultUse> {
   const { transit } = entry
   return {
     name: 'the seal',
-    client: await clientOf(entry),
+    client: await vaultClient(entry, LIMITS),
     needs: async () => [{ namespace: transit.namespace, lines: sealPolicy(transit) }],
     fresh: false,
   }
@@ -22,7 +22,7 @@ async function sealUse(entry: VaultSeal): Promise<VaultUse> {
 
 async function storeUse(section: VaultStore): Promise<VaultUse> {
   const { storePermissions } = await import('../store/vault-permissions.ts')
-  const client = await clientOf(section)
+  const client = await vaultClient(section, LIMITS)
   const { mount, prefix, transit, maxStaleness } = section
   return {
     name: 'the store',
@@ -41,8 +41,4 @@ async function storeUse(section: VaultStore): Promise<VaultUse> {
   }
 }
 
-async function clientOf(section: VaultConnection): Promise<VaultClient> {
-  const { connectVault } = await import('../vault/client.ts')
-  const { vaultOptions } = await import('../vault/configured.ts')
-  return connectVault({ ...vaultOptions(section), deadlineMs: 5000 })
-}
+const LIMITS = { deadlineMs: 5000 }

@@ -1,25 +1,35 @@
 import type { VaultConnection } from '../config/vault-schema.ts'
 import type { VaultOptions } from './client.ts'
-import type { Login, Secret } from './logins.ts'
+import type { Login, OpenedSecrets, Secret } from './logins.ts'
 
-/** A connection as a configuration describes it. */
-export function vaultOptions(section: VaultConnection): VaultOptions {
-  const { server, namespace, tls, status } = section
+/** A section that begins with the fields of a connection. */
+export type VaultSection = VaultConnection & { readonly transit?: { readonly namespace?: string | undefined } | undefined }
+
+/**
+ * A connection as a configuration describes it.
+ * @param opened shared by all connections of the process
+ */
+export function vaultOptions(section: VaultSection, opened?: OpenedSecrets): VaultOptions {
+  const { server, namespace, tls, status, transit } = section
   return {
     servers: server,
     namespace,
-    login: loginOf(section),
+    ...(transit?.namespace !== undefined && { otherNamespaces: [transit.namespace] }),
+    login: loginOf(section, opened),
     tls: { ca: tls.ca, certificate: tls.cert, key: tls.key, serverName: tls.serverName },
     pingMs: status.ping,
     retryMs: section.approle?.retry ?? section.kubernetes?.retry,
   }
 }
 
-function loginOf({ approle, kubernetes, token }: VaultConnection): Login {
-  if (approle) return { kind: 'approle', ...approle, secret: secretOf(approle.secret) }
-  if (kubernetes) return { kind: 'kubernetes', ...kubernetes, jwt: jwtOf(kubernetes.jwt) }
+function loginOf({ approle, kubernetes, token }: VaultConnection, opened: OpenedSecrets | undefined): Login {
+  if (approle) return { kind: 'approle', ...approle, ...placeOf(approle), secret: secretOf(approle.secret), opened }
+  if (kubernetes) return { kind: 'kubernetes', ...kubernetes, ...placeOf(kubernetes), jwt: jwtOf(kubernetes.jwt) }
   return { kind: 'token', token: secretOf(token ?? '') }
 }
+
+/** A slash is the root namespace; nothing is that of use. */
+const placeOf = ({ namespace }: { readonly namespace?: string | undefined }) => (namespace === '/' ? { namespace: '' } : {})
 
 const secretOf = (text: string): Secret => (text.startsWith('file:') ? { file: text.slice('file:'.length) } : text)
 

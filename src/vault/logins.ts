@@ -22,7 +22,11 @@ export interface AppRoleLogin extends Place {
   /** Secret id; with `wrapped` the wrapping token that it came in, which opens once. */
   readonly secret: Secret
   readonly wrapped?: boolean | undefined
+  /** What came out of which wrapping token, of this client and those that share it: each token opens once. */
+  readonly opened?: OpenedSecrets | undefined
 }
+
+export type OpenedSecrets = Map<string, Promise<string>>
 
 export interface KubernetesLogin extends Place {
   readonly kind: 'kubernetes'
@@ -59,6 +63,8 @@ export interface LoginMethod {
 /** A request of the login itself, which goes to its namespace. */
 export type Send = (call: Pick<Call, 'method' | 'path' | 'json' | 'token' | 'namespace' | 'idempotent'>) => Promise<Answer>
 
+/** It goes into a header. */
+const TOKEN = /^[\x21-\x7e]+$/
 const ROLE = /^[\w.-]{1,250}$/
 
 export function loginMethod(login: Login, usedNamespace: string | undefined, send: Send): LoginMethod {
@@ -75,14 +81,19 @@ interface Placed extends Pick<LoginMethod, 'kind' | 'namespace'> {
   readonly engine: string
 }
 
-function appRole({ id, secret, wrapped }: AppRoleLogin, place: Placed, send: Send): LoginMethod {
-  const opened = new Map<string, string>()
+function appRole({ id, secret, wrapped, opened = new Map() }: AppRoleLogin, place: Placed, send: Send): LoginMethod {
+  const open = (token: string): Promise<string> => {
+    const opening = opened.get(token) ?? unwrap(token, place.engine, send)
+    opened.set(token, opening)
+    // What failed may be tried again.
+    opening.catch(() => opened.delete(token))
+    return opening
+  }
   return {
     ...place,
     secret: () => textOf(secret, 'secret id'),
     async logIn(text) {
-      const secretId = wrapped ? (opened.get(text) ?? (await unwrap(text, place.engine, send))) : text
-      if (wrapped) opened.set(text, secretId)
+      const secretId = wrapped ? await open(text) : text
       return grantOf(
         await send({ method: 'POST', path: `auth/${place.engine}/login`, json: { role_id: id, secret_id: secretId }, idempotent: true }),
       )
@@ -102,6 +113,7 @@ function kubernetes({ role, jwt }: KubernetesLogin, place: Placed, send: Send): 
 
 /** A token that was made elsewhere. */
 async function ownToken(token: string, send: Send): Promise<Grant> {
+  checkToken(token)
   const { body } = await send({ method: 'GET', path: 'auth/token/lookup-self', token })
   const { ttl, renewable, num_uses, type } = rowOf(body?.data)
   checkUses(num_uses)
@@ -113,6 +125,7 @@ async function ownToken(token: string, send: Send): Promise<Grant> {
  * Spec: Vault, "Response Wrapping", validation
  */
 async function unwrap(token: string, engine: string, send: Send): Promise<string> {
+  checkToken(token)
   const found = await send({ method: 'POST', path: 'sys/wrapping/lookup', json: { token }, idempotent: true })
   const path = rowOf(found.body?.data).creation_path
   const expected = typeof path === 'string' && path.startsWith(`auth/${engine}/role/`) && path.endsWith('/secret-id')
@@ -134,6 +147,10 @@ export function grantOf({ body }: Answer): Grant {
   checkUses(num_uses)
   const isBatch = token_type === 'batch' || /^(hvb|b)\./.test(client_token)
   return { token: client_token, ttlMs: secondsOf(lease_duration), renewable: renewable === true && !isBatch }
+}
+
+function checkToken(token: string): void {
+  if (!TOKEN.test(token)) throw new VaultError('login-refused', 'the token has characters that no token has: write it alone, in one line')
 }
 
 function checkUses(uses: unknown): void {
