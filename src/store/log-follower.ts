@@ -29,12 +29,14 @@ export interface FollowerOptions {
 export interface HeadSeen {
   readonly head: Head
   readonly version: number
+  /** Vault is going to delete it. */
+  readonly ends?: true
 }
 
 /** @returns nothing if there is no store. @throws StoreError, SlotsError */
 export async function readHead(slots: Slots): Promise<HeadSeen | undefined> {
   const { slot } = await slots.read(HEAD)
-  return slot && { head: parseHead(slot.text), version: slot.version }
+  return slot && { head: parseHead(slot.text), version: slot.version, ...(slot.ends && { ends: true }) }
 }
 
 /**

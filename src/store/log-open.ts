@@ -81,7 +81,7 @@ export async function openLog(options: LogOptions): Promise<LogStore> {
 
 /** @returns the store's identity */
 async function storeAt(slots: Slots, expect: LogOptions['expect']): Promise<string> {
-  const seen = await readHead(slots)
+  const seen = await (expect === 'there' ? readHead(slots) : lastingHead(slots))
   if (seen?.head.filling) {
     if (expect !== 'new')
       throw new StoreError(
@@ -103,6 +103,14 @@ async function storeAt(slots: Slots, expect: LogOptions['expect']): Promise<stri
   if (expect === 'new' && other.head.store !== store)
     throw new StoreError('unavailable', 'somebody else makes a store in that place of Vault: give another prefix')
   return other.head.store
+}
+
+/** One that Vault is going to delete was written while the mount was set up so; written anew it stays. */
+async function lastingHead(slots: Slots): Promise<HeadSeen | undefined> {
+  const seen = await readHead(slots)
+  if (!seen?.ends) return seen
+  await slots.replace(HEAD, JSON.stringify(seen.head), seen.version)
+  return readHead(slots)
 }
 
 /** Begin anew where a filling was cut short; what it wrote belongs to no store. */

@@ -20,6 +20,8 @@ export interface Slot {
   readonly version: number
   /** When this version was written, by the clock of the other side, in milliseconds since 1970. */
   readonly writtenMs: number
+  /** The other side is going to delete it of itself. */
+  readonly ends?: true
 }
 
 /** What was found at a path, and the time on the other side's clock (coarse: seconds). */
@@ -33,7 +35,10 @@ export interface Sight {
  * `[A-Za-z0-9_-]` that we make ourselves, with slashes between. Everything may fail with SlotsError.
  */
 export interface Slots {
-  /** Make what must not be there. @returns when it was written, or `taken` if something is or was there */
+  /**
+   * Make what must not be there. @returns when it was written, or `taken` if something is or was there
+   * @throws SlotsError `refused`, also for what was written and would be deleted after a time
+   */
   create(path: string, text: string): Promise<{ readonly writtenMs: number } | 'taken'>
   /** As it is after everything that was answered before this call, whoever wrote it. */
   read(path: string): Promise<Sight>

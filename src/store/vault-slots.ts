@@ -2,6 +2,7 @@ import type { CallOptions, VaultClient, VaultRequest } from '../vault/client.ts'
 import { VaultError, type VaultErrorCode } from '../vault/errors.ts'
 import type { Answer } from '../vault/failures.ts'
 import { rowOf } from '../vault/fields.ts'
+import { isMortal, mortal } from '../vault/kv.ts'
 import { checkedPath, mountPath } from '../vault/paths.ts'
 import { type Sight, type Slots, SlotsError, type SlotsErrorCode } from './slots.ts'
 
@@ -115,17 +116,24 @@ export class KvV2Slots extends KvSlots implements Slots {
     const answer = await this.ask({ method: 'GET', missing: true }, path, 'data')
     const nowMs = nowIn(answer)
     const { data, metadata } = rowOf(answer.body?.data)
-    const { version, created_time } = rowOf(metadata)
+    const row = rowOf(metadata)
+    const { version, created_time } = row
     if (typeof version !== 'number') return { slot: undefined, nowMs }
     const { text } = rowOf(data)
     if (typeof text !== 'string')
-      throw new SlotsError('deleted', `${this.place.prefix}/${path} was deleted in Vault, or is not what was written`)
-    return { slot: { text, version, writtenMs: Date.parse(String(created_time)) }, nowMs }
+      throw new SlotsError(
+        'deleted',
+        `${this.place.prefix}/${path} was deleted in Vault, or is not what was written; see: vault kv undelete`,
+      )
+    return { slot: { text, version, writtenMs: Date.parse(String(created_time)), ...(isMortal(row) && { ends: true }) }, nowMs }
   }
 
   async #write(path: string, text: string, cas: number): Promise<Answer | 'taken'> {
     try {
-      return await this.ask({ method: 'POST', json: { options: { cas }, data: { text } } }, path, 'data')
+      const answer = await this.ask({ method: 'POST', json: { options: { cas }, data: { text } } }, path, 'data')
+      // It is there, and nobody is told that it stays.
+      if (isMortal(rowOf(answer.body?.data))) throw new VaultError('configuration', mortal(this.place.mount))
+      return answer
     } catch (e) {
       if (isConflict(e)) return 'taken'
       // A policy that lets nothing be overwritten answers so when something is there.

@@ -50,6 +50,12 @@ export interface Kv {
   destroy(path: string, versions: readonly number[], options?: CallOptions): Promise<void>
 }
 
+/** Whether Vault is going to delete a version of itself, as its metadata say: the mount has `delete_version_after`. */
+export const isMortal = ({ deletion_time }: Row): boolean => typeof deletion_time === 'string' && deletion_time !== ''
+
+export const mortal = (mount: string): string =>
+  `the engine ${mount} deletes after a time what is written: run: vault write ${mount}/config delete_version_after=0s`
+
 /** @throws VaultError `configuration`: no KV engine is mounted there, or the token may see nothing in it */
 export async function detectVersion(mount: string, request: Request, options?: CallOptions): Promise<1 | 2> {
   const row = await describe(mount, request, options)
@@ -113,7 +119,9 @@ export class KvV2 implements Kv {
     const where = this.#path('data', path)
     try {
       const { body } = await this.#request({ method: 'POST', path: where, json: { options: { cas }, data }, ...options })
-      const { version } = rowOf(body?.data)
+      const row = rowOf(body?.data)
+      if (isMortal(row)) await this.#refuse(path, cas, options)
+      const { version } = row
       if (typeof version === 'number') return version
       throw new VaultError('in-doubt', `POST ${where}: answered without a version; is ${this.mount} KV v2?`)
     } catch (error) {
@@ -121,6 +129,12 @@ export class KvV2 implements Kv {
       if (!(error instanceof VaultError) || error.code !== 'permission-denied' || !(await this.#isThere(path, options))) throw error
       throw new VaultError('conflict', `POST ${where}: something is there, and the policy does not let it be overwritten`, { status: 403 })
     }
+  }
+
+  /** What would be gone one day must not be taken for stored; something else that was there before stays as a version. */
+  async #refuse(path: string, cas: number, options?: CallOptions): Promise<never> {
+    if (cas === 0) await this.remove(path, options)
+    throw new VaultError('configuration', mortal(this.mount))
   }
 
   async #isThere(path: string, options?: CallOptions): Promise<boolean> {

@@ -5,6 +5,8 @@ interface Version {
   made: string
   deleted: boolean
   destroyed: boolean
+  /** Written while the mount had `delete_version_after`. */
+  mortal?: boolean
 }
 
 const MISSING = errors(404)
@@ -16,6 +18,8 @@ export class FakeKv {
   readonly #version: 1 | 2
   readonly #entries = new Map<string, Version[]>()
   casRequired = false
+  /** The mount has `delete_version_after`: what is written is to be deleted. */
+  mortal = false
   /** Paths where nothing may be overwritten. */
   createOnly: RegExp | undefined
   maxBytes = 1024 * 1024
@@ -26,6 +30,10 @@ export class FakeKv {
 
   get paths(): string[] {
     return [...this.#entries.keys()].sort()
+  }
+
+  isMortal(path: string): boolean {
+    return this.#entries.get(path)?.at(-1)?.mortal === true
   }
 
   handle(request: FakeRequest, path: string): FakeAnswer {
@@ -64,7 +72,7 @@ export class FakeKv {
       version: versions.length,
       created_time: last.made,
       destroyed: last.destroyed,
-      deletion_time: last.deleted ? '2026-01-01T00:00:00Z' : '',
+      deletion_time: last.deleted ? '2026-01-01T00:00:00Z' : endOf(last),
     }
     if (last.deleted || last.destroyed) return answer(404, { data: { data: null, metadata } })
     return answer(200, { data: { data: sorted(last.data), metadata } })
@@ -78,9 +86,10 @@ export class FakeKv {
     const cas = (body.options as { cas?: number } | undefined)?.cas
     if (cas === undefined && this.casRequired) return errors(400, 'check-and-set parameter required for this call')
     if (cas !== undefined && cas !== versions.length) return CONFLICT
-    versions.push({ data: body.data, made: new Date().toISOString(), deleted: false, destroyed: false })
+    const made: Version = { data: body.data, made: new Date().toISOString(), deleted: false, destroyed: false, mortal: this.mortal }
+    versions.push(made)
     this.#entries.set(key, versions)
-    return answer(200, { data: { version: versions.length } })
+    return answer(200, { data: { version: versions.length, deletion_time: endOf(made) } })
   }
 
   #delete(key: string): FakeAnswer {
@@ -104,6 +113,8 @@ export class FakeKv {
     return keys.length === 0 ? MISSING : answer(200, { data: { keys } })
   }
 }
+
+const endOf = ({ mortal }: Version): string => (mortal ? '2099-01-01T00:00:00Z' : '')
 
 /** Vault stores what it parsed, and writes object keys in order. */
 function sorted(value: unknown): unknown {
