@@ -29,7 +29,10 @@ const keyName = z
   .regex(/^[A-Za-z0-9_-]{1,200}$/, 'write letters, digits, "_" and "-"')
   .meta({ format: 'name' })
 
-const loginNamespace = namespace.optional().describe('Namespace to log in to, when it is another one than that of use.')
+const loginNamespace = z
+  .union([z.literal('/'), namespace])
+  .optional()
+  .describe('Namespace to log in to, when it is another one than that of use; `/` is the root.')
 const retry = timeout.prefault('5s').describe('Longest pause between two logins that fail because Vault is away.')
 
 const roleId = z.string().min(1).describe('Role id of the AppRole.')

@@ -27,6 +27,8 @@ export interface VaultOptions {
   readonly login: Login
   /** Namespace of all that is read and written, unless a mount is asked for in another one. */
   readonly namespace?: string | undefined
+  /** The other ones that are going to be asked for: servers that ignore namespaces are refused then too. */
+  readonly otherNamespaces?: readonly string[] | undefined
   readonly tls?: VaultTls | undefined
   /** For a call, its repetitions and the wait for a login included, unless it has its own. Default 10 s. */
   readonly deadlineMs?: number | undefined
@@ -44,7 +46,7 @@ export interface VaultOptions {
 export interface CallOptions {
   readonly deadlineMs?: number
   readonly signal?: AbortSignal
-  /** Answered by the active server alone, so with nothing older than the request. */
+  /** Answered by the active server alone, also through a standby that asks it, so with nothing older than the request. */
   readonly fresh?: boolean
 }
 
@@ -113,13 +115,13 @@ class Client implements VaultClient {
   readonly #ping: NodeJS.Timeout
 
   constructor(options: VaultOptions) {
-    const { servers, namespace, pingMs = 10_000, retryMs = 5_000, refusedMs = 300_000, onEvent = () => {} } = options
+    const { servers, namespace, otherNamespaces = [], pingMs = 10_000, retryMs = 5_000, refusedMs = 300_000, onEvent = () => {} } = options
     this.#options = options
     this.#namespace = namespace === undefined || namespace === '' ? undefined : namespaceOf(namespace)
     this.#endpoints = new Endpoints(servers.map(originOf), { ...tlsOf(options.tls), connections: options.connections ?? 64 })
     this.#dispatcher = new Dispatcher(this.#endpoints)
     this.#session = new Session({
-      ...{ dispatcher: this.#dispatcher, login: options.login, namespace: this.#namespace, retryMs, refusedMs, onEvent },
+      ...{ dispatcher: this.#dispatcher, login: options.login, namespace: this.#namespace, otherNamespaces, retryMs, refusedMs, onEvent },
     })
     this.#ping = setInterval(() => void this.#endpoints.check(), pingMs).unref()
     void this.#endpoints.check()
@@ -174,7 +176,7 @@ class Client implements VaultClient {
     if (this.#endpoints.all.length > 1 || !this.#endpoints.all[0]?.standbyReads) return undefined
     const { body } = await this.#dispatcher.call({ method: 'GET', path: 'sys/leader', deadlineMs: this.#deadlineMs })
     if (body?.ha_enabled !== true) return undefined
-    return 'one address is configured, and standby servers of this kind answer reads themselves: name each server, or set disable_standby_reads'
+    return 'one address is configured, and standby servers of this kind answer reads themselves: name each server, or let the address lead to the active one alone'
   }
 
   close(): void {

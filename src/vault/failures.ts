@@ -39,16 +39,17 @@ const ROWS: readonly Row[] = [
   },
   { status: [400, 500], text: /invalid (role or )?secret[ _]id|invalid role([ _]id| name)/i, code: 'login-refused' },
   {
+    status: 400,
+    // The latter of an HMAC.
+    text: /disallowed by policy \(too old\)|no such key version/i,
+    code: 'version-refused',
+    says: 'the key version is below min_decryption_version',
+  },
+  {
     status: [400, 499],
     text: /encryption key not found|no such key|signing key not found/i,
     code: 'key-missing',
     says: 'there is no such transit key',
-  },
-  {
-    status: 400,
-    text: /disallowed by policy \(too old\)/,
-    code: 'version-refused',
-    says: 'the key version is below min_decryption_version',
   },
   {
     status: 400,

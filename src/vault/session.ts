@@ -15,8 +15,9 @@ export interface VaultEvent {
 export interface SessionOptions {
   readonly dispatcher: Dispatcher
   readonly login: Login
-  /** Of all that is done with the token. */
+  /** Of what is done with the token, and those of the rest. */
   readonly namespace: string | undefined
+  readonly otherNamespaces: readonly string[]
   /** Longest pause between two logins that failed because Vault was away. */
   readonly retryMs: number
   /** Pause after a credential was refused, unless it changes before. */
@@ -156,8 +157,9 @@ export class Session {
 
   /** A server that knows no namespaces ignores the header, and everything would land in the wrong place. */
   async #probeNamespaces(token: string): Promise<void> {
-    const { namespace = this.#method.namespace } = this.#options
-    if (namespace === undefined) return
+    const { namespace = this.#method.namespace, otherNamespaces } = this.#options
+    const configured = namespace ?? otherNamespaces[0]
+    if (configured === undefined) return
     const unknown = `kmipd-probe-${randomBytes(8).toString('hex')}`
     try {
       await this.#send({ method: 'GET', path: 'auth/token/lookup-self', token, namespace: unknown })
@@ -165,7 +167,7 @@ export class Session {
       if (error instanceof VaultError && !error.passing) return
       throw error
     }
-    throw new VaultError('configuration', `a namespace is configured (${namespace}), and this server ignores namespaces: leave it out`)
+    throw new VaultError('configuration', `a namespace is configured (${configured}), and this server ignores namespaces: leave it out`)
   }
 
   /** Renew it as long as that goes. @returns when another login is due */

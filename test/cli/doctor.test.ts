@@ -1,4 +1,4 @@
-import { chmodSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { FakeVault } from '../vault/fake-vault.ts'
@@ -45,4 +45,61 @@ t.test('Vault: health, the policy, and what opens the store', async t => {
   t.match(await doctor(), { code: 1, out: /is sealed/ })
   await server.stop()
   t.match(await doctor(), { code: 1, out: /is away[\s\S]*the seal: vault transit\/k does not open the store: .*cannot be asked now/ })
+})
+
+const inVault = (vault: FakeVault, address: string, more = ''): string => `store:
+  kind: vault
+  server: ${address}
+  approle: { id: ${vault.role.id}, secret: ${vault.secret}${more} }
+`
+
+t.test('a store in Vault that was not made yet', async t => {
+  const vault = new FakeVault()
+  const server = await vault.serve(t)
+  const cwd = t.testdir({ data: { 'kmipd.yaml': inVault(vault, server.address) } })
+  const kmipd = (...argv: string[]) => run([...argv, '--data-dir', 'data'], { cwd })
+  const unmade = /note {5}the key file .* not there yet[\s\S]*note {5}the store kv\/kmipd in http.* not there yet/
+  t.match(await kmipd('doctor'), { code: 0, out: unmade })
+  await run(['seal', 'generate-key', 'data/root.key'], { cwd })
+  t.match(await kmipd('doctor'), { code: 0, out: /is right\nok {7}the key file .*\nnote {5}the store/ })
+  for (const argv of [
+    ['scope', 'list'],
+    ['seal', 'status'],
+    ['seal', 'rotate'],
+    ['store', 'verify'],
+    ['backup', 'b'],
+  ])
+    t.match(await kmipd(...argv), { code: 1, err: /there is no store in that place of Vault; run: kmipd init/ }, argv.join(' '))
+  t.same(vault.kv.paths, [], 'and none of them makes one')
+  t.match(await kmipd('init'), { code: 0 })
+  t.match(await kmipd('doctor'), { code: 0, out: /the seal: local [0-9a-f]+ opens the store/ })
+  vault.kv.mortal = true
+  const refused = { code: 1, err: /vault write kv\/config delete_version_after=0s/ }
+  t.match(await kmipd('scope', 'create', 'one'), refused, 'an engine that deletes what is written')
+  vault.kv.mortal = false
+  t.match(await kmipd('scope', 'create', 'one'), { code: 0 })
+})
+
+t.test('a store is not made in an engine that deletes what is written', async t => {
+  const vault = new FakeVault()
+  const server = await vault.serve(t)
+  const cwd = t.testdir({ data: { 'kmipd.yaml': inVault(vault, server.address) } })
+  const init = () => run(['init', '--data-dir', 'data'], { cwd })
+  vault.kv.mortal = true
+  for (let i = 0; i < 2; i++) t.match(await init(), { code: 1, err: /vault write kv\/config delete_version_after=0s/ })
+  vault.kv.mortal = false
+  t.match(await init(), { code: 0 })
+  const endless = vault.kv.paths.every(path => !vault.kv.isMortal(path))
+  t.ok(endless, 'what was written before is written anew')
+})
+
+t.test('a wrapped secret id opens once, and serves all that a command asks of Vault', async t => {
+  const vault = new FakeVault()
+  const server = await vault.serve(t)
+  const cwd = t.testdir({ data: { 'kmipd.yaml': inVault(vault, server.address, ', wrapped: true').replace(vault.secret, 'file:wrapped') } })
+  for (const command of ['doctor', 'init', 'doctor']) {
+    vault.wrapped.set('w', { secret: vault.secret, path: 'auth/approle/role/kmipd/secret-id' })
+    writeFileSync(join(cwd, 'data', 'wrapped'), `w\n`)
+    t.match(await run([command, '--data-dir', 'data'], { cwd }), { code: 0 }, command)
+  }
 })

@@ -212,7 +212,7 @@ seal:
   - kind: vault
     server: [https://a:8200, https://b:8200/]
     namespace: ns-1/team
-    approle: { id: role, secret: 'file:secret-id', wrapped: true, engine: roles/kms, namespace: ns-2, retry: 15s }
+    approle: { id: role, secret: 'file:secret-id', wrapped: true, engine: roles/kms, namespace: /, retry: 15s }
     tls: { ca: ca.pem, cert: c.pem, key: /k.pem }
     status: { ping: 5s }
     transit: { key: kmipd-seal, path: my/transit }
@@ -224,7 +224,7 @@ seal:
       kind: 'vault',
       server: ['https://a:8200', 'https://b:8200/'],
       namespace: 'ns-1/team',
-      approle: { id: 'role', secret: 'file:/etc/kmipd/secret-id', wrapped: true, engine: 'roles/kms', namespace: 'ns-2', retry: 15_000 },
+      approle: { id: 'role', secret: 'file:/etc/kmipd/secret-id', wrapped: true, engine: 'roles/kms', namespace: '/', retry: 15_000 },
       tls: { ca: '/etc/kmipd/ca.pem', cert: '/etc/kmipd/c.pem', key: '/k.pem' },
       status: { ping: 5000 },
       transit: { key: 'kmipd-seal', path: 'my/transit' },

@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import t from 'tap'
+import { parseConfig } from '../../src/config/parse.ts'
+import type { VaultSeal } from '../../src/config/vault-schema.ts'
 import { connectVault, type VaultClient, type VaultOptions } from '../../src/vault/client.ts'
+import { vaultOptions } from '../../src/vault/configured.ts'
 import { VaultError, type VaultErrorCode } from '../../src/vault/errors.ts'
 import type { AppRoleLogin } from '../../src/vault/logins.ts'
 import { pathOf } from '../../src/vault/paths.ts'
@@ -129,6 +132,7 @@ t.test('transit', async t => {
   t.equal(keyVersionOf(second), 2)
   vault.transit.keys.get('k')!.minDecryption = 2
   t.equal(await codeOf(transit.decrypt('k', first)), 'version-refused')
+  t.equal(await codeOf(transit.hmac('k', text, 1)), 'version-refused')
   t.equal(await codeOf(transit.decrypt('k', `${second.slice(0, -8)}AAAAAAA=`)), 'damaged')
   t.equal(await codeOf(transit.decrypt('k', 'x')), 'damaged')
   t.equal(await codeOf(transit.encrypt('none', text)), 'key-missing')
@@ -310,6 +314,20 @@ t.test('a wrapped secret id opens once', async t => {
   t.equal(vault.logins, 2)
 })
 
+t.test('several clients of a process share what was in a wrapping token', async t => {
+  const vault = new FakeVault()
+  vault.wrapped.set('w', { secret: vault.secret, path: 'auth/approle/role/kmipd/secret-id' })
+  const server = await vault.serve(t)
+  const login = { kind: 'approle', id: vault.role.id, secret: 'w', wrapped: true, opened: new Map() } as const
+  vault.faults.push({ path: /wrapping\/lookup/, does: errors(503, 'Vault is sealed') })
+  const both = await Promise.all([1, 2].map(() => connect(t, vault, [server.address], { login })))
+  for (const { client } of both) await client.ready()
+  const later = await connect(t, vault, [server.address], { login })
+  await later.client.ready()
+  t.equal(vault.logins, 3)
+  t.equal(vault.count(/wrapping\/unwrap/), 1, 'and what failed was tried again')
+})
+
 t.test('a static token', async t => {
   const vault = new FakeVault()
   const server = await vault.serve(t)
@@ -321,6 +339,8 @@ t.test('a static token', async t => {
   t.equal(await kv.read('x'), undefined, 'it is renewed')
   vault.tokens.clear()
   t.equal(await codeOf(kv.read('x')), 'login-refused')
+  const two = await connect(t, vault, [server.address], { login: { kind: 'token', token: 'hvs.one\nhvs.two' } })
+  t.match(await failure(two.client.ready()), { code: 'login-refused', message: /in one line/ })
 })
 
 t.test('a token with a number of uses is refused', async t => {
@@ -332,6 +352,8 @@ t.test('namespaces', async t => {
   const ignoring = await lab(t, { namespace: 'ns-1' })
   t.match(await failure(ignoring.client.ready()), { code: 'configuration', message: /ignores namespaces/ })
   t.equal(ignoring.client.status().ready, false)
+  const other = await lab(t, { otherNamespaces: ['ns-1'] })
+  t.match(await failure(other.client.ready()), { code: 'configuration', message: /ignores namespaces/ }, 'of an engine alone')
 
   const vault = new FakeVault()
   vault.namespaces = new Set(['ns-1', 'ns-2', 'ns-3'])
@@ -349,6 +371,16 @@ t.test('namespaces', async t => {
   t.equal(await codeOf(client.kv('kv', { namespace: 'ns-4' })), 'configuration', 'one that is not there')
   t.equal(server.state, 'active')
   t.equal((await client.ping()).servers[0]?.state, 'active', 'health is asked without one')
+})
+
+t.test('namespaces of a configuration', async t => {
+  const text = (login: string): string =>
+    `seal: [{ kind: vault, server: https://a, namespace: ns-1, approle: { id: a, secret: b${login} }, transit: { key: k, namespace: ns-3 } }]`
+  const options = (login: string) =>
+    vaultOptions(parseConfig(text(login), '/etc/kmipd/kmipd.yaml', { env: {}, readFile: () => '' }).seal[0] as VaultSeal)
+  t.match(options(''), { namespace: 'ns-1', otherNamespaces: ['ns-3'], login: { namespace: undefined } }, 'the login is in that of use')
+  t.match(options(', namespace: ns-2'), { login: { namespace: 'ns-2' } })
+  t.match(options(', namespace: /'), { login: { namespace: '' } }, 'the root')
 })
 
 t.test('Vault is away at the start, or sealed', async t => {
@@ -392,6 +424,41 @@ t.test('several servers', async t => {
   t.equal(await client.freshness(), undefined)
   const single = await connect(t, vault, [one.address])
   t.match(await single.client.freshness(), /name each server/)
+})
+
+t.test('a standby that hands on what it is asked', async t => {
+  const vault = new FakeVault()
+  const [one, two] = [await vault.serve(t), await vault.serve(t)]
+  one.state = two.state = 'standby'
+  const { client } = await connect(t, vault, [one.address])
+  const kv = await client.kv('kv')
+  t.equal(await kv.create('x', {}), 1)
+  t.ok(await kv.read('x', { fresh: true }), 'as good as the active server')
+  t.equal(await client.freshness(), undefined)
+  const both = await connect(t, vault, [one.address, two.address])
+  const through = await both.client.kv('kv')
+  t.ok(await through.read('x', { fresh: true }), 'where the active one is not named')
+  two.state = 'active'
+  await both.client.ping()
+  const before = one.served.length
+  await through.read('x', { fresh: true })
+  t.equal(one.served.length, before, 'and not where it is')
+  vault.version = '2.6.2'
+  const stale = await connect(t, vault, [one.address])
+  const late = await stale.client.kv('kv')
+  t.equal(await codeOf(late.read('x', { fresh: true, deadlineMs: 200 })), 'not-active', 'one that answers itself')
+})
+
+t.test('an engine that deletes what is written', async t => {
+  const { client, vault } = await lab(t)
+  const kv = await client.kv('kv')
+  vault.kv.mortal = true
+  t.match(await failure(kv.create('x', {})), { code: 'configuration', message: /vault write kv\/config delete_version_after=0s/ })
+  t.equal(await kv.read('x'), undefined, 'nothing is left behind')
+  vault.kv.mortal = false
+  t.equal(await kv.create('x', {}), 1)
+  vault.kv.mortal = true
+  t.equal(await codeOf(kv.replace('x', {}, 1)), 'configuration')
 })
 
 t.test('one login for all who wait', async t => {

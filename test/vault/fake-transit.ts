@@ -78,9 +78,10 @@ function decrypt({ versions, minDecryption }: Key, ciphertext: string): Buffer {
   }
 }
 
-function hmac({ versions }: Key, input: string, wanted: unknown): string {
+function hmac({ versions, minDecryption }: Key, input: string, wanted: unknown): string {
   const version = typeof wanted === 'number' && wanted > 0 ? wanted : versions.length
   const key = versions[version - 1]
-  if (!key) throw new Refused(`key version ${version} does not exist`)
+  if (!key) throw new Refused(`key version does not exist; latest key version is ${versions.length}`)
+  if (version < minDecryption) throw new Refused('no such key version')
   return `vault:v${version}:${createHmac('sha256', key).update(Buffer.from(input, 'base64')).digest('base64')}`
 }
