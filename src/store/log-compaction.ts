@@ -29,8 +29,9 @@ export const USUAL_COMPACTION: CompactionOptions = {
 /** Marks in one time of retention. */
 const MARKS = 24
 
+/** At once, too, where the log behind the snapshot is going to lose entries. */
 export const isCompactionDue = ({ sinceSnapshot }: LogFollower, { entries, bytes }: CompactionOptions): boolean =>
-  sinceSnapshot.entries >= entries || sinceSnapshot.bytes >= bytes
+  sinceSnapshot.ends || sinceSnapshot.entries >= entries || sinceSnapshot.bytes >= bytes
 
 /**
  * Write a snapshot, and remove what nobody needs any more. Any node may do it at any time, several at once too: one of them moves the

@@ -64,6 +64,8 @@ export class LogFollower {
   #snapshotAt = 0
   /** Bytes of entries since the snapshot. */
   #bytes = 0
+  /** The last entry that Vault is going to delete of itself. */
+  #endingAt = 0
   #files = 0
 
   private constructor(options: FollowerOptions, store: string) {
@@ -111,8 +113,8 @@ export class LogFollower {
   }
 
   /** What somebody who begins now has to read beside the snapshot, as far as we know. */
-  get sinceSnapshot(): { readonly entries: number; readonly bytes: number } {
-    return { entries: this.at - this.#snapshotAt, bytes: this.#bytes }
+  get sinceSnapshot(): { readonly entries: number; readonly bytes: number; readonly ends: boolean } {
+    return { entries: this.at - this.#snapshotAt, bytes: this.#bytes, ends: this.#endingAt > this.#snapshotAt }
   }
 
   /** Take over everything to the end of the log. @returns whether there was anything new */
@@ -137,7 +139,11 @@ export class LogFollower {
         this.isAtEnd(sights[0]!.nowMs)
         return this.version !== version
       }
-      if (!(await this.#take(sights.slice(0, missing < 0 ? ahead : missing).map(({ slot }) => slot!.text)))) await this.#load()
+      const slots = sights.slice(0, missing < 0 ? ahead : missing).map(({ slot }) => slot!)
+      if (await this.#take(slots.map(({ text }) => text))) {
+        const last = slots.findLastIndex(({ ends }) => ends)
+        if (last >= 0) this.#endingAt = at + 1 + last
+      } else await this.#load()
       ahead = missing < 0 ? Math.min(AHEAD, ahead * 2) : 1
     }
   }
@@ -151,6 +157,8 @@ export class LogFollower {
     const { at, digest } = this
     const [head, own] = await Promise.all([this.#head(), at > 0 ? this.#slots.read(entryPath(this.store, at)) : undefined])
     if (head.first > at + 1) return 'behind'
+    // The head vouches for it, whether it is still there or not.
+    if (head.snapshot.at === at && head.snapshot.digest === digest.toString('base64')) return 'here'
     if (own && at >= head.first && !(own.slot && digestOf(this.store, at, own.slot.text).equals(digest))) {
       // Removed between the two looks, perhaps.
       const { first } = await this.#head()

@@ -40,6 +40,8 @@ interface Waiting {
 /** Somebody may have looked away for this long while the store was put back to an older state. */
 const CHECK_MS = 1_000
 const FOLLOW_MS = 1_000
+/** Between a snapshot that could not be written and the next attempt. */
+const REST_MS = 30_000
 /** After a lost race for a slot, so many milliseconds at most for each one lost in a row, so that others get their turn. */
 const LOSS_MS = 4
 
@@ -63,6 +65,8 @@ export class LogStore implements Store, SharedCopy {
   /** Commits whose blobs are being written. */
   #placing = 0
   #compacting: Promise<void> | undefined
+  /** Not before, since it failed. */
+  #compactFromMs = 0
   /** The store cannot be used any more. */
   #failure: StoreError | undefined
   #closing: Promise<void> | undefined
@@ -227,6 +231,7 @@ export class LogStore implements Store, SharedCopy {
         await this.#checkPlace()
       })
       this.#lookedMs = began
+      if (this.#follower.sinceSnapshot.ends) this.#compactIfDue()
     } catch (e) {
       throw this.#judge(e)
     }
@@ -343,9 +348,11 @@ export class LogStore implements Store, SharedCopy {
   #compactIfDue(): void {
     const { compaction, notice } = this.#options
     if (!compaction || this.#compacting || this.#closing || !isCompactionDue(this.#follower, compaction)) return
+    if (performance.now() < this.#compactFromMs) return
     this.#compacting = compact(this.#slots, this.#follower, compaction)
       .catch(e => {
         notice?.('a snapshot of the store could not be written; it is tried again', e)
+        this.#compactFromMs = performance.now() + REST_MS
         return false
       })
       .then(isDone => {

@@ -285,6 +285,29 @@ t.test('snapshots: a node begins with the last one, and the log is cut behind th
   t.equal(inDir('log-snapshot').length, 1, 'and the last snapshot')
 })
 
+t.test('what Vault is going to delete of itself is refused, and is soon needed by nobody', async t => {
+  t.testdir()
+  const shared = new SharedSlots()
+  const a = await node(t, shared, { compaction: { ...USUAL_COMPACTION, jitterMs: 0 } })
+  await a.commit([record('k1')])
+  shared.areMortal = true
+  await t.rejects(a.commit([record('k2')]), { ...UNAVAILABLE, message: /deletes after a time/ })
+  const refused = { ...UNAVAILABLE, message: /deletes after a time/ }
+  await t.rejects(
+    openLog({ slots: shared.open(), dir: t.testdirName, expect: 'any', presence: 'shared' }),
+    refused,
+    'nor does a node begin',
+  )
+  shared.areMortal = false
+  await a.settle()
+  await until(() => headOf(shared).snapshot.at >= 2)
+  for (const [path, { ends }] of shared.texts) if (ends) shared.texts.delete(path)
+  const b = await node(t, shared)
+  t.equal(await idsOf(b), await idsOf(a))
+  await b.commit([record('k3')])
+  t.equal(await idsOf(b), 'k3 k2 k1')
+})
+
 t.test('a snapshot that was read or written here is not read again, unless it was changed', async t => {
   const dir = t.testdir({ other: {} })
   const shared = new SharedSlots()

@@ -21,20 +21,22 @@ export class SharedSlots {
   /** Called before each call is done; it may wait, or throw. */
   before: ((call: Call, path: string) => Promise<void> | void) | undefined
   nowMs = 1_700_000_000_000
+  /** What is written is to be deleted of itself, and refused for that. */
+  areMortal = false
 
   open(): Slots {
     return {
       create: (path, text) =>
         this.#do('create', path, () => {
           if (this.texts.has(path)) return 'taken'
-          this.texts.set(path, { text, version: 1, writtenMs: this.nowMs })
+          this.#write(path, text, 1)
           return { writtenMs: this.nowMs }
         }),
       read: path => this.#do('read', path, (): Sight => ({ slot: this.texts.get(path), nowMs: this.nowMs })),
       replace: (path, text, version) =>
         this.#do('replace', path, () => {
           if (this.texts.get(path)?.version !== version) return 'taken'
-          this.texts.set(path, { text, version: version + 1, writtenMs: this.nowMs })
+          this.#write(path, text, version + 1)
           return { version: version + 1 }
         }),
       remove: path => this.#do('remove', path, () => void this.texts.delete(path)),
@@ -49,6 +51,11 @@ export class SharedSlots {
 
   paths(pattern: RegExp): string[] {
     return [...this.texts.keys()].filter(path => pattern.test(path))
+  }
+
+  #write(path: string, text: string, version: number): void {
+    this.texts.set(path, { text, version, writtenMs: this.nowMs, ...(this.areMortal && { ends: true }) })
+    if (this.areMortal) throw new SlotsError('refused', 'the engine deletes after a time what is written')
   }
 
   async #do<T>(call: Call, path: string, act: () => T): Promise<T> {
