@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.ts'
 import type { VaultStore } from '../config/vault-schema.ts'
 import type { Slots } from '../store/slots.ts'
 import type { SqliteStore } from '../store/sqlite.ts'
+import type { SqliteContents } from '../store/sqlite-contents.ts'
 import type { UnitsMessage } from '../store/sqlite-message.ts'
 import type { Store } from '../store/store.ts'
 import type { SharedStore, StoreOwner } from '../store/store-owner.ts'
@@ -192,6 +193,12 @@ async function openVault(section: VaultStore, dataDir: string, as: Exclude<OpenA
     await log.settle()
     return SqliteContents.open(log.path, how)
   }
+  try {
+    await refuseOtherWrapping(section, log, raw)
+  } catch (e) {
+    await log.close()
+    throw e
+  }
   const wrapping = section.transit && (await wrappedBy(section.transit, client, log))
   const shared = { forward: (units: UnitsMessage) => log.forward(units), copy: log }
   if (!wrapping) return { store: log, shared, contents: raw, finish: () => log.finish(), close: () => log.close() }
@@ -218,6 +225,28 @@ async function openVault(section: VaultStore, dataDir: string, as: Exclude<OpenA
     },
     finish: () => log.finish(),
     close: () => store.close(),
+  }
+}
+
+/** Nodes of one store, and the commands beside them, have data keys of transit or have none. @throws StoreError `unavailable` */
+async function refuseOtherWrapping(
+  { transit }: VaultStore,
+  log: Store,
+  contentsOf: (how: 'moment') => Promise<SqliteContents>,
+): Promise<void> {
+  const { isStoreWrapped } = await import('../seal/wrapped-store.ts')
+  const contents = await contentsOf('moment')
+  try {
+    const isWrapped = await isStoreWrapped(log, contents.records())
+    if (isWrapped === true && !transit)
+      throw await storeError('unavailable', 'data keys of transit encrypt the store: write store.transit as where it was made')
+    if (isWrapped === false && transit)
+      throw await storeError(
+        'unavailable',
+        'the store was made without data keys of transit: leave out store.transit, or see: kmipd store migrate',
+      )
+  } finally {
+    contents.close()
   }
 }
 

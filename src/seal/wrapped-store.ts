@@ -204,6 +204,19 @@ export class WrappedStore implements Store {
 }
 
 /**
+ * Whether what is in a store was written through a `WrappedStore`: read or written in the other way, it seems to be damaged.
+ * @param store below the wrapping
+ * @param records everything in it
+ * @returns nothing if there is nothing yet
+ */
+export async function isStoreWrapped(store: Store, records: Iterable<StoredRecord>): Promise<boolean | undefined> {
+  // The key of an epoch is there before any body that needs it.
+  if ((await store.find(EPOCHS, [], { limit: 1 })).length > 0) return true
+  for (const record of records) if (isWrapped(record)) return record.body[0] === BY_KEY
+  return undefined
+}
+
+/**
  * Wrap all keys with the newest version of the engine's key; what has it already is left alone, so that a run that was cut short goes on.
  * The server may run.
  * @param store below the wrapping

@@ -93,6 +93,26 @@ t.test('a store is not made in an engine that deletes what is written', async t 
   t.ok(endless, 'what was written before is written anew')
 })
 
+t.test('a configuration with data keys of transit, and a store without, or the other way round', async t => {
+  for (const made of ['', '  transit: { key: k }\n', '  transit: { key: k, dataKeys: each }\n']) {
+    const vault = new FakeVault()
+    vault.transit.create('k')
+    const server = await vault.serve(t)
+    const cwd = t.testdir({ data: {} })
+    const configure = (more: string): void => writeFileSync(join(cwd, 'data', 'kmipd.yaml'), inVault(vault, server.address) + more)
+    const kmipd = (...argv: string[]) => run([...argv, '--data-dir', 'data'], { cwd })
+    configure(made)
+    t.match(await kmipd('init'), { code: 0 })
+    configure(made === '' ? '  transit: { key: k }\n' : '')
+    const why = made === '' ? /leave out store\.transit/ : /write store\.transit/
+    t.match(await kmipd('doctor'), { code: 1, out: why })
+    for (const argv of [['scope', 'list'], ['backup', join(cwd, 'backup')], ['seal', 'rotate'], ['store', 'verify'], ['init']])
+      t.match(await kmipd(...argv), { code: 1, err: why }, argv[0]!)
+    configure(made)
+    t.match(await kmipd('store', 'verify'), { code: 0, out: / 0 problems/ })
+  }
+})
+
 t.test('a wrapped secret id opens once, and serves all that a command asks of Vault', async t => {
   const vault = new FakeVault()
   const server = await vault.serve(t)
