@@ -319,12 +319,13 @@ export class Daemon {
   unready(): string | undefined {
     if (this.#stopping) return 'the server is stopping'
     if (this.#sockets?.listeners.some(({ outbox }) => outbox.blocked)) return 'the audit log cannot be written'
+    const { records } = this.#options.data
     try {
-      this.#options.data.records.version()
-      return this.#options.data.records.problem?.()
+      records.version()
+      return records.problem?.()
     } catch (err) {
       this.#options.log.error({ err }, 'not ready: the store cannot be read')
-      return 'the store cannot be read'
+      return records.problem?.() ?? 'the store cannot be read'
     }
   }
 

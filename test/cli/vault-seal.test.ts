@@ -126,3 +126,15 @@ t.test('what a command says when Vault does not open', async t => {
   t.match(await list(), { code: 1, err: /refuses the approle login/ })
   t.equal(server.state, 'active')
 })
+
+t.test('a server whose log in Vault somebody deleted says so', async t => {
+  const { vault, server, cwd, until, config } = await lab(t)
+  vault.allow = undefined
+  const store = { kind: 'vault', server: server.address, approle: { id: vault.role.id, secret: vault.secret } }
+  writeFileSync(config, `${readFileSync(config, 'utf8')}store: ${JSON.stringify(store)}\n`)
+  const running = await start(DEV, cwd)
+  await until('/readyz', /^200 ok$/)
+  vault.kv.handle({ method: 'DELETE', path: '', headers: {}, body: {}, isList: false }, 'data/kmipd/head')
+  await until('/readyz', /^503 the store in Vault was changed: kmipd\/head was deleted in Vault/)
+  t.equal(await running.stop(), 0)
+})
