@@ -12,9 +12,15 @@ export async function vaultUses({ seal, store }: Config): Promise<VaultUse[]> {
 async function sealUse(entry: VaultSeal): Promise<VaultUse> {
   const { sealPolicy } = await import('../vault/policy.ts')
   const { transit } = entry
+  const client = await vaultClient(entry, LIMITS)
   return {
     name: 'the seal',
-    client: await vaultClient(entry, LIMITS),
+    client,
+    async prove() {
+      const engine = client.transit(transit.path, { namespace: transit.namespace })
+      await engine.hmac(transit.key, Buffer.from('kmipd: is it there?'))
+      await engine.newestVersion(transit.key)
+    },
     needs: async () => [{ namespace: transit.namespace, lines: sealPolicy(transit) }],
     fresh: false,
   }
@@ -28,6 +34,12 @@ async function storeUse(section: VaultStore): Promise<VaultUse> {
     name: 'the store',
     client,
     fresh: maxStaleness === 0,
+    ...(transit && {
+      async prove() {
+        const { plaintext } = await client.transit(transit.path, { namespace: transit.namespace }).dataKey(transit.key)
+        plaintext.fill(0)
+      },
+    }),
     async needs() {
       const { version } = await client.kv(mount)
       const lines = storePermissions({ mount, version, prefix, transit })

@@ -44,7 +44,11 @@ export function vaultProvider({ client, key, path, namespace }: VaultKey): KeyPr
     async wrap(rootKey, context) {
       const content = Buffer.concat([digestOf(context), rootKey])
       try {
-        return await asked(at, async () => textOf(await transit.encrypt(key, content), await transit.hmac(key, inputOf(context))))
+        return await asked(at, async () => {
+          // Of a key that is not there the HMAC says so; to encrypt would be to make it, which the policy refuses.
+          const check = await transit.hmac(key, inputOf(context))
+          return textOf(await transit.encrypt(key, content), check)
+        })
       } finally {
         content.fill(0)
       }
@@ -66,9 +70,9 @@ export function vaultProvider({ client, key, path, namespace }: VaultKey): KeyPr
     async rewrap(text, context) {
       const { wrapped, check } = parse(text)
       return asked(at, async () => {
+        await verify(transit, key, at, check, context)
         const newest = await transit.newestVersion(key)
         if (keyVersionOf(wrapped) === newest && keyVersionOf(check) === newest) return undefined
-        await verify(transit, key, at, check, context)
         return textOf(await transit.rewrap(key, wrapped), await transit.hmac(key, inputOf(context)))
       })
     },

@@ -50,12 +50,14 @@ export interface VaultUse {
   readonly client: VaultClient
   /** What its token must be allowed. @throws VaultError */
   needs(): Promise<readonly Needed[]>
+  /** Whether its key of a transit engine is there, and of use. @throws VaultError */
+  prove?(): Promise<void>
   /** Reads must never be older than the request. */
   readonly fresh: boolean
 }
 
 /** Whether Vault can be used for what it shall do: its servers, the login, the policy. */
-export const vaultChecks = ({ name, client, needs, fresh }: VaultUse): Check[] => [
+export const vaultChecks = ({ name, client, needs, prove, fresh }: VaultUse): Check[] => [
   {
     name: `Vault for ${name}`,
     async look() {
@@ -78,6 +80,7 @@ export const vaultChecks = ({ name, client, needs, fresh }: VaultUse): Check[] =
       await client.ready({ deadlineMs: LOOK_MS })
       const findings: Finding[] = []
       for (const { namespace, lines } of await needs()) findings.push(await policyFinding(name, client, namespace, lines))
+      if (findings.every(({ state }) => state === 'good')) await prove?.()
       const stale = fresh ? await client.freshness() : undefined
       return stale === undefined ? findings : [...findings, { state: 'warn', what: `Vault for ${name}: ${stale}` }]
     },

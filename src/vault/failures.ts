@@ -94,7 +94,7 @@ export function failureOf({ status, headers, body }: Answer, asked: Asked): Vaul
   const texts = textsOf(body)
   const row = ROWS.find(row => within(status, row.status) && (row.text === undefined || texts.some(text => row.text?.test(text))))
   const code = row?.code ?? 'malformed'
-  const said = row?.says ?? quoted(texts, asked.secrets)
+  const said = row?.says ?? (body ? quoted(texts, asked.secrets) : NOT_VAULT)
   const retryAfter = Number(headers['retry-after'])
   const error = new VaultError(code, `${asked.method} ${asked.path}: ${said} (status ${status})`, {
     status,
@@ -126,6 +126,8 @@ function textsOf(body: Answer['body']): string[] {
   return [body?.errors, body?.warnings].flatMap(value => (isTexts(value) ? value : []))
 }
 
+/** Of an answer that was no JSON. */
+const NOT_VAULT = "refused, not in the words of Vault's API: is this its address, and http or https right?"
 const SHORTEST_SECRET = 6
 
 /** The server's words in one short line, unless they repeat what we sent. */

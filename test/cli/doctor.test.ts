@@ -41,6 +41,10 @@ t.test('Vault: health, the policy, and what opens the store', async t => {
   t.match(denied.out, /^ {4}path "transit\/rewrap\/k"/m)
   t.notMatch(denied.out, /path "transit\/encrypt/)
   t.match(JSON.parse((await doctor('--json')).out), [{ state: 'good' }])
+  vault.allow = undefined
+  vault.transit.keys.delete('k')
+  t.match(await doctor(), { code: 1, out: /PROBLEM {2}Vault for the seal: POST transit\/hmac\/k: there is no such transit key/ })
+  vault.transit.create('k')
   server.state = 'sealed'
   t.match(await doctor(), { code: 1, out: /is sealed/ })
   await server.stop()

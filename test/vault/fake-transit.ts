@@ -25,6 +25,8 @@ export class FakeTransit {
     const name = path.split('/').at(-1) ?? ''
     const verb = path.slice(0, path.length - name.length - 1)
     const key = this.keys.get(name)
+    // To encrypt with it would make it, which our policies do not allow.
+    if (!key && verb === 'encrypt') return errors(403, '1 error occurred:\n\t* permission denied\n\n')
     if (!key) return errors(400, 'encryption key not found')
     const items = body.batch_input
     if (!Array.isArray(items)) {
