@@ -66,7 +66,7 @@ const migrate = (io: Io): Command => ({
       .option('to', { type: 'string', demandOption: true, requiresArg: true, describe: 'configuration file with the new store' })
       .example('$0 store migrate --from kmipd.yaml --to kmipd-vault.yaml', 'if it is cut short, run it again'),
   async handler({ from, to }: MigrateArguments) {
-    const [source, target] = [await keptConfig({ config: from }, io), await keptConfig({ config: to }, io)]
+    const [source, target] = [await storedConfig({ config: from }, io), await keptConfig({ config: to }, io)]
     const { openStore, nameOf } = await import('./opened-store.ts')
     const { copyStore } = await import('../seal/copy.ts')
     const { withProviders } = await import('./data.ts')

@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { FakeVault } from '../vault/fake-vault.ts'
@@ -95,6 +95,21 @@ t.test('a store is not made in an engine that deletes what is written', async t 
   t.match(await init(), { code: 0 })
   const endless = vault.kv.paths.every(path => !vault.kv.isMortal(path))
   t.ok(endless, 'what was written before is written anew')
+})
+
+t.test('a store is moved to Vault, and not one that is not there', async t => {
+  const vault = new FakeVault()
+  const server = await vault.serve(t)
+  const cwd = t.testdir({ old: {}, data: { 'kmipd.yaml': inVault(vault, server.address) } })
+  const old = join(cwd, 'old', 'kmipd.yaml')
+  writeFileSync(old, 'dataDir: .\n')
+  const migrate = () => run(['store', 'migrate', '--from', old, '--to', join(cwd, 'data', 'kmipd.yaml')], { cwd })
+  t.match(await migrate(), { code: 2, err: /there is no data in .*kmipd\.db; run: kmipd init/ })
+  t.same([readdirSync(join(cwd, 'old')), vault.kv.paths], [['kmipd.yaml'], []], 'and nothing is made')
+  t.match(await run(['init', '--config', old], { cwd }), { code: 0 })
+  copyFileSync(join(cwd, 'old', 'root.key'), join(cwd, 'data', 'root.key'))
+  t.match(await migrate(), { code: 0, out: /^\d+ records were copied to kv\/kmipd in http/ })
+  t.match(await run(['store', 'verify', '--data-dir', 'data'], { cwd }), { code: 0, out: / 0 problems/ })
 })
 
 t.test('a configuration with data keys of transit, and a store without, or the other way round', async t => {
