@@ -276,6 +276,48 @@ async function oneNodeOnVersion1(lab) {
   await stop(server)
 }
 
+/** What an administrator of Vault may set, and what a configuration may say, that would lose data or seem to. */
+async function settings(lab) {
+  const kvConfig = fields => lab.call('POST', 'kv/config', fields)
+  const mortal = configure('mortal', vaultStore(lab, { prefix: 'kmipd/mortal' }))
+  const toRun = /vault write kv\/config delete_version_after=0s/
+  await kvConfig({ delete_version_after: '1h' })
+  checks.ok(toRun.test((await kmipd('init', '--config', mortal)).text), 'no store is made in an engine that deletes what is written')
+  await kvConfig({ delete_version_after: '0s' })
+  await done('init', '--config', mortal)
+  const server = await start(mortal)
+  await kvConfig({ delete_version_after: '1h' })
+  checks.ok(toRun.test((await kmipd('scope', 'create', 'lost', '--config', mortal)).text), 'and nothing is stored if that is set later')
+  await kvConfig({ delete_version_after: '0s' })
+  await done('scope', 'create', 'kept', '--config', mortal)
+  await stop(server)
+  const { metadata } = (await lab.call('GET', 'kv/data/kmipd/mortal/head')).body.data
+  checks.equal(metadata.deletion_time, '', 'what is there stays')
+  const plain = configure('plain', vaultStore(lab, { prefix: 'kmipd/plain' }))
+  const wrapped = configure('wrapped', vaultStore(lab, { prefix: 'kmipd/plain', transit: { key: 'kmipd' } }))
+  const nowhere = configure('nowhere', vaultStore(lab, { prefix: 'kmipd/nowhere' }))
+  checks.ok(/run: kmipd init/.test((await kmipd('scope', 'list', '--config', nowhere)).text), 'a command makes no store')
+  await done('init', '--config', plain)
+  checks.ok(/leave out store\.transit/.test((await kmipd('scope', 'list', '--config', wrapped)).text), 'data keys where there are none')
+  const { body } = await lab.call('POST', 'auth/approle/role/kmipd/secret-id', {}, { wrap: '10m' })
+  const secret = join(dir, 'wrapped-secret')
+  writeFileSync(secret, body.wrap_info.token, { mode: 0o600 })
+  const { role_id: id } = lab.approle.kmipd
+  const once = vaultStore(lab, { prefix: 'kmipd/once', approle: { id, secret: `file:${secret}`, wrapped: true } })
+  await done('init', '--config', configure('once', once, { seal: [{ kind: 'local', keyFile: join(dir, 'once.key') }] }))
+}
+
+/** One address, and a standby behind it. */
+async function throughStandby(raft) {
+  const address = await raft.standby()
+  const file = configure('standby', vaultStore(raft, { prefix: 'kmipd/standby', server: address }))
+  await done('init', '--config', file)
+  const server = await start(file)
+  checks.equal((await ready(server)).status, 200, 'a server that knows a standby alone')
+  await done('scope', 'create', 'through', '--config', file)
+  await stop(server)
+}
+
 const wants = part => only === undefined || only === part
 try {
   const lab = await startLab({ tools, bin })
@@ -298,6 +340,7 @@ try {
         await transit(lab, file)
         await killedHalfWay(lab, file)
       })
+    if (wants('settings')) await checks.section('settings', () => settings(lab))
     if (wants('v1')) await checks.section('one node on KV v1', () => oneNodeOnVersion1(lab))
     if (wants('chaos')) {
       const [commits, limitMs] = isLong ? [20_000, 1_800_000] : [3_000, 40_000]
@@ -317,6 +360,7 @@ try {
     const raft = await startLab({ tools, bin, args: ['--nodes', '3'] })
     try {
       await checks.section('contract, KV v2 on raft', () => contractOn(raft, 2))
+      if (/^1\.(?!.*ent)/.test(raft.version)) await checks.section('through a standby', () => throughStandby(raft))
       await checks.section('chaos on raft', () =>
         chaos({
           lab: raft,

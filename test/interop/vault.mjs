@@ -58,10 +58,11 @@ export class Lab {
     this.child = child
   }
 
-  call(method, path, json, { token = this.root_token, address = this.addresses[0] } = {}) {
+  call(method, path, json, { token = this.root_token, address = this.addresses[0], wrap } = {}) {
     return new Promise((resolve, reject) => {
       const body = json && JSON.stringify(json)
-      const sent = request(`${address}/v1/${path}`, { method, headers: { 'x-vault-token': token }, timeout: 10_000 }, answer => {
+      const headers = { 'x-vault-token': token, ...(wrap && { 'x-vault-wrap-ttl': wrap }) }
+      const sent = request(`${address}/v1/${path}`, { method, headers, timeout: 10_000 }, answer => {
         let text = ''
         answer
           .on('data', chunk => (text += chunk))
@@ -83,6 +84,12 @@ export class Lab {
     const name = `store-${Math.random().toString(36).slice(2)}`
     await this.#done('PUT', `sys/policies/acl/${name}`, { policy: policyText(storePermissions(place)) })
     return (await this.#done('POST', 'auth/token/create', { policies: [name], period: '1h' })).auth.client_token
+  }
+
+  /** The address of one that is not active. */
+  async standby() {
+    for (const address of this.addresses) if ((await this.call('GET', 'sys/health', undefined, { address })).status === 429) return address
+    throw new Error('no server is a standby')
   }
 
   seal = () => this.#done('PUT', 'sys/seal')
