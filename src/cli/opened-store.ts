@@ -193,11 +193,12 @@ async function openVault(section: VaultStore, dataDir: string, as: Exclude<OpenA
     await log.settle()
     return SqliteContents.open(log.path, how)
   }
+  let isRight = false
   try {
     await refuseOtherWrapping(section, log, raw)
-  } catch (e) {
-    await log.close()
-    throw e
+    isRight = true
+  } finally {
+    if (!isRight) await log.close()
   }
   const wrapping = section.transit && (await wrappedBy(section.transit, client, log))
   const shared = { forward: (units: UnitsMessage) => log.forward(units), copy: log }
