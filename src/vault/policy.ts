@@ -7,6 +7,8 @@ export interface PolicyLine {
   readonly capabilities: readonly string[]
   /** For a person: what does not work without it. */
   readonly why: string
+  /** A server does without it. */
+  readonly optional?: true
 }
 
 /** What a seal by a transit key needs; MinIO KMS's three, and one that `kmipd seal rewrap` alone uses. */
@@ -14,7 +16,7 @@ export const sealPolicy = ({ path, key }: { readonly path: string; readonly key:
   { path: `${path}/encrypt/${key}`, capabilities: ['update'], why: 'seal the root key' },
   { path: `${path}/decrypt/${key}`, capabilities: ['update'], why: 'open the root key' },
   { path: `${path}/hmac/${key}`, capabilities: ['update'], why: 'tell a wrong key from a damaged record' },
-  { path: `${path}/rewrap/${key}`, capabilities: ['update'], why: 'kmipd seal rewrap' },
+  { path: `${path}/rewrap/${key}`, capabilities: ['update'], why: 'kmipd seal rewrap', optional: true },
 ]
 
 /**
