@@ -44,8 +44,8 @@ function isMoreExact(a: string, b: string): boolean {
   return false
 }
 
-function decides(rules: readonly Rule[], path: string): readonly string[] | undefined {
-  const paths = [...new Set(rules.map(rule => rule.path))].filter(rule => matches(rule, path))
+function decides(rules: readonly Rule[], path: string, fitsToo = (_rule: string) => false): readonly string[] | undefined {
+  const paths = [...new Set(rules.map(rule => rule.path))].filter(rule => matches(rule, path) || fitsToo(rule))
   const best = paths.reduce<string | undefined>(
     (known, rule) => (known === undefined || isMoreExact(rule, known) ? rule : known),
     undefined,
@@ -57,10 +57,15 @@ function decides(rules: readonly Rule[], path: string): readonly string[] | unde
 
 function modelAllows(rules: readonly Rule[], operation: Operation, path: string): boolean {
   if (operation !== 'list') return decides(rules, path)?.includes(operation) ?? false
-  // Exact rules come first, with a slash and without; then those with wildcards, without one and with.
-  const isExact = (rule: Rule): boolean => !rule.path.includes('+') && !rule.path.endsWith('*')
+  // Exact rules come first, with a slash and without; then those with wildcards, by the path with a slash. One with + may leave it out.
+  const hasPlus = (rule: string): boolean => rule.split('/').includes('+')
+  const isExact = (rule: Rule): boolean => !hasPlus(rule.path) && !rule.path.endsWith('*')
   const [exact, wild] = [rules.filter(isExact), rules.filter(rule => !isExact(rule))]
-  const found = decides(exact, `${path}/`) ?? decides(exact, path) ?? decides(wild, path) ?? decides(wild, `${path}/`)
+  const says = (rule: string): boolean => wild.some(({ path, capabilities }) => path === rule && /list|deny/.test(capabilities.join()))
+  const found =
+    decides(exact, `${path}/`) ??
+    decides(exact, path) ??
+    decides(wild, `${path}/`, rule => !rule.endsWith('*') && says(rule) && matches(rule, path))
   return found?.includes('list') ?? false
 }
 

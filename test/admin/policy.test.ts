@@ -153,6 +153,20 @@ t.test('several policies are one, and deny wins', async t => {
   t.notOk(acl('path "a" { capabilities = ["read"] }').allows(ask('read', 'a/')))
 })
 
+t.test('a list goes by the rules of its path with the slash', t => {
+  const CASES: readonly (readonly [name: string, text: string, path: string, isAllowed: boolean])[] = [
+    ['deny below', 'path "a/*" { capabilities = ["list"] } path "a/b/*" { capabilities = ["deny"] }', 'a/b', false],
+    ['list below', 'path "a/*" { capabilities = ["read"] } path "a/b/*" { capabilities = ["list"] }', 'a/b', true],
+    ['list below a deny', 'path "a/*" { capabilities = ["deny"] } path "a/b/*" { capabilities = ["list"] }', 'a/b', true],
+    ['another right at +', 'path "a/*" { capabilities = ["list"] } path "a/+" { capabilities = ["update"] }', 'a/b', true],
+    ['list at +, which Vault does not see', 'path "a/*" { capabilities = ["read"] } path "a/+" { capabilities = ["list"] }', 'a/b', true],
+    ['deny at +, which Vault does not see', 'path "a/*" { capabilities = ["list"] } path "a/+" { capabilities = ["deny"] }', 'a/b', false],
+    ['a part that is empty', 'path "a/+" { capabilities = ["list"] }', 'a', true],
+  ]
+  for (const [name, text, path, isAllowed] of CASES) t.equal(acl(text).allows(ask('list', path)), isAllowed, name)
+  t.end()
+})
+
 t.test('parameters and wrapping are bounded', async t => {
   const text = `path "a" {
     capabilities = ["create", "update", "list", "delete"]
@@ -162,7 +176,9 @@ t.test('parameters and wrapping are bounded', async t => {
   }`
   const CASES: readonly (readonly [parameters: Access['parameters'], isAllowed: boolean])[] = [
     [{ format: 'pem' }, true],
-    [{ FORMAT: 'pem_bundle' }, true],
+    [{ format: 'pem_bundle' }, true],
+    [{ FORMAT: 'pem' }, false],
+    [{ format: null }, false],
     [{ format: 'der' }, true],
     [{ format: 'xml' }, false],
     [{}, false],
@@ -193,5 +209,12 @@ t.test('parameters and wrapping are bounded', async t => {
   const [shorter, first, last, longer, none] = [9, 10, 60, 61, undefined].map(wrapSeconds =>
     wrapped.allows(ask('read', 'a', { wrapSeconds })),
   )
+  const nested = acl('path "a" { capabilities = ["update"] allowed_parameters = { x = [["1", "2"]] } }')
+  t.same(
+    [{ x: ['1', '2'] }, { x: ['1'] }, { x: '1' }].map(parameters => nested.allows(ask('update', 'a', { parameters }))),
+    [true, false, false],
+    'a list among the values',
+  )
+  t.throws(() => acl('path "a" { allowed_parameters = [["x"]] }'), { name: 'PolicyError' })
   t.same({ shorter, first, last, longer, none }, { shorter: false, first: true, last: true, longer: false, none: false })
 })

@@ -6,7 +6,7 @@ export interface Access {
   readonly operation: Operation
   /** Without `v1/` and without a leading slash. */
   readonly path: string
-  /** Body and query; names are compared without regard to case. */
+  /** Body and query; names that are allowed or denied are compared without regard to case. */
   readonly parameters: { readonly [name: string]: unknown }
   /** Seconds that were asked for by X-Vault-Wrap-TTL; absent: no wrapping. */
   readonly wrapSeconds?: number | undefined
@@ -74,19 +74,24 @@ export class Acl {
     return found.size === 0 || found.has('deny') ? ['deny'] : CAPABILITIES.filter(capability => found.has(capability)).sort()
   }
 
-  /** Lists are asked for with a slash at the end of their path, and found by rules with and without it. */
+  /**
+   * Lists are asked for with a slash at the end of their path. An exact rule without it means the list too, as in Vault; one with `+` means it
+   * where it says list or deny, which Vault does not see.
+   */
   #ruleFor(path: string, isList: boolean): PathRule | undefined {
     if (!isList) return this.#exact.get(path) ?? this.#best(path)
     const bare = path.replace(/\/$/, '')
-    return this.#exact.get(`${bare}/`) ?? this.#exact.get(bare) ?? this.#best(bare) ?? this.#best(`${bare}/`)
+    return this.#exact.get(`${bare}/`) ?? this.#exact.get(bare) ?? this.#best(`${bare}/`, bare)
   }
 
-  /** The most exact of the paths with wildcards that match. */
-  #best(path: string): PathRule | undefined {
+  /** The most exact of the paths with wildcards that match. @param list  the path without its slash, when a list is asked for */
+  #best(path: string, list?: string): PathRule | undefined {
     let best = this.#longestPrefix(path)
-    const parts = path.split('/')
-    for (const wildcard of this.#wildcards)
-      if (matches(wildcard, parts) && (best === undefined || rank(wildcard, best) > 0)) best = wildcard
+    const [parts, listParts] = [path.split('/'), list?.split('/')]
+    for (const wildcard of this.#wildcards) {
+      const isMatch = matches(wildcard, parts) || (listParts !== undefined && namesList(wildcard) && matches(wildcard, listParts))
+      if (isMatch && (best === undefined || rank(wildcard, best) > 0)) best = wildcard
+    }
     return best?.rule
   }
 
@@ -115,6 +120,8 @@ function matches({ segments, isPrefix }: Wildcard, parts: readonly string[]): bo
     return segment === '+' || segment === part || (isPrefix && i === segments.length - 1 && part.startsWith(segment))
   })
 }
+
+const namesList = ({ rule, isPrefix }: Wildcard): boolean => !isPrefix && (rule.capabilities.has('list') || rule.capabilities.has('deny'))
 
 /** Which of two matching paths is the more exact one: the first, if positive. */
 function rank(a: Wildcard, b: Wildcard): number {
@@ -155,8 +162,9 @@ function unionOf(a: ParameterRules, b: ParameterRules): ParameterRules {
 }
 
 function parametersFit(rule: PathRule, given: Access['parameters']): boolean {
+  // In another case, or null, it is not there for who reads it.
+  if (!rule.required.every(name => Object.hasOwn(given, name) && given[name] !== null)) return false
   const parameters = Object.entries(given).map(([name, value]) => [name.toLowerCase(), value] as const)
-  if (!rule.required.every(name => parameters.some(([given]) => given === name))) return false
   if (parameters.length === 0) return true
   if (rule.denied.has('*')) return false
   if (parameters.some(([name, value]) => contains(rule.denied.get(name), value))) return false

@@ -25,7 +25,9 @@ export interface HclObject {
   readonly entries: readonly HclEntry[]
 }
 
-export const isHclObject = (value: HclValue): value is HclObject => typeof value === 'object' && value !== null && 'entries' in value
+// A list has a function of that name.
+export const isHclObject = (value: HclValue): value is HclObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && 'entries' in value
 
 type TokenKind = 'name' | 'text' | 'number' | 'mark' | 'end'
 interface Token {
