@@ -1,6 +1,6 @@
 import { AdminError } from '../error.ts'
 import { durationSeconds, type Fields } from '../fields.ts'
-import { type Answer, type Route, routeFor } from '../route.ts'
+import { type Access, type Answer, type Route, routeFor } from '../route.ts'
 import type { Identities } from './identities.ts'
 import type { MountChanges } from './logins.ts'
 import type { AuthMountRow } from './rows.ts'
@@ -58,9 +58,10 @@ function changesIn(config: Readonly<Record<string, unknown>>, description: strin
   return { description, default_lease_ttl: seconds('default_lease_ttl'), max_lease_ttl: seconds('max_lease_ttl') }
 }
 
-const tuning = (path: string): Route<Identities> =>
+const tuning = (path: string, access: Access): Route<Identities> =>
   route({
     path: path as 'auth/:path+/tune',
+    access,
     summary: 'Settings of a way to log in.',
     params: PATH,
     fields: TUNING,
@@ -89,8 +90,8 @@ export const LOGIN_MOUNT_ROUTES: readonly Route<Identities>[] = [
       },
     },
   }),
-  tuning('auth/:path+/tune'),
-  tuning('mounts/auth/:path+/tune'),
+  tuning('auth/:path+/tune', 'sudo'),
+  tuning('mounts/auth/:path+/tune', 'token'),
   route({
     path: 'auth/:path+',
     summary: 'A way to log in.',

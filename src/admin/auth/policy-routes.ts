@@ -28,7 +28,7 @@ export const POLICY_ROUTES: readonly Route<Identities>[] = [
     actions: { list: { run: async (_call, { policies }) => ({ data: { keys: await policies.list() }, repeated: true }) } },
   }),
   route({
-    path: 'policies/acl/:name',
+    path: 'policies/acl/:name+',
     summary: 'What tokens of a policy may do, path by path.',
     params: NAME,
     fields: TEXT,
@@ -58,7 +58,7 @@ export const POLICY_ROUTES: readonly Route<Identities>[] = [
     },
   }),
   route({
-    path: 'policy/:name',
+    path: 'policy/:name+',
     summary: 'What tokens of a policy may do, path by path.',
     params: NAME,
     fields: OLD_TEXT,
