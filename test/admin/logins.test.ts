@@ -78,11 +78,11 @@ t.test('AppRole', async t => {
   t.match((await as(tokenOf(inside), 'GET', 'auth/token/lookup-self', undefined, { remoteAddress: '10.1.9.9' })).status, 200)
 
   const own = { secret_id: 'a-secret-of-our-own' }
-  t.match((await ask('POST', 'auth/approle/role/app/custom-secret-id', { ...own, num_uses: 0 })).body.data, {
+  t.match((await ask('POST', 'auth/approle/role/app/custom-secret-id', { ...own, num_uses: 2 })).body.data, {
     ...own,
-    secret_id_num_uses: 0,
+    secret_id_num_uses: 2,
   })
-  for (let i = 0; i < 3; i++) t.match(await login({ role_id, ...own }), { status: 200 })
+  t.match(await login({ role_id, ...own }), { status: 200 })
   t.match(await ask('POST', 'auth/approle/role/app/secret-id/destroy', own), { status: 204 })
   t.match(await login({ role_id, ...own }), { status: 400 })
   t.match(await ask('POST', 'auth/approle/role/app/secret-id-accessor/destroy', { secret_id_accessor: bound.secret_id_accessor }), {
@@ -112,6 +112,78 @@ t.test('AppRole', async t => {
     [{ secret_id_bound_cidrs: 'x' }, /neither an address nor a block/],
   ]
   for (const [body, message] of WRONG) t.match(await ask('POST', 'auth/approle/role/w', body), { status: 400, body: { errors: [message] } })
+})
+
+t.test('a secret-id is bound by what its role says', async t => {
+  const { ask, as } = await identityLab()
+  await ask('POST', 'sys/auth/approle', { type: 'approle' })
+  const bounds = { secret_id_num_uses: 2, secret_id_ttl: '1h', bound_cidr_list: '10.0.0.0/8', token_bound_cidrs: '10.1.0.0/16' }
+  t.match(await ask('POST', 'auth/approle/role/app', bounds), { status: 204 })
+  t.match((await ask('GET', 'auth/approle/role/app')).body.data, { secret_id_bound_cidrs: ['10.0.0.0/8'] }, 'by its older name')
+  const CASES: readonly (readonly [body: unknown, status: number])[] = [
+    [{ num_uses: 3 }, 400],
+    [{ num_uses: 0 }, 400],
+    [{ num_uses: 1 }, 200],
+    [{ ttl: '2h' }, 400],
+    [{ ttl: 0 }, 400],
+    [{ ttl: '1h' }, 200],
+    [{ cidr_list: '0.0.0.0/0' }, 400],
+    [{ cidr_list: '10.0.0.0/7' }, 400],
+    [{ cidr_list: '10.2.3.4' }, 200],
+    [{ token_bound_cidrs: '10.0.0.0/8' }, 400],
+    [{ token_bound_cidrs: '10.1.2.0/24,11.0.0.1' }, 400],
+    [{ token_bound_cidrs: '::/0' }, 400],
+    [{ token_bound_cidrs: '10.1.2.0/24' }, 200],
+  ]
+  for (const [body, status] of CASES) t.match(await ask('POST', 'auth/approle/role/app/secret-id', body), { status }, JSON.stringify(body))
+
+  const { role_id } = (await ask('GET', 'auth/approle/role/app/role-id')).body.data
+  const { secret_id } = (await ask('POST', 'auth/approle/role/app/secret-id', { token_bound_cidrs: '10.1.2.0/24' })).body.data
+  await ask('POST', 'auth/approle/role/app', { token_bound_cidrs: '10.1.3.0/24' })
+  const near = { remoteAddress: '10.1.3.3' }
+  const token = tokenOf(await as('', 'POST', 'auth/approle/login', { role_id, secret_id }, near))
+  t.match(await as(token, 'GET', 'auth/token/lookup-self', undefined, near), { status: 200 })
+  t.match(
+    await as(token, 'GET', 'auth/token/lookup-self', undefined, { remoteAddress: '10.1.2.2' }),
+    { status: 403 },
+    'the role is tighter now',
+  )
+})
+
+t.test('a login is renewed as its user or role says today', async t => {
+  const { ask, as, clock } = await identityLab()
+  await ask('POST', 'sys/auth/approle', { type: 'approle' })
+  await ask('POST', 'sys/auth/userpass', { type: 'userpass' })
+  const renew = (token: string, increment?: string) => as(token, 'POST', 'auth/token/renew-self', { increment })
+  await ask('POST', 'auth/approle/role/app', { token_ttl: '10m', token_max_ttl: '20m' })
+  const { role_id } = (await ask('GET', 'auth/approle/role/app/role-id')).body.data
+  const secret = async () => (await ask('POST', 'auth/approle/role/app/secret-id', {})).body.data.secret_id
+  const logIn = async () => tokenOf(await as('', 'POST', 'auth/approle/login', { role_id, secret_id: await secret() }))
+  const app = await logIn()
+  const longer = await renew(app, '10h')
+  t.match([authOf(longer).lease_duration, longer.body.warnings], [1200, [/exceeded the effective max_ttl/]])
+  clock.ms += 900_000
+  t.match(authOf(await renew(app)), { lease_duration: 300 }, 'from its making on')
+  await ask('POST', 'auth/approle/role/app', { token_max_ttl: '10m' })
+  t.match(await renew(app), { status: 400, body: { errors: ['past the max TTL, cannot renew'] } })
+  await ask('POST', 'auth/approle/role/app', { token_period: '5m' })
+  const periodic = await logIn()
+  t.match(authOf(await renew(periodic, '10h')), { lease_duration: 300 })
+  await ask('DELETE', 'auth/approle/role/app')
+  t.match(await renew(periodic), { status: 400, body: { errors: [/role "app" does not exist during renewal/] } })
+
+  const password = 'correct horse battery'
+  await ask('POST', 'auth/userpass/users/ann', { password, policies: 'a,b', ttl: '10m', max_ttl: '1h', bound_cidrs: '127.0.0.1' })
+  t.match((await ask('GET', 'auth/userpass/users/ann')).body.data, {
+    ...{ token_policies: ['a', 'b'], token_ttl: 600, token_max_ttl: 3600, token_bound_cidrs: ['127.0.0.1'] },
+  })
+  const ann = tokenOf(await as('', 'POST', 'auth/userpass/login/ANN', { password }))
+  t.match(authOf(await renew(ann)), { lease_duration: 600 })
+  t.match(await ask('POST', 'auth/userpass/users/ann/policies', { token_policies: 'a' }), { status: 204 })
+  t.match(await renew(ann), { status: 400, body: { errors: [/policies have changed, not renewing/] } })
+  t.match(await ask('POST', 'auth/userpass/users/nobody/policies', { token_policies: 'a' }), { status: 400 })
+  await ask('DELETE', 'auth/userpass/users/ann')
+  t.match(await renew(ann), { status: 400, body: { errors: [/user "ann" does not exist/] } })
 })
 
 t.test('passwords, and too many wrong ones', async t => {
@@ -185,6 +257,12 @@ t.test('client certificates', async t => {
     body: { errors: ['failed to parse certificate'] },
   })
   t.same((await ask('LIST', 'auth/cert/certs')).body.data, { keys: ['ci', 'pinned'] })
+  await ask('POST', 'auth/cert/certs/ci', { allowed_names: 'other,cd-*' })
+  t.match(await login([good, intermediate]), { status: 400 }, 'allowed_names restrict as well')
+  await ask('POST', 'auth/cert/certs/ci', { allowed_names: 'other,ci-*' })
+  t.match(await login([good, intermediate]), { status: 200 })
+  for (const restriction of [{ required_extensions: '1.2.3:x' }, { ocsp_enabled: true }])
+    t.match(await ask('POST', 'auth/cert/certs/ci', restriction), { status: 400 }, 'a restriction that is not understood is not left out')
   await ask('DELETE', 'auth/cert/certs/pinned')
   t.match(await login([pinned]), { status: 400 })
   t.same(

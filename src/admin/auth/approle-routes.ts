@@ -15,13 +15,15 @@ const ROLE_FIELDS = {
   role_id: { type: 'string', description: 'What its clients name it by; left out, a random one.' },
   bind_secret_id: { type: 'boolean', description: 'Whether a login needs a secret-id.', default: true },
   secret_id_bound_cidrs: { type: 'list', description: 'Addresses or blocks that logins may come from.' },
+  bound_cidr_list: { type: 'list', description: 'Older name of secret_id_bound_cidrs.', deprecated: true },
   secret_id_num_uses: { type: 'integer', description: 'How often a secret-id may be used; 0: any number.', default: 0 },
   secret_id_ttl: { type: 'duration', description: 'How long a secret-id is good; 0: until it is destroyed.', default: 0 },
   ...TOKEN_FIELDS,
 } as const satisfies Fields
 
 function mergedRole(mount: string, name: string, stored: AppRoleRow | undefined, fields: Values<typeof ROLE_FIELDS>): AppRoleRow {
-  const { role_id, bind_secret_id, secret_id_bound_cidrs, secret_id_num_uses, secret_id_ttl, ...settings } = fields
+  const { role_id, bind_secret_id, bound_cidr_list, secret_id_num_uses, secret_id_ttl, ...others } = fields
+  const { secret_id_bound_cidrs = bound_cidr_list, ...settings } = others
   const row: AppRoleRow = {
     kind: 'approle',
     mount,

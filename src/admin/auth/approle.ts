@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { AdminError } from '../error.ts'
 import type { LogicalRequest } from '../route.ts'
-import { cidrsHold } from './cidrs.ts'
+import { cidrsHold, cidrsWithin } from './cidrs.ts'
 import type { Stored, Write } from './identity-store.ts'
 import type { Known, LoginContext } from './login.ts'
 import { shownAs } from './login.ts'
@@ -69,9 +69,9 @@ export async function newSecretId(context: LoginContext, role: AppRoleRow, wish:
   if (secretId.length < MIN_SECRET_ID) throw new AdminError(400, `a secret_id has at least ${MIN_SECRET_ID} characters`)
   checkCidrs('cidr_list', cidrs)
   checkCidrs('token_bound_cidrs', tokenCidrs)
-  const ttlSeconds = wish.ttlSeconds || role.secret_id_ttl
-  const uses = wish.uses ?? role.secret_id_num_uses
+  const { ttlSeconds = role.secret_id_ttl, uses = role.secret_id_num_uses } = wish
   if (uses < 0) throw new AdminError(400, 'num_uses cannot be negative')
+  checkWithin(role, { ttlSeconds, uses, cidrs, tokenCidrs })
   const { store, now } = context.identities
   const row: SecretIdRow = {
     ...{ kind: 'secret-id', mount: context.mount.uuid, role: role.name, accessor: randomUUID(), createdMs: now(), ttlSeconds, uses },
@@ -83,6 +83,21 @@ export async function newSecretId(context: LoginContext, role: AppRoleRow, wish:
   await store.commit([{ id, expect: 0, row }])
   return { secret_id: secretId, secret_id_accessor: row.accessor, secret_id_num_uses: uses, secret_id_ttl: ttlSeconds }
 }
+
+/** Who may make secret-ids may not lift what their role says of them. @throws AdminError 400 */
+function checkWithin(
+  role: AppRoleRow,
+  { ttlSeconds, uses, cidrs, tokenCidrs }: Pick<SecretIdRow, 'ttlSeconds' | 'uses' | 'cidrs' | 'tokenCidrs'>,
+) {
+  if (!isWithin(uses, role.secret_id_num_uses)) throw new AdminError(400, "num_uses cannot be higher than the role's secret_id_num_uses")
+  if (!isWithin(ttlSeconds, role.secret_id_ttl)) throw new AdminError(400, "ttl cannot be longer than the role's secret_id_ttl")
+  const outside = [...(cidrsWithin(cidrs, role.secret_id_bound_cidrs) ? [] : ['cidr_list'])]
+  if (!cidrsWithin(tokenCidrs, role.settings.token_bound_cidrs)) outside.push('token_bound_cidrs')
+  if (outside.length > 0) throw new AdminError(400, `${outside[0]} must be within the blocks that the role is bound to`)
+}
+
+/** 0 stands for no bound. */
+const isWithin = (value: number, bound: number): boolean => bound === 0 || (value > 0 && value <= bound)
 
 /** A secret-id that is good, by itself or by its accessor. */
 export async function findSecretId(
@@ -120,8 +135,10 @@ export async function verifyAppRole(
     const found = await findSecretId(context, name, { secretId })
     if (!found || !cidrsHold(found.row.cidrs, remoteAddress)) throw new AdminError(400, INVALID)
     const { id, revision: expect, row } = found
+    // Those that the role allows: it may have been bound more tightly since.
+    const boundCidrs = row.tokenCidrs.filter(block => cidrsWithin([block], settings.token_bound_cidrs))
     const left: SecretIdRow = { ...row, uses: row.uses - 1 }
     const writes: Write[] = row.uses === 0 ? [] : row.uses === 1 ? [{ id, expect }] : [{ id, expect, row: left }]
-    return { writes, result: { ...known, meta: { ...row.metadata, ...known.meta }, boundCidrs: row.tokenCidrs } }
+    return { writes, result: { ...known, meta: { ...row.metadata, ...known.meta }, boundCidrs } }
   })
 }

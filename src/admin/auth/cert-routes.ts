@@ -17,12 +17,15 @@ const NAME_FIELDS = {
   allowed_email_sans: { type: 'list', description: 'The same for mail addresses.' },
   allowed_uri_sans: { type: 'list', description: 'The same for URIs.' },
   allowed_organizational_units: { type: 'list', description: 'The same for organizational units.' },
+  allowed_names: { type: 'list', description: 'The same for common names, DNS names and mail addresses, of which one has to fit.' },
 } as const satisfies Fields
 
 const CERT_FIELDS = {
   certificate: { type: 'string', description: 'PEM of a client certificate, or of a CA whose clients may log in.', required: true },
   display_name: { type: 'string', description: 'What its tokens are called.' },
   ...NAME_FIELDS,
+  required_extensions: { type: 'list', description: 'Taken only when it is empty.' },
+  ocsp_enabled: { type: 'boolean', description: 'Taken only when it is false.' },
   ...TOKEN_FIELDS,
 } as const satisfies Fields
 
@@ -39,13 +42,16 @@ function pemOf(text: string): string {
 }
 
 function merged(mount: string, name: string, stored: CertRow | undefined, fields: Values<typeof CERT_FIELDS>): CertRow {
-  const { certificate, display_name, allowed_common_names, allowed_dns_sans, allowed_email_sans, allowed_uri_sans, ...rest } = fields
-  const { allowed_organizational_units, ...settings } = rest
+  const { certificate, display_name, allowed_common_names, allowed_dns_sans, allowed_email_sans, allowed_uri_sans, ...others } = fields
+  const { allowed_names, allowed_organizational_units, required_extensions = [], ocsp_enabled = false, ...settings } = others
+  if (required_extensions.length > 0) throw new AdminError(400, 'required_extensions cannot be asked for here')
+  if (ocsp_enabled) throw new AdminError(400, 'ocsp_enabled cannot be asked for here')
   const pem = certificate === undefined ? stored?.certificate : pemOf(certificate)
   if (pem === undefined) throw new AdminError(400, 'failed to parse certificate')
   return {
     ...{ kind: 'cert', mount, name, certificate: pem },
     display_name: display_name || (stored?.display_name ?? name),
+    allowed_names: allowed_names ?? stored?.allowed_names ?? [],
     allowed_common_names: allowed_common_names ?? stored?.allowed_common_names ?? [],
     allowed_dns_sans: allowed_dns_sans ?? stored?.allowed_dns_sans ?? [],
     allowed_email_sans: allowed_email_sans ?? stored?.allowed_email_sans ?? [],
@@ -98,7 +104,7 @@ export const CERT_ROUTES: readonly Route<LoginContext>[] = [
           const entry = await find(context, params.name)
           if (!entry) return undefined
           const { kind: _, mount: _mount, name: _name, settings, ...rest } = entry.row
-          return { data: { ...rest, ...settings } }
+          return { data: { allowed_names: [], ...rest, ...settings } }
         },
       },
       write: {

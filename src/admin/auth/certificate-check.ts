@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
+import { fitsGlob } from './globs.ts'
 import type { CertRow } from './rows.ts'
 
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
@@ -56,27 +57,13 @@ export function namesIn(certificate: X509Certificate): ReadonlyMap<string, reado
 }
 
 const fits = (patterns: readonly string[], names: readonly string[] = []): boolean =>
-  patterns.length === 0 || patterns.some(pattern => names.some(name => globMatches(pattern, name)))
-
-/** `*` stands for any letters. */
-function globMatches(pattern: string, name: string): boolean {
-  const [first = '', ...rest] = pattern.split('*')
-  if (rest.length === 0) return pattern === name
-  const last = rest.pop() ?? ''
-  if (!name.startsWith(first)) return false
-  let at = first.length
-  for (const part of rest) {
-    const found = name.indexOf(part, at)
-    if (found < 0) return false
-    at = found + part.length
-  }
-  return name.length - at >= last.length && name.endsWith(last)
-}
+  patterns.length === 0 || names.some(name => fitsGlob(patterns, name))
 
 /** Whether the names in a certificate are those that an entry wants. */
 export function namesFit(entry: CertRow, certificate: X509Certificate): boolean {
   const names = namesIn(certificate)
   return (
+    fits(entry.allowed_names ?? [], [...(names.get('CN') ?? []), ...(names.get('DNS') ?? []), ...(names.get('email') ?? [])]) &&
     fits(entry.allowed_common_names, names.get('CN')) &&
     fits(entry.allowed_organizational_units, names.get('OU')) &&
     fits(entry.allowed_dns_sans, names.get('DNS')) &&

@@ -16,6 +16,15 @@ export function cidrOf(text: string): { readonly address: string; readonly bits:
   return bits <= most ? { address, bits, family } : undefined
 }
 
+/** Whether each of some blocks lies in one of others; of no others, every block does. */
+export const cidrsWithin = (inner: readonly string[], outer: readonly string[]): boolean =>
+  outer.length === 0 || inner.every(block => outer.some(around => isWithin(block, around)))
+
+function isWithin(inner: string, outer: string): boolean {
+  const [block, around] = [cidrOf(inner), cidrOf(outer)]
+  return block !== undefined && around !== undefined && block.bits >= around.bits && cidrsHold([outer], block.address)
+}
+
 /** Whether an address is in one of the blocks; of no blocks, every address is. */
 export function cidrsHold(blocks: readonly string[], remoteAddress: string): boolean {
   if (blocks.length === 0) return true

@@ -37,6 +37,11 @@ export class Logins {
     return (await this.list()).find(row => row.path === withSlash(path))
   }
 
+  /** By its `uuid`. */
+  async byId(uuid: string): Promise<AuthMountRow | undefined> {
+    return (await this.list()).find(row => row.uuid === uuid)
+  }
+
   /** @throws AdminError 400 */
   async enable(path: string, type: string, changes: MountChanges): Promise<void> {
     const place = withSlash(path)

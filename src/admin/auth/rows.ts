@@ -78,6 +78,9 @@ export interface TokenRoleRow {
   readonly name: string
   readonly allowed_policies: readonly string[]
   readonly disallowed_policies: readonly string[]
+  /** Absent in rows of before there were such fields. */
+  readonly allowed_policies_glob?: readonly string[]
+  readonly disallowed_policies_glob?: readonly string[]
   readonly orphan: boolean
   readonly renewable: boolean
   readonly path_suffix: string
@@ -124,6 +127,8 @@ export interface CertRow {
   readonly name: string
   /** PEM. */
   readonly certificate: string
+  /** Absent in rows of before there was such a field. */
+  readonly allowed_names?: readonly string[]
   readonly allowed_common_names: readonly string[]
   readonly allowed_dns_sans: readonly string[]
   readonly allowed_email_sans: readonly string[]

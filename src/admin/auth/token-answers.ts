@@ -1,6 +1,7 @@
 import { AdminError } from '../error.ts'
 import type { Answer } from '../route.ts'
 import type { Identities } from './identities.ts'
+import { renewalBounds } from './renewal.ts'
 import type { Token } from './tokens.ts'
 
 const isoTime = (ms: number): string => new Date(ms).toISOString()
@@ -49,6 +50,7 @@ export async function namedByAccessor({ tokens }: Identities, accessor: string |
 }
 
 export async function renewed(identities: Identities, token: Token, secret: string, increment = 0): Promise<Answer> {
-  const after = await identities.tokens.renew(token.id, increment)
-  return { auth: identities.authOf({ secret, token: after }) }
+  const { store, logins, tokens } = identities
+  const after = await tokens.renew(token.id, increment, row => renewalBounds(store, logins, row))
+  return { auth: identities.authOf({ secret, token: after }), warnings: after.warnings }
 }

@@ -1,10 +1,11 @@
 import { AdminError } from '../error.ts'
 import type { Fields, Values } from '../fields.ts'
 import type { Answer, Call } from '../route.ts'
+import { fitsGlob } from './globs.ts'
 import type { Identities } from './identities.ts'
 import { policyName } from './policies.ts'
 import type { TokenRoleRow } from './rows.ts'
-import { withDefault } from './token-settings.ts'
+import { SERVICE, withDefault } from './token-settings.ts'
 import type { Token } from './tokens.ts'
 
 export const CREATE_FIELDS = {
@@ -25,7 +26,6 @@ export const CREATE_FIELDS = {
 } as const satisfies Fields
 
 type Sent = Values<typeof CREATE_FIELDS>
-const SERVICE: ReadonlySet<string> = new Set(['', 'service', 'default', 'default-service'])
 
 export interface Making {
   /** The path has no parent for the token: `auth/token/create-orphan`. */
@@ -83,35 +83,42 @@ function tokenId(id: string): string {
 function childPolicies(parent: Token, isSudo: boolean, fields: Sent): readonly string[] {
   const own = parent.row.policies
   const asked = (fields.policies ?? []).map(policyName)
+  // Without sudo nobody gives away even default, unless he has it.
+  const isWithout = fields.no_default_policy === true || !(own.includes('default') || (isSudo && asked.length > 0))
   // Those of the parent, when nothing is said.
   if (asked.length === 0)
     return own.includes('root')
       ? ['root']
       : withDefault(
           own.filter(name => name !== 'default'),
-          fields.no_default_policy === true,
+          isWithout,
         )
   if (asked.includes('root')) {
     if (!own.includes('root')) throw new AdminError(400, 'root tokens may not be created without parent token being root')
     return ['root']
   }
-  if (!isSudo && !asked.every(name => name === 'default' || own.includes(name)))
-    throw new AdminError(400, 'child policies must be subset of parent')
-  return withDefault(asked, fields.no_default_policy === true)
+  if (!isSudo && !asked.every(name => own.includes(name))) throw new AdminError(400, 'child policies must be subset of parent')
+  return withDefault(asked, isWithout)
 }
 
 function rolePolicies(role: TokenRoleRow, parent: Token, fields: Sent): readonly string[] {
+  const { allowed_policies, allowed_policies_glob = [], disallowed_policies, disallowed_policies_glob = [] } = role
+  const isDisallowed = (name: string): boolean => disallowed_policies.includes(name) || fitsGlob(disallowed_policies_glob, name)
   const asked = (fields.policies ?? []).map(policyName)
-  const usual = role.allowed_policies.length > 0 ? role.allowed_policies : parent.row.policies.filter(name => name !== 'root')
-  const isWithout = role.token_no_default_policy || fields.no_default_policy === true
-  const policies = withDefault(asked.length > 0 ? asked : usual, isWithout || role.disallowed_policies.includes('default'))
-  if (policies.includes('root')) throw new AdminError(400, 'root tokens may not be created by a role')
-  const allowed = new Set([...usual, 'default'])
-  const wrong = policies.find(name => role.disallowed_policies.includes(name) || (role.allowed_policies.length > 0 && !allowed.has(name)))
-  if (wrong !== undefined)
-    throw new AdminError(400, `token policy ${JSON.stringify(wrong)} is not among those that role ${role.name} allows`)
+  const isBounded = allowed_policies.length > 0 || allowed_policies_glob.length > 0
+  const usual = isBounded ? allowed_policies : parent.row.policies.filter(name => name !== 'root')
   const own = parent.row.policies
-  if (role.allowed_policies.length === 0 && !own.includes('root') && !asked.every(name => name === 'default' || own.includes(name)))
+  const givesDefault = isBounded || disallowed_policies.length > 0 || own.includes('default') || own.includes('root')
+  const isWithout = role.token_no_default_policy || fields.no_default_policy === true || isDisallowed('default') || !givesDefault
+  const policies = withDefault(asked.length > 0 ? asked : usual, isWithout)
+  if (policies.includes('root')) throw new AdminError(400, 'root tokens may not be created by a role')
+  const wrong = policies.find(isDisallowed)
+  if (wrong !== undefined) throw new AdminError(400, `token policy ${JSON.stringify(wrong)} is disallowed by this role`)
+  const allowed = new Set([...usual, 'default'])
+  const strange = isBounded ? policies.find(name => !allowed.has(name) && !fitsGlob(allowed_policies_glob, name)) : undefined
+  if (strange !== undefined)
+    throw new AdminError(400, `token policy ${JSON.stringify(strange)} is not among those that role ${role.name} allows`)
+  if (!isBounded && !own.includes('root') && !asked.every(name => own.includes(name)))
     throw new AdminError(400, `child policies must be subset of parent`)
   return policies
 }

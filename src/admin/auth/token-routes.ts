@@ -1,10 +1,11 @@
 import { AdminError } from '../error.ts'
 import type { Fields } from '../fields.ts'
-import { type Route, routeFor } from '../route.ts'
+import { type Answer, type Route, routeFor } from '../route.ts'
 import type { Identities } from './identities.ts'
 import { named, namedByAccessor, renewed, tokenData } from './token-answers.ts'
 import { CREATE_FIELDS, createToken } from './token-creation.ts'
 import { tokenRole, tokenRoleRoutes } from './token-role-routes.ts'
+import { dropWrapped } from './wrapping.ts'
 
 const route = routeFor<Identities>()
 
@@ -13,6 +14,10 @@ const ACCESSOR = { accessor: { type: 'string', description: 'Accessor of the tok
 const INCREMENT = {
   increment: { type: 'duration', description: 'For how long; left out, as long as when it was made.', default: 0 },
 } as const satisfies Fields
+
+const lookUp = async (identities: Identities, secret: string | undefined): Promise<Answer> => ({
+  data: tokenData(identities, await named(identities, secret), secret ?? ''),
+})
 
 /** `auth/token/`. */
 export const TOKEN_ROUTES: readonly Route<Identities>[] = [
@@ -59,15 +64,10 @@ export const TOKEN_ROUTES: readonly Route<Identities>[] = [
   route({
     path: 'lookup',
     summary: 'Show what is known of a token.',
-    fields: TOKEN,
+    fields: { token: { ...TOKEN.token, description: 'The token; left out, the one that asks.', required: false } },
     actions: {
-      write: {
-        async run({ fields, request }, identities) {
-          const secret = fields.token ?? request.token
-          return { data: tokenData(identities, await named(identities, secret), secret ?? '') }
-        },
-        statuses: [200],
-      },
+      read: { run: ({ fields, request }, identities) => lookUp(identities, fields.token || request.token), takes: ['token'] },
+      write: { run: ({ fields, request }, identities) => lookUp(identities, fields.token || request.token), statuses: [200] },
     },
   }),
   route({
@@ -138,9 +138,11 @@ export const TOKEN_ROUTES: readonly Route<Identities>[] = [
     fields: TOKEN,
     actions: {
       write: {
-        async run({ fields }, { store, tokens }) {
+        async run({ fields }, identities) {
+          const { store, tokens } = identities
           if (fields.token === undefined || fields.token === '') throw new AdminError(400, 'missing token ID')
           await tokens.revoke(store.id('token', fields.token))
+          await dropWrapped(identities, { secret: fields.token })
           return undefined
         },
         statuses: [204],
@@ -154,10 +156,14 @@ export const TOKEN_ROUTES: readonly Route<Identities>[] = [
     actions: {
       write: {
         async run({ fields }, identities) {
-          await identities.tokens.revoke((await namedByAccessor(identities, fields.accessor)).id)
+          const { accessor } = fields
+          if (accessor === undefined || accessor === '') throw new AdminError(400, 'missing accessor')
+          const token = await identities.tokens.findByAccessor(accessor)
+          if (token) await identities.tokens.revoke(token.id)
+          else if (!(await dropWrapped(identities, { accessor }))) return { warnings: ['No token found with this accessor'] }
           return undefined
         },
-        statuses: [204],
+        statuses: [200, 204],
       },
     },
   }),

@@ -9,6 +9,11 @@ import type { NewToken } from './tokens.ts'
 export const TOKEN_FIELDS = {
   token_policies: { type: 'list', description: 'Policies of the tokens that a login gives.' },
   policies: { type: 'list', description: 'Older name of token_policies.', deprecated: true },
+  ttl: { type: 'duration', description: 'Older name of token_ttl.', deprecated: true },
+  lease: { type: 'duration', description: 'Older name of token_ttl.', deprecated: true },
+  max_ttl: { type: 'duration', description: 'Older name of token_max_ttl.', deprecated: true },
+  period: { type: 'duration', description: 'Older name of token_period.', deprecated: true },
+  bound_cidrs: { type: 'list', description: 'Older name of token_bound_cidrs.', deprecated: true },
   token_ttl: { type: 'duration', description: 'How long such a token lives at first.', default: 0 },
   token_max_ttl: { type: 'duration', description: 'How long it lives at most, renewals included.', default: 0 },
   token_explicit_max_ttl: { type: 'duration', description: 'A bound that nothing lifts.', default: 0 },
@@ -19,7 +24,8 @@ export const TOKEN_FIELDS = {
   token_type: { type: 'string', description: 'Only service tokens are made.', allowed: ['service', 'default', 'default-service'] },
 } as const satisfies Fields
 
-const SERVICE: ReadonlySet<string> = new Set(['', 'service', 'default', 'default-service'])
+/** Types of tokens that may be asked for. */
+export const SERVICE: ReadonlySet<string> = new Set(['', 'service', 'default', 'default-service'])
 
 const NONE: TokenSettings = {
   ...{ token_policies: [], token_ttl: 0, token_max_ttl: 0, token_explicit_max_ttl: 0, token_period: 0, token_num_uses: 0 },
@@ -28,17 +34,17 @@ const NONE: TokenSettings = {
 
 /** Those that were sent over those that were stored. @throws AdminError 400 */
 export function mergeSettings(stored: TokenSettings | undefined, sent: Values<typeof TOKEN_FIELDS>): TokenSettings {
-  const { policies, token_policies = policies, ...rest } = sent
+  const { policies, token_policies = policies, ttl, lease, max_ttl, period, bound_cidrs, ...rest } = sent
   const before = stored ?? NONE
   const merged: TokenSettings = {
     token_policies: token_policies ? [...new Set(token_policies.map(policyName))] : before.token_policies,
-    token_ttl: rest.token_ttl ?? before.token_ttl,
-    token_max_ttl: rest.token_max_ttl ?? before.token_max_ttl,
+    token_ttl: rest.token_ttl ?? ttl ?? lease ?? before.token_ttl,
+    token_max_ttl: rest.token_max_ttl ?? max_ttl ?? before.token_max_ttl,
     token_explicit_max_ttl: rest.token_explicit_max_ttl ?? before.token_explicit_max_ttl,
-    token_period: rest.token_period ?? before.token_period,
+    token_period: rest.token_period ?? period ?? before.token_period,
     token_num_uses: rest.token_num_uses ?? before.token_num_uses,
     token_no_default_policy: rest.token_no_default_policy ?? before.token_no_default_policy,
-    token_bound_cidrs: rest.token_bound_cidrs ?? before.token_bound_cidrs,
+    token_bound_cidrs: rest.token_bound_cidrs ?? bound_cidrs ?? before.token_bound_cidrs,
     token_type: rest.token_type ?? before.token_type,
   }
   if (merged.token_policies.includes('root')) throw new AdminError(400, 'the policy root cannot be given by a login')

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { AdminError } from '../error.ts'
 import { cidrsHold } from './cidrs.ts'
 import type { IdentityStore, Stored, Write } from './identity-store.ts'
+import type { RenewalBounds } from './renewal.ts'
 import type { TokenRow } from './rows.ts'
 
 /** Seconds that a token lives when nobody says otherwise, and at most; as Vault's. */
@@ -44,6 +45,10 @@ export interface NewToken {
 export interface Made {
   readonly secret: string
   readonly token: Token
+  readonly warnings: readonly string[]
+}
+
+interface Warned {
   readonly warnings: readonly string[]
 }
 
@@ -124,20 +129,27 @@ export class Tokens {
     return accessors
   }
 
-  /** @param incrementSeconds wished for; 0: as long as at its creation. @throws AdminError */
-  renew(id: string, incrementSeconds: number): Promise<Token> {
+  /**
+   * @param incrementSeconds  wished for; 0: as long as the bounds say
+   * @param boundsOf  what bounds the renewal of that token now
+   * @throws AdminError
+   */
+  renew(id: string, incrementSeconds: number, boundsOf: (row: TokenRow) => Promise<RenewalBounds>): Promise<Made['token'] & Warned> {
     return this.#store.change(async () => {
       const token = await this.#store.at('token', id)
       if (!token || !(await this.#isGood(token))) throw new AdminError(403, 'token not found')
       const { row, revision } = token
       if (!row.renewable || row.expiresMs === undefined) throw new AdminError(400, 'lease is not renewable')
+      const { ttlSeconds, maxTtlSeconds, explicitMaxSeconds, periodSeconds } = await boundsOf(row)
       const now = this.#now()
-      const wished = row.periodSeconds > 0 ? row.periodSeconds : incrementSeconds > 0 ? incrementSeconds : row.creationTtlSeconds
-      const bounds = [...(row.explicitMaxSeconds > 0 ? [row.explicitMaxSeconds] : []), ...(row.periodSeconds > 0 ? [] : [MAX_TTL])]
-      const expiresMs = Math.min(now + wished * 1000, ...bounds.map(seconds => row.createdMs + seconds * 1000))
-      const renewed: TokenRow = { ...row, expiresMs, renewedMs: now }
-      const write = { id, expect: revision, row: renewed }
-      return { writes: [write], result: { id, revision: revision + 1, row: renewed } }
+      const wished = periodSeconds > 0 ? periodSeconds : incrementSeconds > 0 ? incrementSeconds : ttlSeconds
+      const max = periodSeconds > 0 ? Number.POSITIVE_INFINITY : Math.min(MAX_TTL, maxTtlSeconds > 0 ? maxTtlSeconds : MAX_TTL)
+      const bound = Math.min(max, explicitMaxSeconds > 0 ? explicitMaxSeconds : Number.POSITIVE_INFINITY)
+      const left = row.createdMs + bound * 1000 - now
+      if (left <= 0) throw new AdminError(400, 'past the max TTL, cannot renew')
+      const renewed: TokenRow = { ...row, expiresMs: now + Math.min(wished * 1000, left), renewedMs: now }
+      const warnings = wished * 1000 > left && incrementSeconds > 0 ? [capped(wished, bound)] : []
+      return { writes: [{ id, expect: revision, row: renewed }], result: { id, revision: revision + 1, row: renewed, warnings } }
     })
   }
 
@@ -209,7 +221,8 @@ function lifeOf(wish: NewToken): { readonly seconds: number; readonly warnings: 
   const max = periodSeconds > 0 ? Number.POSITIVE_INFINITY : Math.min(MAX_TTL, maxTtlSeconds > 0 ? maxTtlSeconds : MAX_TTL)
   const bound = Math.min(max, explicitMaxSeconds > 0 ? explicitMaxSeconds : Number.POSITIVE_INFINITY)
   if (wished <= bound) return { seconds: wished, warnings: [] }
-  const warnings =
-    ttlSeconds > 0 ? [`TTL of "${ttlSeconds}s" exceeded the effective max_ttl of "${bound}s"; TTL value is capped accordingly`] : []
-  return { seconds: bound, warnings }
+  return { seconds: bound, warnings: ttlSeconds > 0 ? [capped(ttlSeconds, bound)] : [] }
 }
+
+const capped = (seconds: number, bound: number): string =>
+  `TTL of "${seconds}s" exceeded the effective max_ttl of "${bound}s"; TTL value is capped accordingly`

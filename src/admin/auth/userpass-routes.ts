@@ -125,6 +125,22 @@ export const USERPASS_ROUTES: readonly Route<LoginContext>[] = [
     },
   }),
   route({
+    path: 'users/:username/policies',
+    summary: 'Give the tokens of a user other policies.',
+    params: USER,
+    fields: { token_policies: TOKEN_FIELDS.token_policies, policies: TOKEN_FIELDS.policies },
+    actions: {
+      write: {
+        run: ({ params, fields }, context) =>
+          write(context, params.username, stored => {
+            if (!stored) throw new AdminError(400, 'username does not exist')
+            return { ...stored, settings: mergeSettings(stored.settings, fields) }
+          }),
+        statuses: [204],
+      },
+    },
+  }),
+  route({
     path: 'login/:username',
     summary: 'Log in with a password.',
     access: 'open',

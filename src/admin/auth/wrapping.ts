@@ -1,6 +1,7 @@
 import { AdminError } from '../error.ts'
 import type { WrapAnswer } from '../route.ts'
 import type { Identities } from './identities.ts'
+import type { IdentityStore } from './identity-store.ts'
 import { base62 } from './tokens.ts'
 
 const MAX_RESPONSE = 1 << 20
@@ -24,16 +25,15 @@ interface ToWrap {
 export async function wrapResponse(identities: Identities, { creationPath, ttlSeconds, envelope }: ToWrap): Promise<WrapAnswer> {
   const { store, now } = identities
   const secret = `hvs.${base62(48)}`
+  const id = store.id('wrapped', secret)
   const response = JSON.stringify(envelope)
   if (response.length > MAX_RESPONSE) throw new AdminError(400, 'the response is too long to be wrapped')
   const createdMs = now()
-  await store.commit([
-    { id: store.id('wrapped', secret), expect: 0, row: { kind: 'wrapped', response, creationPath, createdMs, ttlSeconds } },
-  ])
+  await store.commit([{ id, expect: 0, row: { kind: 'wrapped', response, creationPath, createdMs, ttlSeconds } }])
   const wrappedAccessor = accessorIn(envelope)
   return {
     token: secret,
-    accessor: store.hash(secret).slice(0, 24),
+    accessor: accessorOf(store, id),
     ttl: ttlSeconds,
     creation_time: new Date(createdMs).toISOString(),
     creation_path: creationPath,
@@ -62,6 +62,20 @@ export function takeWrapped(identities: Identities, secret: string): Promise<ToW
     if (!stored || isOver(identities, stored.row)) throw new AdminError(400, NOT_VALID)
     const { response, creationPath, ttlSeconds } = stored.row
     return { writes: [{ id: stored.id, expect: stored.revision }], result: { envelope: JSON.parse(response), creationPath, ttlSeconds } }
+  })
+}
+
+/** Names a wrapping token without being it. */
+const accessorOf = (store: IdentityStore, id: string): string => store.hash(`accessor\0${id}`).slice(0, 24)
+
+/** Forget a wrapped response, so that its token brings nothing any more. @returns whether there was one */
+export function dropWrapped({ store }: Identities, by: { readonly secret: string } | { readonly accessor: string }): Promise<boolean> {
+  return store.change(async () => {
+    const stored =
+      'secret' in by
+        ? await store.get('wrapped', by.secret)
+        : (await store.list('wrapped')).find(({ id }) => accessorOf(store, id) === by.accessor)
+    return { writes: stored ? [{ id: stored.id, expect: stored.revision }] : [], result: stored !== undefined }
   })
 }
 
