@@ -212,9 +212,10 @@ t.test('engines come, move and go', async t => {
   t.match(await ask('GET', 'sys/mounts', undefined, 200, { 'kmip/': { type: 'kmip' } }), { 'team/a/': info, 'sys/': { type: 'system' } })
   await ask('GET', 'sys/mounts/nope', undefined, 400, { errors: ['No secret engine mount at nope/'] })
   await ask('POST', 'sys/mounts/nope/tune', {}, 400, { errors: ['tune of path "nope/" failed: no mount entry found'] })
+  await ask('POST', 'sys/mounts/team/a/tune', { default_lease_ttl: '2h' }, 204)
   await ask('POST', 'sys/mounts/team/a/tune', { default_lease_ttl: '', description: 'e', max_lease_ttl: '1h' }, 204)
   await ask('GET', 'sys/mounts/team/a/tune', undefined, 200, {
-    data: { description: 'e', max_lease_ttl: 3600, default_lease_ttl: 2_764_800 },
+    data: { description: 'e', max_lease_ttl: 3600, default_lease_ttl: 7200 },
   })
   await ask('PUT', 'team/a/scope/x', {}, 204)
   await ask('GET', 'sys/internal/ui/mounts/team/a/scope/x', undefined, 200, { data: { path: 'team/a/', type: 'kmip' } })

@@ -21,6 +21,21 @@ t.test('ways to log in come and go', async t => {
   t.match((await ask('POST', 'sys/auth/x', { type: 'ldap' })).body.errors, ['plugin not found in the catalog: ldap'])
   t.match(await ask('POST', 'sys/auth/apps/ci/tune', { default_lease_ttl: '30m' }), { status: 204 })
   t.match((await ask('GET', 'sys/mounts/auth/apps/ci/tune')).body.data, { default_lease_ttl: 1800, max_lease_ttl: 3600, description: 'CI' })
+  t.match(await ask('POST', 'sys/mounts/auth/apps/ci/tune', { default_lease_ttl: '', max_lease_ttl: '', description: 'CI' }), {
+    status: 204,
+  })
+  t.match(
+    (await ask('GET', 'sys/auth/apps/ci/tune')).body.data,
+    { default_lease_ttl: 1800, max_lease_ttl: 3600 },
+    'an empty text leaves alone',
+  )
+  t.match(await ask('POST', 'sys/auth/apps/ci/tune', { max_lease_ttl: 'system' }), { status: 204 })
+  t.match((await ask('GET', 'sys/auth/apps/ci/tune')).body.data, { default_lease_ttl: 1800, max_lease_ttl: 2_764_800 })
+  t.match(await ask('POST', 'sys/auth/apps/ci/tune', { max_lease_ttl: '-5' }), { status: 400 })
+  t.match(await ask('POST', 'sys/auth/apps/ci/tune', { max_lease_ttl: '1h' }), { status: 204 })
+  await ask('PUT', 'sys/policies/acl/tuner', { policy: 'path "sys/auth/*" { capabilities = ["read", "update"] }' })
+  const tuner = tokenOf(await ask('POST', 'auth/token/create', { policies: 'tuner' }))
+  t.match(await as(tuner, 'POST', 'sys/auth/apps/ci/tune', { max_lease_ttl: '2h' }), { status: 403 }, 'that needs sudo')
   t.match(await ask('POST', 'sys/auth/nope/tune', { default_lease_ttl: '30m' }), { status: 400 })
 
   await ask('POST', 'auth/apps/ci/role/r', { bind_secret_id: false, token_bound_cidrs: '127.0.0.1' })

@@ -289,6 +289,9 @@ t.test('policies over the API', async t => {
   const { accessor } = (await as(reader, 'GET', 'auth/token/lookup-self')).body.data
   t.match((await ask('POST', 'sys/capabilities-accessor', { accessor, path: 'kv/a' })).body.data, { capabilities: ['read'] })
 
+  t.match(await ask('PUT', 'sys/policies/acl/team/on call', { policy: 'path "x" { capabilities = ["read"] }' }), { status: 204 })
+  t.match((await ask('GET', 'sys/policy/Team/on call')).body.data, { name: 'team/on call' }, 'any name will do')
+  await ask('DELETE', 'sys/policies/acl/team/on call')
   await ask('PUT', 'sys/policies/acl/reader', { policy: 'path "kv/+" { capabilities = ["create"] }' })
   t.match(
     [await as(reader, 'GET', 'kv/a'), await as(reader, 'PUT', 'kv/a', {}), await as(reader, 'PUT', 'kv/a', {})],

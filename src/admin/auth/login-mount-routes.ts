@@ -11,8 +11,8 @@ const PATH = { path: 'Where it stands below auth/.' }
 
 const TUNING = {
   description: { type: 'string', description: 'What it is for.' },
-  default_lease_ttl: { type: 'duration', description: 'How long its tokens live unless their role says.' },
-  max_lease_ttl: { type: 'duration', description: 'How long they live at most.' },
+  default_lease_ttl: { type: 'string', description: 'How long its tokens live unless their role says; system: as the server has it.' },
+  max_lease_ttl: { type: 'string', description: 'How long they live at most; system: as the server has it.' },
   options: { type: 'any', description: 'Taken and not used.' },
 } as const satisfies Fields
 
@@ -47,13 +47,16 @@ async function tuned({ logins }: Identities, path: string): Promise<Answer> {
 function changesIn(config: Readonly<Record<string, unknown>>, description: string | undefined): MountChanges {
   const seconds = (name: string): number | undefined => {
     const value = config[name]
+    // Vault's command sends an empty text for what it leaves alone.
     if (value === undefined || value === null || value === '') return undefined
+    if (value === 'system') return 0
     try {
-      return durationSeconds(value)
+      const read = durationSeconds(value)
+      if (read >= 0) return read
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause
-      throw new AdminError(400, `unable to parse ${name}`, { cause })
     }
+    throw new AdminError(400, `unable to parse ${name} of ${JSON.stringify(value)}`)
   }
   return { description, default_lease_ttl: seconds('default_lease_ttl'), max_lease_ttl: seconds('max_lease_ttl') }
 }
@@ -69,7 +72,7 @@ const tuning = (path: string, access: Access): Route<Identities> =>
       read: { run: ({ params }, identities) => tuned(identities, params.path) },
       write: {
         async run({ params, fields }, { logins }) {
-          await logins.tune(params.path, fields)
+          await logins.tune(params.path, changesIn(fields, fields.description))
           return undefined
         },
         statuses: [204],

@@ -45,7 +45,7 @@ export function mergeSettings(stored: TokenSettings | undefined, sent: Values<ty
     token_num_uses: rest.token_num_uses ?? before.token_num_uses,
     token_no_default_policy: rest.token_no_default_policy ?? before.token_no_default_policy,
     token_bound_cidrs: rest.token_bound_cidrs ?? bound_cidrs ?? before.token_bound_cidrs,
-    token_type: rest.token_type ?? before.token_type,
+    token_type: rest.token_type || before.token_type,
   }
   if (merged.token_policies.includes('root')) throw new AdminError(400, 'the policy root cannot be given by a login')
   if (!SERVICE.has(merged.token_type)) throw new AdminError(400, 'only service tokens are made here')

@@ -23,7 +23,7 @@ const LEASES = {
 const path = { path: 'Where the engine is: `kmip`.' }
 
 function leaseOf(field: string, value: unknown): number {
-  if (value === '' || value === 'system') return 0
+  if (value === 'system') return 0
   try {
     const seconds = durationSeconds(value)
     if (seconds >= 0) return seconds
@@ -33,13 +33,16 @@ function leaseOf(field: string, value: unknown): number {
   throw new AdminError(400, `unable to parse ${field} of ${JSON.stringify(value)}`)
 }
 
+/** Vault's command sends an empty text for what it leaves alone. */
+const isSaid = (value: unknown): boolean => value !== undefined && value !== null && value !== ''
+
 type Config = NonNullable<MountSettings['config']>
 
 function configOf(sent: Readonly<Record<string, unknown>>): Config {
   const { default_lease_ttl: usual, max_lease_ttl: longest, force_no_cache, listing_visibility } = sent
   return {
-    ...(usual !== undefined && usual !== null && { default_lease_ttl: leaseOf('default_lease_ttl', usual) }),
-    ...(longest !== undefined && longest !== null && { max_lease_ttl: leaseOf('max_lease_ttl', longest) }),
+    ...(isSaid(usual) && { default_lease_ttl: leaseOf('default_lease_ttl', usual) }),
+    ...(isSaid(longest) && { max_lease_ttl: leaseOf('max_lease_ttl', longest) }),
     ...(typeof force_no_cache === 'boolean' && { force_no_cache }),
     ...(typeof listing_visibility === 'string' && { listing_visibility }),
   }
