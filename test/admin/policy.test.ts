@@ -209,6 +209,26 @@ t.test('parameters and wrapping are bounded', async t => {
   const [shorter, first, last, longer, none] = [9, 10, 60, 61, undefined].map(wrapSeconds =>
     wrapped.allows(ask('read', 'a', { wrapSeconds })),
   )
+  const twice = acl(`path "a" {
+    capabilities = ["update"]
+    denied_parameters = { x = ["1"] x = ["2"] }
+    denied_parameters = { y = [] }
+    required_parameters = ["z"]
+    required_parameters = ["w"]
+  }`)
+  t.same(
+    [{}, { x: 1 }, { x: 2 }, { y: 1 }, { x: 3 }].map(parameters =>
+      twice.allows(ask('update', 'a', { parameters: { w: 1, z: 1, ...parameters } })),
+    ),
+    [true, false, false, false, true],
+    'what stands twice counts twice',
+  )
+  t.notOk(twice.allows(ask('update', 'a', { parameters: { w: 1 } })))
+  const narrow = acl('path "a" { capabilities = ["update"] allowed_parameters = { x = [] x = ["1"] } }')
+  t.same(
+    [{ x: 1 }, { x: 2 }].map(parameters => narrow.allows(ask('update', 'a', { parameters }))),
+    [true, false],
+  )
   const nested = acl('path "a" { capabilities = ["update"] allowed_parameters = { x = [["1", "2"]] } }')
   t.same(
     [{ x: ['1', '2'] }, { x: ['1'] }, { x: '1' }].map(parameters => nested.allows(ask('update', 'a', { parameters }))),

@@ -1,5 +1,5 @@
 import type { Operation } from '../route.ts'
-import { CAPABILITIES, type Capability, type ParameterRules, type PathRule, type Policy } from './policy.ts'
+import { CAPABILITIES, type Capability, type PathRule, type Policy, unionOf } from './policy.ts'
 
 /** What is asked for, as far as a policy can say something about it. */
 export interface Access {
@@ -150,16 +150,6 @@ function union(a: PathRule, b: PathRule): PathRule {
 }
 
 const least = (a: number, b: number): number => (a === 0 || b === 0 ? a + b : Math.min(a, b))
-
-/** Values of both; a parameter that may have any value in one of them may have any. */
-function unionOf(a: ParameterRules, b: ParameterRules): ParameterRules {
-  const merged = new Map(a)
-  for (const [name, values] of b) {
-    const known = merged.get(name)
-    merged.set(name, known === undefined ? values : known.length === 0 || values.length === 0 ? [] : [...known, ...values])
-  }
-  return merged
-}
 
 function parametersFit(rule: PathRule, given: Access['parameters']): boolean {
   // In another case, or null, it is not there for who reads it.

@@ -58,13 +58,13 @@ const KEYS: { readonly [key: string]: ReadKey } = {
     rule.capabilities = new Set([...rule.capabilities, ...given])
   },
   allowed_parameters(rule, entry) {
-    rule.allowed = parametersOf(entry)
+    rule.allowed = bothOf(rule.allowed, parametersOf(entry, bothOf))
   },
   denied_parameters(rule, entry) {
-    rule.denied = parametersOf(entry)
+    rule.denied = unionOf(rule.denied, parametersOf(entry, unionOf))
   },
   required_parameters(rule, entry) {
-    rule.required = textsOf(entry).map(text => text.toLowerCase())
+    rule.required = [...rule.required, ...textsOf(entry).map(text => text.toLowerCase())]
   },
   min_wrapping_ttl(rule, entry) {
     rule.minWrappingSeconds = secondsIn(entry)
@@ -143,17 +143,36 @@ function textsOf(entry: HclEntry): string[] {
   })
 }
 
-function parametersOf(entry: HclEntry): ParameterRules {
+/** @param join  puts together what stands twice, so that no restriction is left out */
+function parametersOf(entry: HclEntry, join: typeof unionOf): ParameterRules {
   const objects: readonly HclValue[] = Array.isArray(entry.value) ? entry.value : [entry.value]
-  return new Map(
-    objects.flatMap(object => {
+  return objects
+    .flatMap(object => {
       if (!isHclObject(object)) throw wrong(entry, 'a block of parameters is needed')
-      return object.entries.map(({ key, value, line }) => {
-        if (!Array.isArray(value)) throw failed(`the values of ${key} must be a list on line ${line}`)
-        return [key.toLowerCase(), value.map(plainOf)] as const
-      })
-    }),
-  )
+      return object.entries
+    })
+    .map(({ key, value, line }): ParameterRules => {
+      if (!Array.isArray(value)) throw failed(`the values of ${key} must be a list on line ${line}`)
+      return new Map([[key.toLowerCase(), value.map(plainOf)]])
+    })
+    .reduce(join, new Map())
+}
+
+/** Values of both; where one of them means every value, both do. */
+export function unionOf(a: ParameterRules, b: ParameterRules): ParameterRules {
+  const merged = new Map(a)
+  for (const [name, values] of b) {
+    const known = merged.get(name)
+    merged.set(name, known === undefined ? values : known.length === 0 || values.length === 0 ? [] : [...known, ...values])
+  }
+  return merged
+}
+
+/** Values of both, and every value only where both mean that. */
+function bothOf(a: ParameterRules, b: ParameterRules): ParameterRules {
+  const merged = new Map(a)
+  for (const [name, values] of b) merged.set(name, [...(merged.get(name) ?? []), ...values])
+  return merged
 }
 
 /** As JSON has it, to be compared with what a request brings. */
