@@ -72,7 +72,7 @@ async function serve(asked: Asked, options: DoorOptions): Promise<HttpResponse> 
     await trail.asked(passage.request, passage.caller, undefined)
     begun = true
     answer = await run(passage, mount, match)
-    if (answer && passage.request.wrapTtl > 0 && !answer.raw && !answer.wrapInfo)
+    if (answer && isToBeWrapped(passage, match, answer))
       answer = { wrapInfo: await guard.wrap(passage.caller, passage.request, answer.bare ?? envelopeOf(passage.request, answer)) }
     const response = responseTo(passage.request, answer)
     await trail.answered(passage.request, passage.caller, answer, { status: response.status, errors: [] })
@@ -88,6 +88,12 @@ async function serve(asked: Asked, options: DoorOptions): Promise<HttpResponse> 
       }
     return refusal(failure.status, failure.errors)
   }
+}
+
+/** What everybody may read is not: each asking would leave a record in the store. */
+function isToBeWrapped({ request }: Passage, match: Match | undefined, answer: Answer): boolean {
+  if (request.wrapTtl === 0 || answer.raw || answer.wrapInfo) return false
+  return match?.route.access !== 'open' || request.operation !== 'read'
 }
 
 async function admit(passage: Passage, match: Match | undefined, guard: Guard): Promise<void> {

@@ -203,6 +203,7 @@ t.test('an answer can be wrapped, and errors that nobody foresaw say nothing', a
   shelf.set('x', { a: 1 })
   const wrapped = await lab.ask('GET', '/v1/shelf/thing/x', undefined, { 'x-vault-wrap-ttl': '60s' })
   t.match(wrapped.body, { request_id: '', data: null, wrap_info: { ttl: 60, creation_path: 'shelf/thing/x' }, mount_type: '' })
+  t.same((await lab.ask('GET', '/v1/shelf/open', undefined, { 'x-vault-token': '', 'x-vault-wrap-ttl': '60s' })).body, { up: true })
   t.match(await lab.ask('GET', '/v1/shelf/thing/broken'), { status: 500, body: { errors: ['internal error'] } })
   t.match(lab.errors, [{ message: 'a secret detail' }])
 })
