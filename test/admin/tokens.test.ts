@@ -256,6 +256,12 @@ t.test('addresses that a token is bound to', async t => {
     [await from('10.1.2.3'), await from('::ffff:10.1.2.3'), await from('::1'), await from('11.0.0.1'), await from('::2')],
     [200, 200, 200, 403, 403],
   )
+  await ask('PUT', 'sys/policies/acl/maker', { policy: 'path "auth/token/create*" { capabilities = ["update"] }' })
+  const place = { remoteAddress: '10.1.2.3' }
+  const maker = tokenOf(await ask('POST', 'auth/token/create/near', { policies: ['maker'] }))
+  const below = tokenOf(await as(maker, 'POST', 'auth/token/create', {}, place))
+  t.match((await as(below, 'GET', 'auth/token/lookup-self', undefined, place)).body.data, { bound_cidrs: ['10.0.0.0/8', '::1'] })
+  t.match(await as(below, 'GET', 'auth/token/lookup-self'), { status: 403 }, 'and so are those that it makes')
   t.match(await ask('POST', 'auth/token/roles/x', { token_bound_cidrs: ['10.0.0.0/33'] }), { status: 400 })
 })
 

@@ -44,8 +44,10 @@ export async function createToken(identities: Identities, call: Call, fields: Se
   for (const [needs, what] of SUDO) if (needs(fields) && !isSudo) throw new AdminError(400, `root or sudo privileges required to ${what}`)
   const policies = role ? rolePolicies(role, parent, fields) : childPolicies(parent, isSudo, fields)
   const renewable = (fields.renewable ?? true) && (role?.renewable ?? true)
+  const isChild = !(isOrphan || fields.no_parent || role?.orphan)
   const made = await identities.tokens.create({
-    ...(!(isOrphan || fields.no_parent || role?.orphan) && { parent }),
+    ...(isChild && { parent }),
+    ...(isChild && { boundCidrs: parent.row.boundCidrs }),
     policies,
     path: role ? `auth/token/create/${role.name}${role.path_suffix === '' ? '' : `/${role.path_suffix}`}` : call.request.path,
     displayName: displayNameOf(fields.display_name),
