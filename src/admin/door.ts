@@ -100,7 +100,14 @@ async function admit(passage: Passage, match: Match | undefined, guard: Guard): 
   if (match?.route.access === 'open') return
   passage.caller = await guard.authenticate(passage.request)
   if (match) passage.request = { ...passage.request, operation: await operationOf(passage, match) }
-  await guard.authorize(passage.caller, passage.request, { sudo: match?.route.access === 'sudo' })
+  await guard.authorize(passage.caller, passage.request, {
+    sudo: match?.route.access === 'sudo',
+    stored: storedPath(passage.request, match),
+  })
+}
+
+function storedPath({ path, mount }: LogicalRequest, match: Match | undefined): string {
+  return match?.route.caseless ? mount + path.slice(mount.length).toLowerCase() : path
 }
 
 async function operationOf({ request, caller }: Passage, { route, params }: Match): Promise<Operation> {

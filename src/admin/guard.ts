@@ -1,11 +1,17 @@
 import type { Answer, Caller, LogicalRequest, WrapAnswer } from './route.ts'
 
+export interface Needs {
+  readonly sudo: boolean
+  /** The path as it is stored, where the one that was sent is another spelling of it. */
+  readonly stored: string
+}
+
 /** Who may do what. Each function rejects with AdminError (403 as a rule) to refuse. */
 export interface Guard {
   /** Whose the token is; uses of counted tokens are counted here. @throws AdminError */
   authenticate(request: LogicalRequest): Promise<Caller>
   /** Whether the caller may: `request.operation` on `request.path` with `request.data`. @throws AdminError */
-  authorize(caller: Caller, request: LogicalRequest, needs: { readonly sudo: boolean }): Promise<void>
+  authorize(caller: Caller, request: LogicalRequest, needs: Needs): Promise<void>
   /**
    * Keep an answer for a token of one use instead of sending it.
    * @param envelope  what the client would have got, as an object that becomes JSON

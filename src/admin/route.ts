@@ -113,6 +113,8 @@ interface RouteRow<C, Path extends string, F extends Fields> {
   readonly params?: { readonly [name in ParamsOf<Path>]: string }
   readonly fields?: F
   readonly actions: { readonly [verb in Verb]?: Action<C, ParamsOf<Path>, F> }
+  /** Names in the path are not told apart by case. */
+  readonly caseless?: boolean
   /** Whether the thing is there: a write is `create` if not. Without it each write is `update`, as in Vault. */
   readonly exists?: (call: Call<ParamsOf<Path>, F>, context: C) => Promise<boolean>
 }
@@ -126,6 +128,7 @@ export interface Route<C = unknown> {
   readonly params: Readonly<Record<string, string>>
   readonly fields: Fields
   readonly actions: { readonly [verb in Verb]?: Action<C> }
+  readonly caseless?: boolean
   readonly exists?: (call: Call, context: C) => Promise<boolean>
 }
 

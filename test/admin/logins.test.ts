@@ -223,6 +223,30 @@ t.test('passwords, and too many wrong ones', async t => {
   t.match(await login('ann', 'another long password'), { status: 400 })
 })
 
+t.test('what a policy says of a name holds for every spelling of it', async t => {
+  const { ask, as } = await identityLab()
+  await ask('POST', 'sys/auth/approle', { type: 'approle' })
+  await ask('POST', 'auth/approle/role/admin', {})
+  await ask('POST', 'auth/approle/role/App', {})
+  const policy = `path "auth/approle/role/+/secret-id" { capabilities = ["update"] }
+    path "auth/approle/role/admin/secret-id" { capabilities = ["deny"] }
+    path "auth/approle/role/app/secret-id" { capabilities = ["update"] allowed_parameters = { ttl = ["60"] } }
+    path "sys/policies/acl/*" { capabilities = ["update", "read"] }
+    path "sys/policies/acl/maker" { capabilities = ["read"] }`
+  await ask('PUT', 'sys/policies/acl/maker', { policy })
+  const maker = tokenOf(await ask('POST', 'auth/token/create', { policies: 'maker' }))
+  const CASES: readonly (readonly [path: string, body: unknown, status: number])[] = [
+    ['auth/approle/role/admin/secret-id', {}, 403],
+    ['auth/approle/role/ADMIN/secret-id', {}, 403],
+    ['auth/approle/role/APP/secret-id', { ttl: '61' }, 403],
+    ['auth/approle/role/APP/secret-id', { ttl: '60' }, 200],
+    ['sys/policies/acl/Maker', { policy: 'path "*" { capabilities = ["sudo", "update"] }' }, 403],
+    ['sys/policies/acl/maker%20', { policy: 'path "*" { capabilities = ["sudo", "update"] }' }, 400],
+    ['sys/policies/acl/Other', { policy: 'path "x" { capabilities = ["read"] }' }, 204],
+  ]
+  for (const [path, body, status] of CASES) t.match(await as(maker, 'PUT', path, body), { status }, path)
+})
+
 t.test('client certificates', async t => {
   const { ask, as, clock } = await identityLab()
   const [ours, theirs] = [

@@ -62,6 +62,13 @@ export class Acl {
     return !BOUNDED.has(operation) || parametersFit(rule, access.parameters)
   }
 
+  /** Whether a rule stands against it by that very path: it denies, or names the path exactly and does not allow. */
+  forbids(access: Access): boolean {
+    const rule = this.#ruleFor(access.path, access.operation === 'list')
+    const isMeant = rule !== undefined && (rule.capabilities.has('deny') || rule === this.#exact.get(access.path))
+    return isMeant && !this.allows(access)
+  }
+
   /** Whether paths that need more than ordinary rights may be used. */
   isSudo(path: string): boolean {
     return this.isRoot || this.#ruleFor(path, false)?.capabilities.has('sudo') === true

@@ -64,6 +64,7 @@ export const APPROLE_ROUTES: readonly Route<LoginContext>[] = [
     path: 'role/:role_name',
     summary: 'A role of programs, and what the tokens of its logins are like.',
     params: ROLE,
+    caseless: true,
     fields: ROLE_FIELDS,
     exists: async ({ params }, context) => (await findRole(context, params.role_name)) !== undefined,
     actions: {
@@ -92,6 +93,7 @@ export const APPROLE_ROUTES: readonly Route<LoginContext>[] = [
     path: 'role/:role_name/role-id',
     summary: 'What the clients of a role name it by.',
     params: ROLE,
+    caseless: true,
     fields: { role_id: ROLE_FIELDS.role_id },
     actions: {
       read: {

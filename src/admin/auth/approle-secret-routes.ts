@@ -52,6 +52,7 @@ const rowsOf = <F extends Fields>(
     path: `role/:role_name/${at}/lookup`,
     summary: `What is known of a secret-id${how}.`,
     params: ROLE,
+    caseless: true,
     fields,
     actions: {
       write: {
@@ -69,6 +70,7 @@ const rowsOf = <F extends Fields>(
     path: `role/:role_name/${at}/destroy`,
     summary: `Destroy a secret-id${how}.`,
     params: ROLE,
+    caseless: true,
     fields,
     actions: {
       write: {
@@ -92,6 +94,7 @@ export const SECRET_ID_ROUTES: readonly Route<LoginContext>[] = [
     path: 'role/:role_name/secret-id',
     summary: 'Make a secret-id, or list the accessors of those of a role.',
     params: ROLE,
+    caseless: true,
     fields: SECRET_FIELDS,
     actions: {
       list: {
@@ -108,6 +111,7 @@ export const SECRET_ID_ROUTES: readonly Route<LoginContext>[] = [
     path: 'role/:role_name/custom-secret-id',
     summary: 'Register a secret-id of your own.',
     params: ROLE,
+    caseless: true,
     fields: { ...SECRET_FIELDS, ...SECRET_ID },
     actions: {
       write: {

@@ -15,12 +15,13 @@ export const createGuard = (identities: Identities): Guard => ({
     throw new AdminError(403, collected('permission denied', 'invalid token'))
   },
 
-  async authorize(caller, request, { sudo }) {
+  async authorize(caller, request, { sudo, stored }) {
     if (caller.isRoot) return
     const { operation, path, data, wrapTtl } = request
     const acl = await identities.policies.acl(caller.policies)
     const wrapSeconds = wrapTtl > 0 ? wrapTtl : undefined
-    if (!acl.allows({ operation, path, parameters: data, wrapSeconds })) throw permissionDenied()
+    const asked = { operation, path, parameters: data, wrapSeconds }
+    if (!acl.allows(asked) || (stored !== path && acl.forbids({ ...asked, path: stored }))) throw permissionDenied()
     if (sudo && operation !== 'help' && !acl.isSudo(path)) throw permissionDenied()
   },
 

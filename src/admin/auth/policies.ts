@@ -44,6 +44,12 @@ const MAX_POLICY = 1 << 18
 /** Names are not told apart by case. */
 export const policyName = (name: string): string => name.trim().toLowerCase()
 
+/** The same of a name in a path, which nobody is to write in two ways. @throws AdminError 400 */
+function nameInPath(name: string): string {
+  if (name !== name.trim()) throw new AdminError(400, 'the name of a policy cannot begin or end with a space')
+  return policyName(name)
+}
+
 /** Policies by name. `root` allows everything and has no text; `default` is there from the beginning. */
 export class Policies {
   readonly #store: IdentityStore
@@ -60,7 +66,7 @@ export class Policies {
 
   /** The text of a policy; empty for `root`. */
   async read(wanted: string): Promise<{ readonly name: string; readonly text: string } | undefined> {
-    const name = policyName(wanted)
+    const name = nameInPath(wanted)
     if (name === 'root') return { name, text: '' }
     const stored = await this.#store.get('policy', name)
     if (stored) return { name, text: stored.row.text }
@@ -69,7 +75,7 @@ export class Policies {
 
   /** @throws AdminError 400 for a text that is no policy */
   async write(wanted: string, text: string): Promise<void> {
-    const name = policyName(wanted)
+    const name = nameInPath(wanted)
     if (name === 'root') throw new AdminError(400, 'cannot update "root" policy')
     if (text.length > MAX_POLICY) throw new AdminError(400, `a policy may have ${MAX_POLICY} characters`)
     try {
@@ -86,7 +92,7 @@ export class Policies {
   }
 
   async delete(wanted: string): Promise<void> {
-    const name = policyName(wanted)
+    const name = nameInPath(wanted)
     if (name === 'root' || name === 'default') throw new AdminError(400, `cannot delete "${name}" policy`)
     await this.#store.change(async () => {
       const stored = await this.#store.get('policy', name)

@@ -31,6 +31,7 @@ export const POLICY_ROUTES: readonly Route<Identities>[] = [
     path: 'policies/acl/:name+',
     summary: 'What tokens of a policy may do, path by path.',
     params: NAME,
+    caseless: true,
     fields: TEXT,
     actions: {
       read: {
@@ -61,6 +62,7 @@ export const POLICY_ROUTES: readonly Route<Identities>[] = [
     path: 'policy/:name+',
     summary: 'What tokens of a policy may do, path by path.',
     params: NAME,
+    caseless: true,
     fields: OLD_TEXT,
     actions: {
       read: {

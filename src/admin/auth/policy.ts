@@ -146,6 +146,7 @@ function textsOf(entry: HclEntry): string[] {
 /** @param join  puts together what stands twice, so that no restriction is left out */
 function parametersOf(entry: HclEntry, join: typeof unionOf): ParameterRules {
   const objects: readonly HclValue[] = Array.isArray(entry.value) ? entry.value : [entry.value]
+  if (objects.length === 0) throw wrong(entry, 'a block of parameters is needed')
   return objects
     .flatMap(object => {
       if (!isHclObject(object)) throw wrong(entry, 'a block of parameters is needed')

@@ -71,6 +71,7 @@ export const USERPASS_ROUTES: readonly Route<LoginContext>[] = [
     path: 'users/:username',
     summary: 'A user, and what the tokens of his logins are like.',
     params: USER,
+    caseless: true,
     fields: { ...PASSWORD, ...TOKEN_FIELDS },
     exists: async ({ params }, context) => (await find(context, params.username)) !== undefined,
     actions: {
@@ -109,6 +110,7 @@ export const USERPASS_ROUTES: readonly Route<LoginContext>[] = [
     path: 'users/:username/password',
     summary: 'Give a user another password.',
     params: USER,
+    caseless: true,
     fields: PASSWORD,
     actions: {
       write: {
@@ -128,6 +130,7 @@ export const USERPASS_ROUTES: readonly Route<LoginContext>[] = [
     path: 'users/:username/policies',
     summary: 'Give the tokens of a user other policies.',
     params: USER,
+    caseless: true,
     fields: { token_policies: TOKEN_FIELDS.token_policies, policies: TOKEN_FIELDS.policies },
     actions: {
       write: {
@@ -145,6 +148,7 @@ export const USERPASS_ROUTES: readonly Route<LoginContext>[] = [
     summary: 'Log in with a password.',
     access: 'open',
     params: USER,
+    caseless: true,
     fields: PASSWORD,
     actions: {
       write: {
