@@ -51,6 +51,8 @@ export function apiMounts(parts: ApiParts): () => Promise<readonly Mounted[]> {
   const beyondVault = beyond(parts)
   const system: System = {
     ...{ mounts, sockets, version, now, newId, unready, mounted },
+    reaches: async (caller, place) =>
+      caller !== undefined && (caller.isRoot || (await identities.policies.acl(caller.policies)).reaches(place)),
     remounts: new Remounts(),
     clusterId: clusterIdOf(mounts.known[0]?.row.uuid ?? ''),
   }

@@ -179,8 +179,9 @@ t.test('nothing is open without a token but what must be, in the whole API', asy
     throw new Error('this is not for everybody')
   }
   const engine = createEngine({ records, now: () => 0n, randomBytes, newId: randomUUID })
+  const engines = await openMounts({ records, now: () => START })
   const mounts = apiMounts({
-    ...{ mounts: await openMounts({ records, now: () => START }), identities, version: '0.0.0', now: () => START, newId: randomUUID },
+    ...{ mounts: engines, identities, version: '0.0.0', now: () => START, newId: randomUUID },
     sockets: { apply: never },
     unready: () => undefined,
     live: { overview: never, kes: () => undefined },
@@ -226,6 +227,21 @@ t.test('nothing is open without a token but what must be, in the whole API', asy
       }
     }
   t.same(open.sort(), OPEN.sort())
+
+  // Who has nothing to do with an engine does not see that it is there.
+  await engines.enable('team-a/', {})
+  await engines.enable('team-b/', {})
+  await lab.ask('PUT', 'sys/policies/acl/a', {
+    policy: 'path "team-a/scope/+" { capabilities = ["read"] } path "team-b/*" { capabilities = ["deny"] }',
+  })
+  const member = await lab.child({ policies: ['a'] })
+  const see = async (path: string) => await door.ask('GET', `/v1/sys/internal/ui/mounts${path}`, undefined, { 'x-vault-token': member })
+  const { auth, secret } = (await see('')).body.data as Record<'auth' | 'secret', object>
+  t.same([Object.keys(auth), Object.keys(secret)], [['token/'], ['team-a/', 'sys/']])
+  t.match(
+    [await see('/team-a/scope/x'), await see('/team-b/scope/x'), await see('/kmip')],
+    [{ status: 200 }, { status: 403 }, { status: 403 }],
+  )
   t.ok(closed > 100, `${closed} requests`)
   t.same(door.errors, [])
 })

@@ -134,6 +134,33 @@ t.test('the most exact path decides', async t => {
     t.same(acl(`path "${pattern}" { capabilities = ["read"] }`).capabilities(path), ['deny'], `${pattern} is not ${path}`)
 })
 
+t.test('what a policy reaches', t => {
+  const CASES: readonly (readonly [rule: string, reached: readonly string[]])[] = [
+    ['kmip/scope/x', ['kmip/']],
+    ['kmip', ['kmip/']],
+    ['*', ['kmip/', 'team/a/', 'team/b/']],
+    ['te*', ['team/a/', 'team/b/']],
+    ['team/a/scope/*', ['team/a/']],
+    ['+/scope', ['kmip/']],
+    ['+/scope*', ['kmip/']],
+    ['team/+/scope', ['team/a/', 'team/b/']],
+    ['+/a*', ['kmip/', 'team/a/']],
+    ['+/+', ['kmip/', 'team/a/', 'team/b/']],
+    ['tea', []],
+  ]
+  const places = ['kmip/', 'team/a/', 'team/b/']
+  for (const [rule, reached] of CASES) {
+    const found = acl(`path "${rule}" { capabilities = ["read"] }`)
+    t.same(
+      places.filter(place => found.reaches(place)),
+      reached,
+      rule,
+    )
+    t.notOk(acl(`path "${rule}" { capabilities = ["deny"] }`).reaches('kmip/'), `${rule} denied`)
+  }
+  t.end()
+})
+
 t.test('several policies are one, and deny wins', async t => {
   const both = acl('path "a" { capabilities = ["read"] }', 'path "a" { capabilities = ["update", "sudo"] }')
   t.same(both.capabilities('a'), ['read', 'sudo', 'update'])

@@ -74,6 +74,17 @@ export class Acl {
     return this.isRoot || this.#ruleFor(path, false)?.capabilities.has('sudo') === true
   }
 
+  /** Whether anything at all may be done below a path, which ends with a slash. */
+  reaches(place: string): boolean {
+    if (this.isRoot) return true
+    const parts = place.slice(0, -1).split('/')
+    return (
+      [...this.#exact].some(([path, rule]) => allowsSomething(rule) && `${path}/`.startsWith(place)) ||
+      [...this.#prefixes].some(([path, rule]) => allowsSomething(rule) && (path.startsWith(place) || place.startsWith(path))) ||
+      this.#wildcards.some(wildcard => allowsSomething(wildcard.rule) && leadsBelow(wildcard, parts))
+    )
+  }
+
   /** As `sys/capabilities` answers: sorted; `root`, or `deny` when nothing is allowed. */
   capabilities(path: string): readonly string[] {
     if (this.isRoot) return ['root']
@@ -126,6 +137,18 @@ function matches({ segments, isPrefix }: Wildcard, parts: readonly string[]): bo
     const part = parts[i]!
     return segment === '+' || segment === part || (isPrefix && i === segments.length - 1 && part.startsWith(segment))
   })
+}
+
+const allowsSomething = ({ capabilities }: PathRule): boolean => capabilities.size > 0 && !capabilities.has('deny')
+
+/** Whether something below a path can match. */
+function leadsBelow({ segments, isPrefix }: Wildcard, parts: readonly string[]): boolean {
+  if (segments.length < parts.length && !isPrefix) return false
+  return segments
+    .slice(0, parts.length)
+    .every(
+      (segment, i) => segment === '+' || segment === parts[i] || (isPrefix && i === segments.length - 1 && parts[i]!.startsWith(segment)),
+    )
 }
 
 const namesList = ({ rule, isPrefix }: Wildcard): boolean => !isPrefix && (rule.capabilities.has('list') || rule.capabilities.has('deny'))

@@ -1,9 +1,17 @@
 import { AdminError } from '../error.ts'
 import { openApiOf } from '../openapi.ts'
-import { routeFor } from '../route.ts'
+import { type Caller, routeFor } from '../route.ts'
 import { effectiveInfo, type System, systemInfo } from './system.ts'
 
 const route = routeFor<System>()
+const AUTH = 'auth/'
+
+/** Those of which the caller may use anything at all, as in Vault: who has nothing to do with an engine does not see it. */
+async function reached<T>(system: System, caller: Caller | undefined, all: readonly (readonly [path: string, info: T])[], above: string) {
+  const seen: Record<string, T> = {}
+  for (const [path, info] of all) if (await system.reaches(caller, above + path)) seen[path] = info
+  return seen
+}
 
 export const INTERNAL_ROUTES = [
   route({
@@ -11,16 +19,19 @@ export const INTERNAL_ROUTES = [
     summary: 'What is mounted, for consoles.',
     actions: {
       read: {
-        async run(_, { mounts, mounted }) {
-          const engines = (await mounts.list()).map(mount => [mount.row.path, effectiveInfo(mount)] as const)
-          const logins = (await mounted()).filter(({ path }) => path.startsWith('auth/'))
-          return {
-            mountType: '',
-            data: {
-              auth: Object.fromEntries(logins.map(({ path, type }) => [path.slice('auth/'.length), { type, description: '' }])),
-              secret: Object.fromEntries([...engines, ['sys/', systemInfo] as const]),
-            },
-          }
+        async run({ caller }, system) {
+          const engines = (await system.mounts.list()).map(mount => [mount.row.path, effectiveInfo(mount)] as const)
+          const logins = (await system.mounted()).filter(({ path }) => path.startsWith('auth/'))
+          const [secret, auth] = [
+            await reached(system, caller, [...engines, ['sys/', systemInfo]], ''),
+            await reached(
+              system,
+              caller,
+              logins.map(({ path, type }) => [path.slice(AUTH.length), { type, description: '' }]),
+              AUTH,
+            ),
+          ]
+          return { mountType: '', data: { auth, secret } }
         },
       },
     },
@@ -31,10 +42,11 @@ export const INTERNAL_ROUTES = [
     params: { path: 'Any path below the engine.' },
     actions: {
       read: {
-        async run({ params }, { mounts }) {
+        async run({ params, caller }, system) {
           const asked = `${params.path}/`
-          const mount = (await mounts.list()).find(({ row }) => asked.startsWith(row.path))
-          if (mount) return { mountType: '', data: { ...effectiveInfo(mount), path: mount.row.path } }
+          const mount = (await system.mounts.list()).find(({ row }) => asked.startsWith(row.path))
+          if (mount && (await system.reaches(caller, mount.row.path)))
+            return { mountType: '', data: { ...effectiveInfo(mount), path: mount.row.path } }
           const why = `please ensure client's policies grant access to path ${JSON.stringify(asked)}`
           throw new AdminError(403, `preflight capability check returned 403, ${why}`)
         },

@@ -1,6 +1,6 @@
 import type { Mount, Mounts } from '../../scopes/mounts.ts'
 import type { Sockets } from '../kmip/engine.ts'
-import type { Mounted } from '../route.ts'
+import type { Caller, Mounted } from '../route.ts'
 
 /**
  * The version of Vault whose API this is. Terraform goes by it: from 2.0.0 on it offers named CAs and listeners, and `ent` in the build says that
@@ -22,6 +22,8 @@ export interface System {
   newId(): string
   /** Why the server cannot answer, if it cannot. */
   unready(): string | undefined
+  /** Whether the caller may do anything below the path of an engine or a way to log in. */
+  reaches(caller: Caller | undefined, place: string): Promise<boolean>
   /** Everything that is mounted now, `sys/` too. */
   mounted(): Promise<readonly Mounted[]>
 }
