@@ -141,7 +141,9 @@ const revoke = (io: Io): Command => ({
   async handler(argv: TokenArguments & { readonly self?: boolean }) {
     if ([argv.token, argv.accessor, argv.self].filter(given => given !== undefined).length !== 1)
       throw new UsageError('say which: a token, --accessor or --self')
-    await withAdminClient(argv, io, client => ask(client, 'revoke', argv, io))
+    const { warnings } = await withAdminClient(argv, io, client => ask(client, 'revoke', argv, io))
+    // Like Vault, the server only warns that nothing was there to revoke.
+    if (warnings && warnings.length > 0) throw new RemoteError(404, 'nothing was revoked')
     io.stdout.write('the token is revoked\n')
   },
 })

@@ -61,6 +61,7 @@ t.test('a server on the network is administered by the same commands', async t =
   t.match(await json('token', 'lookup', '--accessor', child.accessor), { display_name: 'token-ci' })
   t.match(JSON.parse((await as(child.token, 'token', 'renew', '--increment', '30m')).out), { lease_duration: 1800 })
   t.match(await command('token', 'revoke', '--accessor', child.accessor), { code: 0 })
+  t.match(await command('token', 'revoke', '--accessor', child.accessor), { code: 1, err: /nothing was revoked/ }, 'it was already')
   t.match(await as(child.token, 'token', 'lookup'), { code: 1, err: /invalid token/ })
   t.match(await command('token', 'revoke'), { code: 2 })
   t.match(await command('policy', 'delete', 'finance'), { code: 0 })
