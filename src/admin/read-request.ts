@@ -91,6 +91,11 @@ const MERGE_PATCH = 'application/merge-patch+json'
 const FORM = 'application/x-www-form-urlencoded'
 const typeOf = (headers: HttpRequest['headers']): string => (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()
 
+/** No request needs as many, and what walks over a body must not run out of stack before the audit log has it. */
+const DEEPEST = 200
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' && value !== null && (levels === 0 || Object.values(value).some(item => isDeeper(item, levels - 1)))
+
 function bodyOf({ method, headers, body }: HttpRequest): Data {
   const type = typeOf(headers)
   if (method === 'PATCH' && type !== MERGE_PATCH)
@@ -107,6 +112,7 @@ function bodyOf({ method, headers, body }: HttpRequest): Data {
     if (cause instanceof SyntaxError) throw new AdminError(400, 'failed to parse JSON input: it is not JSON')
     throw cause
   }
+  if (isDeeper(read, DEEPEST)) throw new AdminError(400, `failed to parse JSON input: it is nested in more than ${DEEPEST} levels`)
   if (read === null) return {}
   if (typeof read !== 'object' || Array.isArray(read)) {
     const kind = Array.isArray(read) ? 'array' : typeof read === 'boolean' ? 'bool' : typeof read
