@@ -21,6 +21,20 @@ t.test('ways to log in come and go', async t => {
   t.match((await ask('POST', 'sys/auth/x', { type: 'ldap' })).body.errors, ['plugin not found in the catalog: ldap'])
   t.match(await ask('POST', 'sys/auth/apps/ci/tune', { default_lease_ttl: '30m' }), { status: 204 })
   t.match((await ask('GET', 'sys/mounts/auth/apps/ci/tune')).body.data, { default_lease_ttl: 1800, max_lease_ttl: 3600, description: 'CI' })
+  await ask('POST', 'auth/apps/ci/role/long', {
+    bind_secret_id: false,
+    token_bound_cidrs: '127.0.0.1',
+    token_ttl: '5h',
+    token_max_ttl: '9h',
+  })
+  const long = (await ask('GET', 'auth/apps/ci/role/long/role-id')).body.data.role_id
+  const logIn = () => as('', 'POST', 'auth/apps/ci/login', { role_id: long })
+  t.match(authOf(await logIn()), { lease_duration: 3600 }, 'a role lifts no bound of the way to log in')
+  await ask('POST', 'auth/apps/ci/role/long', { token_period: '5h' })
+  const periodic = await logIn()
+  t.match(authOf(periodic), { lease_duration: 3600 }, 'nor does a period')
+  t.match(authOf(await as(tokenOf(periodic), 'POST', 'auth/token/renew-self')), { lease_duration: 3600 })
+  await ask('DELETE', 'auth/apps/ci/role/long')
   t.match(await ask('POST', 'sys/mounts/auth/apps/ci/tune', { default_lease_ttl: '', max_lease_ttl: '', description: 'CI' }), {
     status: 204,
   })

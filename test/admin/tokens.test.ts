@@ -210,6 +210,13 @@ t.test('roles of tokens by patterns and by older names', async t => {
     ...{ token_period: 3600, token_explicit_max_ttl: 7200, token_bound_cidrs: ['127.0.0.1'] },
   })
   const make = (policies: string) => ask('POST', 'auth/token/create/app', { policies })
+  for (const [asked, given] of [
+    ['1h', 3600],
+    ['9h', 7200],
+  ]) {
+    const token = tokenOf(await ask('POST', 'auth/token/create/app', { policies: 'app-a', explicit_max_ttl: asked }))
+    t.match((await ask('POST', 'auth/token/lookup', { token })).body.data, { explicit_max_ttl: given }, 'the tighter one')
+  }
   t.match(authOf(await make('app-a')), { policies: ['app-a', 'default'], lease_duration: 3600 })
   t.match(await make('app-x1'), { status: 400, body: { errors: ['token policy "app-x1" is disallowed by this role'] } })
   t.match(await make('other'), { status: 400, body: { errors: [/not among those that role app allows/] } })

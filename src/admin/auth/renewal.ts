@@ -2,6 +2,7 @@ import { AdminError } from '../error.ts'
 import type { IdentityStore } from './identity-store.ts'
 import type { Logins } from './logins.ts'
 import type { AuthMountRow, TokenRow, TokenSettings } from './rows.ts'
+import { periodOf, tighter } from './token-settings.ts'
 
 /** What bounds a renewal, in seconds; 0: nothing of that kind. */
 export interface RenewalBounds {
@@ -14,7 +15,6 @@ export interface RenewalBounds {
   readonly periodSeconds: number
 }
 
-const least = (a: number, b: number): number => (a === 0 || b === 0 ? a + b : Math.min(a, b))
 const isSame = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every(name => b.includes(name))
 const gone = (what: string): AdminError => new AdminError(400, `failed to renew entry: ${what}, not renewing`)
 
@@ -44,7 +44,7 @@ export async function renewalBounds(store: IdentityStore, logins: Logins, row: T
   if (row.role === undefined) return { ttlSeconds, maxTtlSeconds: 0, explicitMaxSeconds, periodSeconds }
   const role = (await store.get('token-role', row.role))?.row
   if (!role) throw gone(`original token role ${JSON.stringify(row.role)} could not be found`)
-  const explicit = least(explicitMaxSeconds, role.token_explicit_max_ttl)
+  const explicit = tighter(explicitMaxSeconds, role.token_explicit_max_ttl)
   return { ttlSeconds, maxTtlSeconds: 0, explicitMaxSeconds: explicit, periodSeconds: role.token_period }
 }
 
@@ -62,7 +62,7 @@ const beside = (policies: readonly string[]): readonly string[] => policies.filt
 
 const boundsIn = (settings: TokenSettings, mount: AuthMountRow, row: TokenRow): RenewalBounds => ({
   ttlSeconds: settings.token_ttl || mount.defaultTtlSeconds || row.creationTtlSeconds,
-  maxTtlSeconds: least(settings.token_max_ttl, mount.maxTtlSeconds),
-  explicitMaxSeconds: least(row.explicitMaxSeconds, settings.token_explicit_max_ttl),
-  periodSeconds: settings.token_period,
+  maxTtlSeconds: tighter(settings.token_max_ttl, mount.maxTtlSeconds),
+  explicitMaxSeconds: tighter(row.explicitMaxSeconds, settings.token_explicit_max_ttl),
+  periodSeconds: periodOf(settings, mount.maxTtlSeconds),
 })

@@ -5,7 +5,7 @@ import { fitsGlob } from './globs.ts'
 import type { Identities } from './identities.ts'
 import { policyName } from './policies.ts'
 import type { TokenRoleRow } from './rows.ts'
-import { SERVICE, withDefault } from './token-settings.ts'
+import { SERVICE, tighter, withDefault } from './token-settings.ts'
 import type { Token } from './tokens.ts'
 
 export const CREATE_FIELDS = {
@@ -53,9 +53,9 @@ export async function createToken(identities: Identities, call: Call, fields: Se
     displayName: displayNameOf(fields.display_name),
     meta: fields.meta ?? null,
     ttlSeconds: fields.ttl ?? fields.lease ?? 0,
-    explicitMaxSeconds: role?.token_explicit_max_ttl || (fields.explicit_max_ttl ?? 0),
+    explicitMaxSeconds: tighter(role?.token_explicit_max_ttl ?? 0, fields.explicit_max_ttl ?? 0),
     periodSeconds: role?.token_period || (fields.period ?? 0),
-    uses: leastUses(role?.token_num_uses ?? 0, fields.num_uses ?? 0),
+    uses: tighter(role?.token_num_uses ?? 0, fields.num_uses ?? 0),
     renewable,
     ...(role && { role: role.name, boundCidrs: role.token_bound_cidrs }),
     ...(fields.id !== undefined && fields.id !== '' && { secret: tokenId(fields.id) }),
@@ -124,8 +124,6 @@ function rolePolicies(role: TokenRoleRow, parent: Token, fields: Sent): readonly
     throw new AdminError(400, `child policies must be subset of parent`)
   return policies
 }
-
-const leastUses = (a: number, b: number): number => (a === 0 || b === 0 ? a + b : Math.min(a, b))
 
 const displayNameOf = (name: string | undefined): string =>
   name === undefined || name === '' ? 'token' : `token-${name.replace(/[^A-Za-z0-9-]+/g, '-').replace(/^-+|-+$/g, '')}`.slice(0, 128)

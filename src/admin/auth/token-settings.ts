@@ -62,6 +62,13 @@ export function checkCidrs(field: string, blocks: readonly string[]): void {
   if (wrong !== undefined) throw new AdminError(400, `${field}: ${JSON.stringify(wrong)} is neither an address nor a block`)
 }
 
+/** The tighter of two bounds, of which 0 is none. */
+export const tighter = (a: number, b: number): number => (a === 0 || b === 0 ? a + b : Math.min(a, b))
+
+/** The period of a login's tokens, which the way to log in bounds as well. */
+export const periodOf = ({ token_period }: TokenSettings, mountMaxSeconds: number): number =>
+  token_period === 0 ? 0 : tighter(token_period, mountMaxSeconds)
+
 /** A login's token. */
 export const loginToken = (
   settings: TokenSettings,
@@ -70,9 +77,9 @@ export const loginToken = (
   ...who,
   policies: withDefault(settings.token_policies, settings.token_no_default_policy),
   ttlSeconds: settings.token_ttl || who.ttlSeconds,
-  maxTtlSeconds: settings.token_max_ttl || who.maxTtlSeconds,
+  maxTtlSeconds: tighter(settings.token_max_ttl, who.maxTtlSeconds),
   explicitMaxSeconds: settings.token_explicit_max_ttl,
-  periodSeconds: settings.token_period,
+  periodSeconds: periodOf(settings, who.maxTtlSeconds),
   uses: settings.token_num_uses,
   boundCidrs: settings.token_bound_cidrs,
 })
