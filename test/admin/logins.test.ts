@@ -34,6 +34,12 @@ t.test('ways to log in come and go', async t => {
   const periodic = await logIn()
   t.match(authOf(periodic), { lease_duration: 3600 }, 'nor does a period')
   t.match(authOf(await as(tokenOf(periodic), 'POST', 'auth/token/renew-self')), { lease_duration: 3600 })
+  await ask('POST', 'sys/mounts/auth/apps/ci/tune', { max_lease_ttl: '9000h' })
+  await ask('POST', 'auth/apps/ci/role/long', { token_period: 0, token_ttl: '1000h', token_max_ttl: 0 })
+  const year = await logIn()
+  t.match(authOf(year), { lease_duration: 3_600_000 }, 'which may lift that of the system')
+  t.match(authOf(await as(tokenOf(year), 'POST', 'auth/token/renew-self', { increment: '8000h' })), { lease_duration: 28_800_000 })
+  await ask('POST', 'sys/mounts/auth/apps/ci/tune', { max_lease_ttl: '1h' })
   await ask('DELETE', 'auth/apps/ci/role/long')
   t.match(await ask('POST', 'sys/mounts/auth/apps/ci/tune', { default_lease_ttl: '', max_lease_ttl: '', description: 'CI' }), {
     status: 204,

@@ -217,6 +217,7 @@ t.test('roles of tokens by patterns and by older names', async t => {
     const token = tokenOf(await ask('POST', 'auth/token/create/app', { policies: 'app-a', explicit_max_ttl: asked }))
     t.match((await ask('POST', 'auth/token/lookup', { token })).body.data, { explicit_max_ttl: given }, 'the tighter one')
   }
+  t.match(authOf(await ask('POST', 'auth/token/create/app', { policies: 'app-a', period: '10m' })), { lease_duration: 600 })
   t.match(authOf(await make('app-a')), { policies: ['app-a', 'default'], lease_duration: 3600 })
   t.match(await make('app-x1'), { status: 400, body: { errors: ['token policy "app-x1" is disallowed by this role'] } })
   t.match(await make('other'), { status: 400, body: { errors: [/not among those that role app allows/] } })

@@ -2,13 +2,13 @@ import { AdminError } from '../error.ts'
 import type { IdentityStore } from './identity-store.ts'
 import type { Logins } from './logins.ts'
 import type { AuthMountRow, TokenRow, TokenSettings } from './rows.ts'
-import { periodOf, tighter } from './token-settings.ts'
+import { maxTtlOf, periodOf, tighter } from './token-settings.ts'
 
 /** What bounds a renewal, in seconds; 0: nothing of that kind. */
 export interface RenewalBounds {
   /** For how long, when nobody asks for another time. */
   readonly ttlSeconds: number
-  /** From the making of the token on. */
+  /** From the making of the token on; 0: as the system has it. */
   readonly maxTtlSeconds: number
   /** The same, and for periodic tokens too. */
   readonly explicitMaxSeconds: number
@@ -62,7 +62,7 @@ const beside = (policies: readonly string[]): readonly string[] => policies.filt
 
 const boundsIn = (settings: TokenSettings, mount: AuthMountRow, row: TokenRow): RenewalBounds => ({
   ttlSeconds: settings.token_ttl || mount.defaultTtlSeconds || row.creationTtlSeconds,
-  maxTtlSeconds: tighter(settings.token_max_ttl, mount.maxTtlSeconds),
+  maxTtlSeconds: maxTtlOf(settings, mount.maxTtlSeconds),
   explicitMaxSeconds: tighter(row.explicitMaxSeconds, settings.token_explicit_max_ttl),
   periodSeconds: periodOf(settings, mount.maxTtlSeconds),
 })

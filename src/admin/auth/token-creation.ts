@@ -54,7 +54,7 @@ export async function createToken(identities: Identities, call: Call, fields: Se
     meta: fields.meta ?? null,
     ttlSeconds: fields.ttl ?? fields.lease ?? 0,
     explicitMaxSeconds: tighter(role?.token_explicit_max_ttl ?? 0, fields.explicit_max_ttl ?? 0),
-    periodSeconds: role?.token_period || (fields.period ?? 0),
+    periodSeconds: tighter(role?.token_period ?? 0, fields.period ?? 0),
     uses: tighter(role?.token_num_uses ?? 0, fields.num_uses ?? 0),
     renewable,
     ...(role && { role: role.name, boundCidrs: role.token_bound_cidrs }),

@@ -3,7 +3,7 @@ import type { Fields, Values } from '../fields.ts'
 import { cidrOf } from './cidrs.ts'
 import { policyName } from './policies.ts'
 import type { TokenSettings } from './rows.ts'
-import type { NewToken } from './tokens.ts'
+import { MAX_TTL, type NewToken } from './tokens.ts'
 
 /** What each login method lets one set about the tokens that it gives. */
 export const TOKEN_FIELDS = {
@@ -65,9 +65,13 @@ export function checkCidrs(field: string, blocks: readonly string[]): void {
 /** The tighter of two bounds, of which 0 is none. */
 export const tighter = (a: number, b: number): number => (a === 0 || b === 0 ? a + b : Math.min(a, b))
 
-/** The period of a login's tokens, which the way to log in bounds as well. */
-export const periodOf = ({ token_period }: TokenSettings, mountMaxSeconds: number): number =>
-  token_period === 0 ? 0 : tighter(token_period, mountMaxSeconds)
+/** How long a login's tokens live at most; the way to log in may let them live longer than others. */
+export const maxTtlOf = ({ token_max_ttl }: TokenSettings, mountMaxSeconds: number): number =>
+  tighter(token_max_ttl, mountMaxSeconds || MAX_TTL)
+
+/** The period of a login's tokens, which is bounded by the same where somebody set it. */
+export const periodOf = ({ token_period, token_max_ttl }: TokenSettings, mountMaxSeconds: number): number =>
+  token_period === 0 ? 0 : tighter(token_period, tighter(token_max_ttl, mountMaxSeconds))
 
 /** A login's token. */
 export const loginToken = (
@@ -77,7 +81,7 @@ export const loginToken = (
   ...who,
   policies: withDefault(settings.token_policies, settings.token_no_default_policy),
   ttlSeconds: settings.token_ttl || who.ttlSeconds,
-  maxTtlSeconds: tighter(settings.token_max_ttl, who.maxTtlSeconds),
+  maxTtlSeconds: maxTtlOf(settings, who.maxTtlSeconds),
   explicitMaxSeconds: settings.token_explicit_max_ttl,
   periodSeconds: periodOf(settings, who.maxTtlSeconds),
   uses: settings.token_num_uses,

@@ -27,7 +27,7 @@ export interface NewToken {
   readonly ttlSeconds?: number
   /** Without any bound that was asked for, one of the policy root does not expire. */
   readonly mayLast?: boolean
-  /** Of a login method; 0: the system's. */
+  /** Of a login; 0: the system's. */
   readonly maxTtlSeconds?: number
   readonly explicitMaxSeconds?: number
   readonly periodSeconds?: number
@@ -143,7 +143,7 @@ export class Tokens {
       const { ttlSeconds, maxTtlSeconds, explicitMaxSeconds, periodSeconds } = await boundsOf(row)
       const now = this.#now()
       const wished = periodSeconds > 0 ? periodSeconds : incrementSeconds > 0 ? incrementSeconds : ttlSeconds
-      const max = periodSeconds > 0 ? Number.POSITIVE_INFINITY : Math.min(MAX_TTL, maxTtlSeconds > 0 ? maxTtlSeconds : MAX_TTL)
+      const max = periodSeconds > 0 ? Number.POSITIVE_INFINITY : maxTtlSeconds || MAX_TTL
       const bound = Math.min(max, explicitMaxSeconds > 0 ? explicitMaxSeconds : Number.POSITIVE_INFINITY)
       const left = row.createdMs + bound * 1000 - now
       if (left <= 0) throw new AdminError(400, 'past the max TTL, cannot renew')
@@ -218,7 +218,7 @@ function lifeOf(wish: NewToken): { readonly seconds: number; readonly warnings: 
   const isUnbound = ttlSeconds === 0 && explicitMaxSeconds === 0 && periodSeconds === 0
   if (isUnbound && wish.mayLast && wish.policies.includes('root')) return { seconds: 0, warnings: [] }
   const wished = periodSeconds > 0 ? periodSeconds : ttlSeconds > 0 ? ttlSeconds : DEFAULT_TTL
-  const max = periodSeconds > 0 ? Number.POSITIVE_INFINITY : Math.min(MAX_TTL, maxTtlSeconds > 0 ? maxTtlSeconds : MAX_TTL)
+  const max = periodSeconds > 0 ? Number.POSITIVE_INFINITY : maxTtlSeconds || MAX_TTL
   const bound = Math.min(max, explicitMaxSeconds > 0 ? explicitMaxSeconds : Number.POSITIVE_INFINITY)
   if (wished <= bound) return { seconds: wished, warnings: [] }
   return { seconds: bound, warnings: ttlSeconds > 0 ? [capped(ttlSeconds, bound)] : [] }
