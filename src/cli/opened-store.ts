@@ -240,12 +240,9 @@ async function refuseOtherWrapping(
   try {
     const isWrapped = await isStoreWrapped(log, contents.records())
     if (isWrapped === true && !transit)
-      throw await storeError('unavailable', 'data keys of transit encrypt the store: write store.transit as where it was made')
+      throw await storeUnavailable('data keys of transit encrypt the store: write store.transit as where it was made')
     if (isWrapped === false && transit)
-      throw await storeError(
-        'unavailable',
-        'the store was made without data keys of transit: leave out store.transit, or see: kmipd store migrate',
-      )
+      throw await storeUnavailable('the store was made without data keys of transit: leave out store.transit, or see: kmipd store migrate')
   } finally {
     contents.close()
   }
