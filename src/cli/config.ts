@@ -16,8 +16,8 @@ const check = (io: Io): Command => ({
   describe: 'Say whether the configuration is right, and where it is not',
   builder: y => placeOptions(y).example('$0 config check --config /etc/kmipd/kmipd.yaml', ''),
   async handler(argv: PlaceArguments) {
-    const { file } = await loadConfig(argv, io)
-    io.stdout.write(`${file} is right\n`)
+    const { file, isThere } = await loadConfig(argv, io)
+    io.stdout.write(isThere ? `${file} is right\n` : `there is no ${file}: everything is at its default\n`)
   },
 })
 

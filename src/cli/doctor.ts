@@ -20,7 +20,7 @@ export const doctorCommand = (io: Io): Command => ({
   builder: y =>
     jsonOption(placeOptions(y)).example('$0 doctor --config /etc/kmipd/kmipd.yaml', 'prints the lines that a policy in Vault lacks'),
   async handler({ json, ...place }: DoctorArguments) {
-    const { file, config } = await loadConfig(place, io)
+    const { file, isThere, config } = await loadConfig(place, io)
     const { checkUp, vaultChecks } = await import('../server/checkup.ts')
     const { closeAll, providersOf } = await import('./data.ts')
     const uses = await vaultUses(config)
@@ -41,7 +41,7 @@ export const doctorCommand = (io: Io): Command => ({
       const canOpen = config.store.kind !== 'memory' && !isNew && areGood([...store, ...keys])
       if (canOpen) providers.push(...(await providersOf(config)))
       const findings: Finding[] = [
-        { state: 'good', what: `${file} is right` },
+        { state: 'good', what: isThere ? `${file} is right` : `there is no ${file}: everything is at its default` },
         ...keys,
         ...(await checkUp([folders(config)])),
         ...vault,

@@ -16,6 +16,8 @@ const SYSTEM_CONFIG = '/etc/kmipd/kmipd.yaml'
  * @throws UsageError if there is none
  */
 export function configFile({ config, dataDir }: PlaceArguments, io: Io): string {
+  // A variable of a script that is not set must not mean the working directory.
+  if (config === '' || dataDir === '') throw new UsageError(`--${config === '' ? 'config' : 'data-dir'} is empty`)
   if (config !== undefined) return resolve(io.cwd, config)
   if (dataDir !== undefined) return resolve(io.cwd, dataDir, CONFIG_NAME)
   const named = io.env.KMIPD_CONFIG
@@ -28,13 +30,37 @@ export function configFile({ config, dataDir }: PlaceArguments, io: Io): string 
 
 /**
  * Read the configuration that a command means.
- * @throws UsageError if there is none, ConfigError if it is wrong
+ * @throws UsageError if there is none, ConfigError if it is wrong or cannot be read
  */
-export async function loadConfig(place: PlaceArguments, io: Io): Promise<{ readonly file: string; readonly config: Config }> {
+export async function loadConfig(place: PlaceArguments, io: Io): Promise<Loaded> {
   const { parseConfig } = await import('../config/parse.ts')
   const file = configFile(place, io)
   const optional = place.config === undefined && !io.env.KMIPD_CONFIG
-  const text = optional && !existsSync(file) ? '' : readFileSync(file, 'utf8')
-  const config = parseConfig(text, file, { env: io.env, readFile: path => readFileSync(resolve(file, '..', path), 'utf8') })
-  return { file, config }
+  const isThere = !optional || existsSync(file)
+  const text = isThere ? await readConfig(file) : ''
+  const config = parseConfig(text, file, { env: io.env, readFile: path => readFileSync(path, 'utf8') })
+  return { file, isThere, config }
+}
+
+export interface Loaded {
+  readonly file: string
+  /** Otherwise everything is at its default. */
+  readonly isThere: boolean
+  readonly config: Config
+}
+
+const UNREADABLE: { readonly [code: string]: string } = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a folder; name the file in it, or write --data-dir',
+  EACCES: 'this user may not read it',
+}
+
+async function readConfig(file: string): Promise<string> {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    const { ConfigError } = await import('../config/error.ts')
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable'
+    throw new ConfigError(file, [{ path: '', line: 0, column: 0, message: `${UNREADABLE[code] ?? 'it cannot be read'} (${code})` }])
+  }
 }

@@ -1,5 +1,5 @@
 import { isAbsolute, resolve } from 'node:path'
-import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, parse as parseYaml, type Scalar, visit } from 'yaml'
+import { isMap, isScalar, LineCounter, type Node, parseDocument, parse as parseYaml, type Scalar, visit } from 'yaml'
 import type { z } from 'zod'
 import { settings } from './describe.ts'
 import { ConfigError, type Problem } from './error.ts'
@@ -25,9 +25,11 @@ export function parseConfig(text: string, file: string, sources: Sources): Confi
   if (document.contents !== null && !isMap(document.contents))
     throw new ConfigError(file, [{ path: '', ...place(0), message: 'write settings as `key: value` lines' }])
 
-  resolveReferences(document)
+  checkAliases()
+  expandReferences()
+  if (problems.length === 0) readSecrets()
   if (problems.length > 0) throw new ConfigError(file, problems)
-  const { data, error } = Config.safeParse(document.toJS() ?? {})
+  const { data, error } = Config.safeParse(unfolded() ?? {})
   if (error !== undefined)
     throw new ConfigError(
       file,
@@ -40,18 +42,54 @@ export function parseConfig(text: string, file: string, sources: Sources): Confi
     return { line, column: col }
   }
 
-  function resolveReferences(document: Document): void {
+  function checkAliases(): void {
+    visit(document, {
+      Alias(_key, node) {
+        if (node.resolve(document) !== undefined) return
+        problems.push({ path: '', ...place(node.range?.[0] ?? 0), message: `no anchor &${node.source} stands before this alias` })
+      },
+    })
+  }
+
+  function unfolded(): unknown {
+    try {
+      return document.toJS()
+    } catch (cause) {
+      if (!(cause instanceof ReferenceError)) throw cause
+      throw new ConfigError(
+        file,
+        [{ path: '', line: 0, column: 0, message: 'aliases of aliases make it too large: write out what they name' }],
+        { cause },
+      )
+    }
+  }
+
+  function expandReferences(): void {
+    eachText((text, _path, node) => {
+      if (hasReference(text)) node.value = retyped(node, expand(text, sources.env))
+    })
+  }
+
+  /** Their files stand in `dataDir` like all others. */
+  function readSecrets(): void {
     const secrets = new Set(settings().flatMap(({ path, secret, later }) => (secret && !later ? [path] : [])))
+    const dataDir = document.get('dataDir')
+    const base = resolve(file, '..', typeof dataDir === 'string' ? dataDir : '.')
+    eachText((text, path, node) => {
+      if (secrets.has(path.replace(/\[\d+\]/g, '[]'))) node.value = secretText(text, base, sources)
+    })
+  }
+
+  function eachText(act: (text: string, path: string, node: Scalar) => void): void {
     visit(document, {
       Scalar(key, node, ancestors) {
         if (key === 'key' || typeof node.value !== 'string') return
-        const path = pathOf(ancestors, node)
+        const path = dotted(pathOf(ancestors, node))
         try {
-          if (hasReference(node.value)) node.value = retyped(node, expand(node.value, sources.env))
-          if (secrets.has(dotted(path).replace(/\[\d+\]/g, '[]'))) node.value = secretText(node.value, sources)
+          act(node.value, path, node)
         } catch (error) {
           if (!(error instanceof UnresolvedError)) throw error
-          problems.push({ path: dotted(path), ...place(node.range?.[0] ?? 0), message: error.message })
+          problems.push({ path, ...place(node.range?.[0] ?? 0), message: error.message })
         }
       },
     })
@@ -59,6 +97,10 @@ export function parseConfig(text: string, file: string, sources: Sources): Confi
 
   function explain(issue: z.core.$ZodIssue): Problem[] {
     const path = issue.path.filter(key => typeof key !== 'symbol')
+    // What is wrong inside the one form that was meant says more than which forms there are.
+    const meant =
+      issue.code === 'invalid_union' ? issue.errors.find(form => form.length > 0 && form.every(inner => inner.path.length > 0)) : undefined
+    if (meant !== undefined) return meant.flatMap(inner => explain({ ...inner, path: [...issue.path, ...inner.path] } as z.core.$ZodIssue))
     if (issue.code !== 'unrecognized_keys') return [{ path: dotted(path), ...where(path), message: wording(issue, path) }]
     const known = settings().map(setting => setting.path)
     return issue.keys.map(key => {
@@ -72,7 +114,11 @@ export function parseConfig(text: string, file: string, sources: Sources): Confi
     const missing = document.getIn(path) === undefined
     if (issue.code === 'invalid_type') return missing ? 'is missing' : `must be ${article(issue.expected)}`
     if (issue.code === 'invalid_value') return `must be ${missing ? 'there, and ' : ''}one of ${issue.values.join(', ')}`
-    if (issue.code === 'invalid_union') return `must be one of ${kindsAt(path).join(', ')}`
+    if (issue.code === 'invalid_union') return `must be ${missing ? 'there, and ' : ''}one of ${kindsAt(path).join(', ')}`
+    const isCounted = issue.code === 'too_small' || issue.code === 'too_big'
+    if (isCounted && (issue.origin === 'number' || issue.origin === 'int'))
+      return issue.code === 'too_small' ? `must be at least ${issue.minimum}` : `must be at most ${issue.maximum}`
+    if (isCounted && issue.code === 'too_small' && issue.message.startsWith('Too small:')) return 'must not be empty'
     return issue.message
   }
 
@@ -82,7 +128,7 @@ export function parseConfig(text: string, file: string, sources: Sources): Confi
       const parent = document.getIn(path.slice(0, depth - 1), true)
       const key = path[depth - 1]
       if (isMap(parent) && (wantKey || depth < path.length)) {
-        const pair = parent.items.find(({ key: written }) => isScalar(written) && written.value === key)
+        const pair = parent.items.find(({ key: written }) => isScalar(written) && String(written.value) === String(key))
         if (pair !== undefined) return place((pair.key as Scalar).range?.[0] ?? 0)
       }
       const node = document.getIn(path.slice(0, depth), true) as Node | undefined
@@ -126,10 +172,10 @@ function retyped(node: Scalar, text: string): unknown {
   return parseYaml(text)
 }
 
-function secretText(value: unknown, sources: Sources): unknown {
-  if (typeof value !== 'string' || !value.startsWith('file:')) return value
+function secretText(text: string, base: string, sources: Sources): string {
+  if (!text.startsWith('file:')) return text
   try {
-    return sources.readFile(value.slice('file:'.length)).trim()
+    return sources.readFile(resolve(base, text.slice('file:'.length))).trim()
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable'
     throw new UnresolvedError(`the file that it names cannot be read (${code})`, { cause })
@@ -149,6 +195,7 @@ function located({ hsm, ...config }: Config, file: string, isSealWritten: boolea
       return entry.kind === 'local' && entry.keyFile !== undefined ? { ...entry, keyFile: absolute(entry.keyFile) } : entry
     }),
     admin: { ...config.admin, tls: locatedTls(config.admin.tls, absolute) },
+    ...(config.kes && { kes: { config: absolute(config.kes.config) } }),
     audit: config.audit.file === '-' ? config.audit : { ...config.audit, file: absolute(config.audit.file) },
   }
 }

@@ -2,7 +2,7 @@
 export interface Sources {
   /** Environment variables, for `${NAME}`. */
   readonly env: { readonly [name: string]: string | undefined }
-  /** Text of a file, for `file:` in secret settings. @throws if it cannot be read */
+  /** Text of a file by its absolute name, for `file:` in secret settings. @throws if it cannot be read */
   readFile(path: string): string
 }
 

@@ -231,17 +231,22 @@ const account = z.strictObject({
   administrator: z.boolean().prefault(false).describe('May make users, groups and credentials (KMIP 3.0).'),
 })
 
+const hasEachUserOnce = (accounts: readonly z.infer<typeof account>[]): boolean => {
+  const users = accounts.filter(({ device }) => device === undefined)
+  return new Set(users.map(({ name }) => name)).size === users.length
+}
+
+const kes = z.strictObject({
+  config: file.describe(
+    "KES's own configuration file, of any release since v0.5, relative to `dataDir`; what it names relative itself stands in the working directory. Its keystore may also be `native`: keys as KMIP objects of a scope.",
+  ),
+})
+
 /**
  * The configuration file, each setting with its default and its documentation; docs/configuration.md and docs/kmipd.schema.json are made
  * from it. Once read, durations are milliseconds and addresses `{ host, port }`. Settings without a value here (`optional`, documented with
  * their `usual` one) are also kept in the store, where `kmipd listener write` puts them; what the file says goes before that.
  */
-const kes = z.strictObject({
-  config: file.describe(
-    "KES's own configuration file, of any release since v0.5; what it names relative stands in the working directory. Its keystore may also be `native`: keys as KMIP objects of a scope.",
-  ),
-})
-
 export const Config = z.strictObject({
   dataDir: z
     .string()
@@ -259,6 +264,7 @@ export const Config = z.strictObject({
   credentials: credentials.prefault({}).describe('Defaults of client certificates.'),
   accounts: z
     .array(account)
+    .refine(hasEachUserOnce, 'two users have the same name: each name has one password')
     .prefault([])
     .describe(
       'Users and devices whom credentials inside a KMIP request can name, in any scope. They can only narrow what the certificate allows: objects of another user are refused. None: such credentials say nothing, and the certificate alone says who asks.',

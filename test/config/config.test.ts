@@ -111,7 +111,7 @@ const BAD: [name: string, text: string, problems: [path: string, line: number, c
   ['a list for a section', 'kmip: [1]\n', [['kmip', 1, 7, /must be a section/]]],
   ['a wrong choice', 'log: {level: loud}\n', [['log.level', 1, 14, /must be one of fatal, error/]]],
   ['an unknown kind', 'store:\n  kind: mysql\n', [['store.kind', 2, 9, /must be one of sqlite, vault, memory/]]],
-  ['no kind', 'store:\n  path: x\n', [['store.kind', 1, 1, /must be one of sqlite, vault, memory/]]],
+  ['no kind', 'store:\n  path: x\n', [['store.kind', 1, 1, /must be there, and one of sqlite, vault, memory/]]],
   ['bits that do not fit', 'ca:\n  keyType: rsa\n  keyBits: 256\n', [['ca.keyBits', 3, 12, /rsa keys 2048/]]],
   ['an empty seal', 'seal: []\n', [['seal', 1, 7, /./]]],
   ['two keys', 'seal: [{kind: local, key: a, keyFile: b}]\n', [['seal[0]', 1, 8, /exactly one of/]]],
@@ -125,6 +125,18 @@ const BAD: [name: string, text: string, problems: [path: string, line: number, c
   ['broken YAML', 'kmip:\n  idle: "1h\n', [['', 3, 1, /./]]],
   ['a key twice', 'kmip: {}\nkmip: {}\n', [['', 2, 1, /unique/]]],
   ['no mapping', '- a\n', [['', 1, 1, /key: value/]]],
+  ['an alias of nothing', 'kmip: *there\n', [['', 1, 7, /no anchor &there/]]],
+  ['a key that is a number', 'kmip: {}\n1: 2\n', [['1', 2, 1, /unknown setting/]]],
+  ['a number too small', 'workers: 0\n', [['workers', 1, 10, /must be at least 1$/]]],
+  ['an empty name', 'store: { kind: sqlite, path: "" }\n', [['store.path', 1, 30, /must not be empty$/]]],
+  ['no server', 'store: { kind: vault, token: t }\n', [['store.server', 1, 1, /must be there, and one of url, list of url/]]],
+  ['half of a form', 'admin: { tls: { certificate: a } }\n', [['admin.tls.key', 1, 10, /is missing/]]],
+  ['one of a list', 'kmip: { listen: ["a:1", b] }\n', [['kmip.listen[1]', 1, 25, /write host:port/]]],
+  [
+    'a user twice',
+    'accounts: [{ name: a, password: x }, { name: a, password: y }]\n',
+    [['accounts', 1, 11, /two users have the same name/]],
+  ],
 ]
 for (const [name, text, problems] of BAD)
   t.test(`bad: ${name}`, async t => {
@@ -148,6 +160,42 @@ t.test('durations and addresses are written as they are read', async t => {
   for (const text of ['localhost:0', '127.0.0.1:5696', '[::1]:65535']) t.equal(formatAddress(parseAddress(text)), text)
   for (const text of ['', ':1', 'a:', 'a:65536', '::1:5', '[a]:1', 'a b:1'])
     t.throws(() => parseAddress(text), { name: 'RangeError' }, text)
+})
+
+t.test('aliases of aliases are refused with the name of the file', async t => {
+  const lines = ['a: &l0 [x, x, x, x, x, x, x, x, x, x]']
+  for (let i = 1; i < 4; i++)
+    lines.push(
+      `b${i}: &l${i} [${Array(10)
+        .fill(`*l${i - 1}`)
+        .join(', ')}]`,
+    )
+  t.throws(() => parse(lines.join('\n')), { name: 'ConfigError', message: /^\/etc\/kmipd\/kmipd\.yaml: aliases of aliases/ })
+})
+
+t.test('all relative names stand in dataDir, those of secrets and of the KES door too', async t => {
+  const text = 'dataDir: ${DIR}\naccounts: [{ name: a, password: file:pw }]\nkes: { config: kes.yml }\n'
+  const config = parseConfig(text, '/etc/kmipd/kmipd.yaml', { env: { DIR: '../data' }, readFile: path => `content of ${path}` })
+  t.match(config, { dataDir: '/etc/data', accounts: [{ password: 'content of /etc/data/pw' }], kes: { config: '/etc/data/kes.yml' } })
+})
+
+t.test('what is shown holds no secret, and is read again as it is', async t => {
+  const login = 'server: https://a, approle: { id: r, secret: SECRET }, transit: { key: k }'
+  const texts = [
+    'accounts: [{ name: a, password: SECRET }]',
+    'seal: [{ kind: local, key: SECRET }, { kind: passphrase, passphrase: SECRET-and-more }]',
+    `seal: [{ kind: vault, ${login} }]`,
+    `store: { kind: vault, ${login} }`,
+    'store: { kind: vault, server: https://a, token: SECRET }',
+    'store: { kind: vault, server: https://a, kubernetes: { role: r, jwt: SECRET } }',
+    `hsm: { vault: { ${login} } }`,
+  ]
+  const shown = texts.map(text => JSON.stringify(written(parse(text))))
+  for (const [i, text] of shown.entries()) t.notMatch(text, 'SECRET', `config ${i}`)
+  const others = 'admin: { listen: "[::1]:1", tls: own }\nkmip: { listen: a:1 }\nkes: { config: /k }\nmetrics: { listen: off }\n'
+  const config = parse(others)
+  t.match(written(config).admin, { listen: '[::1]:1', tls: 'own' })
+  t.same(parse(JSON.stringify(written(config))), config)
 })
 
 t.test('each setting is documented, and has a default or needs none', async t => {
