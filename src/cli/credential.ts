@@ -34,7 +34,11 @@ const generate = (io: Io): Command => ({
       .example('$0 credential generate finance accounting --format pem_bundle > client.pem', 'key, certificate and chain in one file')
       .example('$0 credential generate finance accounting --json > credential.json', ''),
   handler: ({ scope, role, format, ...rest }: CredentialArguments) =>
-    withScopes(rest, io, async scopes => show(await scopes.generateCredential(scope, role, { format: formatFor(format, rest) }), rest, io)),
+    withScopes(rest, io, async scopes => {
+      const how = { format: formatFor(format, rest) }
+      if (rest.out !== undefined) (await import('./client-files.ts')).refuseKeys(resolve(io.cwd, rest.out))
+      await show(await scopes.generateCredential(scope, role, how), rest, io)
+    }),
 })
 
 const sign = (io: Io): Command => ({

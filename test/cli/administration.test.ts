@@ -67,3 +67,17 @@ t.test('audit verify', async t => {
   writeFileSync(file, lines.toSpliced(2, 1).join('\n'))
   t.match(await verify(), { code: 1, out: /ends here, but it had 1 links more/ })
 })
+
+t.test('a credential overwrites no key, and is not made where it cannot be written', async t => {
+  const dir = t.testdir({ taken: 'a file' })
+  const kmipd = (...argv: string[]) => run([...argv, '--data-dir', '.'], { cwd: dir })
+  await kmipd('init')
+  await kmipd('scope', 'create', 's')
+  await kmipd('role', 'write', 's', 'r', 'operation_all=true')
+  t.match(await kmipd('credential', 'generate', 's', 'r', '--out', 'client'), { code: 0 })
+  const key = readFileSync(join(dir, 'client', 'key.pem'), 'utf8')
+  t.match(await kmipd('credential', 'generate', 's', 'r', '--out', 'client'), { code: 2, err: /key\.pem is there already/ })
+  t.equal(readFileSync(join(dir, 'client', 'key.pem'), 'utf8'), key)
+  t.match(await kmipd('credential', 'generate', 's', 'r', '--out', 'taken'), { code: 1, err: /EEXIST/ })
+  t.equal((await kmipd('credential', 'list', 's', 'r')).out.trim().split('\n').length, 1, 'one was made')
+})
