@@ -20,8 +20,11 @@ export interface Io {
   readonly cwd: string
   /** Whether people read the output. */
   readonly isTerminal?: boolean
-  /** Resolves when the process shall end; `onReload` is called at each wish to read the configuration and files anew. */
-  untilStopped(onReload: () => void): Promise<void>
+  /**
+   * Resolves when the process shall end; `onReload` is called at each wish to read the configuration and files anew. Without it the process is no
+   * server: it ends with its terminal, and with who reads its output.
+   */
+  untilStopped(onReload?: () => void): Promise<void>
 }
 
 /** A command, or a group of them, made for one run of the program. */

@@ -33,7 +33,7 @@ const follow = (io: Io, command: string): Command => ({
       const error = argv.error === true || kind === 'error'
       if (error && argv.audit) throw new KesCommandError("'--audit' and '--error' must not be used at the same time")
       const end = new AbortController()
-      void io.untilStopped(() => {}).then(() => end.abort())
+      void io.untilStopped().then(() => end.abort())
       const { withoutControls } = await import('../kes/log-line.ts')
       const isTable = !json && isTerminal(io)
       if (isTable && !error) printLines(io, [HEADER])

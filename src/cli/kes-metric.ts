@@ -20,7 +20,7 @@ export const kesMetricCommand = (io: Io): Command => ({
     withKes(argv, io, async client => {
       const rateMs = rateOf(argv.rate)
       const end = new AbortController()
-      void io.untilStopped(() => {}).then(() => end.abort())
+      void io.untilStopped().then(() => end.abort())
       while (!end.signal.aborted) {
         const metrics = metricsIn(await client.text('GET', '/v1/metrics'))
         if (isTerminal(io)) printLines(io, [`\u001b[H\u001b[2J${tableOf(metrics).join('\n')}`])

@@ -4,6 +4,13 @@ import type { Io } from './io.ts'
 
 /** The process itself. SIGTERM and SIGINT stop, SIGHUP reloads. */
 export function processIo(): Io {
+  let isServing = false
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', error => {
+      if (!('code' in error && error.code === 'EPIPE')) throw error
+      // Who reads has read enough: `kmipd … | head -1`. A server goes on without its reader.
+      if (!isServing) process.exit()
+    })
   return {
     stdout: process.stdout,
     stderr: process.stderr,
@@ -14,9 +21,16 @@ export function processIo(): Io {
     isTerminal: process.stdout.isTTY === true,
     untilStopped: onReload =>
       new Promise(resolve => {
-        process.on('SIGHUP', onReload)
+        let isStopping = false
+        if (onReload !== undefined) {
+          isServing = true
+          // Listened to until the end, since SIGHUP would end what is still answered.
+          process.on('SIGHUP', () => {
+            if (!isStopping) onReload()
+          })
+        }
         const stop = (): void => {
-          process.off('SIGHUP', onReload)
+          isStopping = true
           // A second signal ends the process at once, as it would without us.
           for (const signal of ['SIGTERM', 'SIGINT'] as const) process.off(signal, stop)
           resolve()

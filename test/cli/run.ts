@@ -63,7 +63,7 @@ export async function start(argv: readonly string[], cwd: string): Promise<Runni
     env: {},
     cwd,
     untilStopped: onReload => {
-      reload = onReload
+      if (onReload !== undefined) reload = onReload
       return new Promise(resolve => {
         stop = resolve
       })
