@@ -8,3 +8,10 @@ export async function addressArgument(option: string, text: string): Promise<Add
   if (!success) throw new UsageError(`--${option} ${text}: write host:port, such as 127.0.0.1:5696`)
   return data
 }
+
+/** The same, of a listener that there has to be. @throws UsageError */
+export async function listenerArgument(option: string, text: string): Promise<Address> {
+  const address = await addressArgument(option, text)
+  if (address === undefined) throw new UsageError(`--${option} ${text}: write host:port, such as 127.0.0.1:0`)
+  return address
+}

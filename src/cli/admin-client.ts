@@ -67,7 +67,8 @@ export interface AdminClient {
 }
 
 /** Which server the arguments and the environment name, if any. */
-export const addressOf = ({ address }: RemoteArguments, { env }: Io): string | undefined => address ?? env.KMIPD_ADDR ?? env.VAULT_ADDR
+export const addressOf = ({ address }: RemoteArguments, { env }: Io): string | undefined =>
+  address ?? (env.KMIPD_ADDR || env.VAULT_ADDR || undefined)
 
 /** @throws UsageError without an address or a token */
 async function adminClient(argv: RemoteArguments, io: Io): Promise<AdminClient> {

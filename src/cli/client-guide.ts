@@ -2,6 +2,8 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 export interface GuideOptions {
+  /** How kmipd is called where it was started. */
+  readonly program: string
   readonly dataDir: string
   /** Directory of the client's files. */
   readonly client: string
@@ -18,7 +20,18 @@ export interface GuideOptions {
 }
 
 /** How to connect, for people. */
-export function guide({ dataDir, client, kmip, https, metrics, admin, tokenFile, isEphemeral, isConformance }: GuideOptions): string {
+export function guide({
+  program,
+  dataDir,
+  client,
+  kmip,
+  https,
+  metrics,
+  admin,
+  tokenFile,
+  isEphemeral,
+  isConformance,
+}: GuideOptions): string {
   const { host, port } = reachable(kmip)
   const at = (name: string): string => join(client, name)
   return `
@@ -47,7 +60,7 @@ Vault's commands, and the console at ${admin}/ui/
   vault read kmip/config
 `
 }
-Try it: kmipd client create --name first --client ${client}
+Try it: ${program} client create --name first --client ${client}
 ${isConformance ? '\nThis server is set up for conformance tests: its users and passwords are public. Do not use it for anything else.\n' : ''}
 `
 }

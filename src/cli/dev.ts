@@ -3,9 +3,10 @@ import { devNull, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import type { Address } from '../config/value-types.ts'
-import { addressArgument } from './address-argument.ts'
+import { addressArgument, listenerArgument } from './address-argument.ts'
 import type { Command, Io } from './io.ts'
 import { DEV_DIR, loadConfig } from './settings.ts'
+import { UsageError } from './usage-error.ts'
 
 interface DevArguments {
   readonly dataDir?: string
@@ -50,11 +51,11 @@ export const devCommand = (io: Io): Command => ({
         describe: 'host:port where the client of the scope default takes Put and Notify; with --conformance once in each version',
       })
       .example('$0 dev', '')
-      .example('$0 dev --ephemeral --kmip-address 127.0.0.1:0 --data-dir /tmp/kms', 'for the tests of another project'),
+      .example('$0 dev --ephemeral --kmip-address 127.0.0.1:0 -d DIR', 'for tests elsewhere'),
   async handler(argv: DevArguments) {
+    if (argv.dataDir === '') throw new UsageError('--data-dir is empty: write a directory')
     const isTemporary = argv.ephemeral && argv.dataDir === undefined
     const dataDir = isTemporary ? mkdtempSync(join(tmpdir(), 'kmipd-')) : resolve(io.cwd, argv.dataDir ?? DEV_DIR)
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     try {
       await run(argv, dataDir, io)
     } finally {
@@ -67,7 +68,9 @@ async function run(argv: DevArguments, dir: string, io: Io): Promise<void> {
   const read = async (): Promise<Config> => devConfig((await loadConfig({ dataDir: dir }, io)).config, argv)
   const config = await read()
   const { dataDir } = config
-  const kmip = argv.kmipAddress === undefined ? undefined : await addressArgument('kmip-address', argv.kmipAddress)
+  const kmip = argv.kmipAddress === undefined ? undefined : await listenerArgument('kmip-address', argv.kmipAddress)
+  if (argv.kesAddress !== undefined) await listenerArgument('kes-address', argv.kesAddress)
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const { serve } = await import('./serve.ts')
   const { devKes, kesGuide } = await import('./dev-kes.ts')
   const door = argv.kesAddress === undefined ? undefined : await devKes(argv.kesAddress, dataDir, io)
@@ -93,6 +96,8 @@ async function run(argv: DevArguments, dir: string, io: Io): Promise<void> {
       writeClientConfigs(client, kmip)
       io.stdout.write(
         guide({
+          // npm has its programs in no PATH but that of its own scripts.
+          program: io.env.npm_command === undefined ? 'kmipd' : 'npx kmipd',
           dataDir,
           client,
           kmip,

@@ -13,6 +13,7 @@ import { credentialCommand } from './credential.ts'
 import { decodeCommand } from './decode.ts'
 import { devCommand } from './dev.ts'
 import { doctorCommand } from './doctor.ts'
+import { checkGiven } from './given-arguments.ts'
 import { importCommand } from './import.ts'
 import { initCommand } from './init.ts'
 import type { Command, Io } from './io.ts'
@@ -70,6 +71,7 @@ export function commandLine(io: Io): Argv {
     .strict()
     .wrap(100)
     .locale('en')
+    .middleware(checkGiven, true)
     .completion('completion', 'Print a completion script for bash or zsh, to be sourced')
     .help()
     .alias('help', 'h')

@@ -4,6 +4,7 @@ import { type Item, TYPE, tagName } from './item.ts'
 /** Malformed TTLV. `offset` counts bytes from the start of the message, `path` names the structures that lead there. */
 export class TtlvError extends Error {
   override readonly name = 'TtlvError'
+  readonly code = 'ttlv_malformed'
   readonly offset: number
   readonly path: string
   constructor(problem: string, offset: number, path: readonly number[]) {

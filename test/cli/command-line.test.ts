@@ -1,6 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: a configuration refers to the environment
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import t from 'tap'
 import { nodeCommand } from '../node-command.ts'
@@ -19,13 +21,21 @@ t.test('usage: exit codes and what is said', async t => {
     [['scope', 'list', '--config', 'a', '--data-dir', 'b'], 2, /mutually exclusive/],
     [['scope', 'list'], 2, /--config FILE or --data-dir DIR/],
     [['scope', 'list', '--data-dir', '/nonexistent'], 2, /run: kmipd init/],
-    [['config', 'check', '--config', '/nonexistent.yaml'], 1, /ENOENT/],
+    [['config', 'check', '--config', '/nonexistent.yaml'], 1, /\/nonexistent\.yaml: there is no such file/],
+    [['config', 'check', '--config', '/'], 1, /\/: it is a folder/],
+    [['scope', 'list', '--data-dir', 'a', '--data-dir', 'b'], 2, /--data-dir is given more than once/],
+    [['scope', 'list', '--data-dir', ''], 2, /--data-dir is empty/],
+    [['dev', '--data-dir', ''], 2, /--data-dir is empty/],
+    [['token', 'create', '--uses', 'many'], 2, /--uses: write a number/],
     [['role', 'write', 's', 'r', 'operation_all', '--data-dir', '/nonexistent'], 2, /./],
     [['credential', 'revoke', 's', 'r'], 2, /serial number or --certificate/],
     [['credential', 'generate', 's', 'r', '--format', 'txt'], 2, /Choices/],
     [['client', 'query'], 2, /no cert\.pem/],
     [['server', '--config'], 2, /Not enough arguments following: config\n/],
     [['dev', '--kmip-address', '5696'], 2, /--kmip-address 5696: write host:port/],
+    [['dev', '--kmip-address', 'off'], 2, /--kmip-address off: write host:port/],
+    [['dev', '--kes-address', 'off'], 2, /--kes-address off: write host:port/],
+    [['decode', '--hex', '420069'], 1, /^kmipd: an item is cut off at byte 0\n$/],
     [['decode', '--hex', 'xyz'], 2, /not hex/],
   ]
   for (const [argv, code, err] of CASES) {
@@ -33,6 +43,7 @@ t.test('usage: exit codes and what is said', async t => {
     t.match(outcome, { code, err, out: '' }, argv.join(' '))
     t.equal(outcome.err.split('\n')[0]?.startsWith('kmipd: '), true)
   }
+  t.same(readdirSync(here.cwd), [], 'and nothing is made')
 })
 
 t.test('each command has help with an example', async t => {
@@ -159,4 +170,20 @@ t.test('init makes what is missing, and nothing twice', async t => {
 t.test('the program is a process with an exit code and streams', async t => {
   const program = spawnSync(...nodeCommand('dist/cli/main.js', 'nonsense'), { encoding: 'utf8' })
   t.match(program, { status: 2, stdout: '', stderr: /kmipd: Unknown command: nonsense\nTry: kmipd --help/ })
+})
+
+t.test('who reads the output may stop to read', async t => {
+  const program = spawn(...nodeCommand('dist/cli/main.js', 'config', 'schema'), { stdio: ['ignore', 'pipe', 'pipe'] })
+  program.stdout.destroy()
+  let err = ''
+  program.stderr.on('data', part => {
+    err += part
+  })
+  t.same(await once(program, 'close'), [0, null])
+  t.equal(err, '')
+})
+
+t.test('a directory without a configuration is not called right', async t => {
+  const { code, out } = await run(['config', 'check', '--data-dir', 'none'], here)
+  t.match({ code, out }, { code: 0, out: /^there is no .*kmipd\.yaml: everything is at its default\n$/ })
 })
