@@ -45,7 +45,8 @@ async function configurationPage() {
     '- A duration is a whole number and a unit: `500ms`, `30s`, `10m`, `336h`, `14d`.',
     '- `${NAME}` stands for an environment variable, `${NAME:-text}` for it or a text if it is not set, `$$` for a dollar sign. What a variable',
     '  holds is taken as it is, not as YAML.',
-    '- A secret setting may be `file:NAME`: the content of that file, such as a container secret or a systemd credential.',
+    '- A secret setting may be `file:NAME`: the content of that file, such as a container secret or a systemd credential. `kmipd config show`',
+    '  shows no secret.',
     '- Relative file names stand in `dataDir`, which itself stands beside the configuration file.',
     '- Settings of addresses, names and keys (`kmip.listen`, `kmip.serverHostnames`, `kmip.serverIps`, `kmip.tlsMinVersion`, `ca`, `credentials`)',
     '  can be left to `kmipd listener write`, which keeps them in the store. What the file says goes before that.',
@@ -111,7 +112,8 @@ async function commandLinePage() {
     const text = await help(words)
     lines.push('', `## ${['kmipd', ...words].join(' ')}`, '', '```', text, '```')
     const path = ['kmipd', ...words].join(' ')
-    const names = [...text.matchAll(/^ {2}(kmipd [a-z -]+?)(?: [<[]| {2}|$)/gm)]
+    // What stands under Examples are no commands.
+    const names = [...text.split('\n\nExamples:')[0].matchAll(/^ {2}(kmipd [a-z -]+?)(?: [<[]| {2}|$)/gm)]
       .map(match => match[1])
       .filter(name => name.startsWith(`${path} `) && name.split(' ').length === words.length + 2)
     for (const name of new Set(names)) await add(name.split(' ').slice(1))
