@@ -1,5 +1,6 @@
 import type { Scopes } from '../scopes/scopes.ts'
 import { type AdminClient, type RemoteAnswer, RemoteError } from './admin-client.ts'
+import { UsageError } from './usage-error.ts'
 
 /** What commands do with the administration of an engine, wherever that is. */
 export type Administration = Pick<
@@ -38,6 +39,12 @@ const textsIn = (data: Data, name: string): readonly string[] => {
 
 /** Fields whose values the server and its commands know by the same names. */
 const asIs = <T>(data: Data): T => data as T
+
+/** As Vault does, a server passes over fields that it does not know: a right that is misspelt would be neither given nor taken. */
+function refuseUnknown(fields: Data, isKnown: (field: string) => boolean, what: string): void {
+  const unknown = Object.keys(fields).filter(field => !isKnown(field))
+  if (unknown.length > 0) throw new UsageError(`${unknown.join(', ')}: no field of ${what}; nothing was written`)
+}
 
 /** The administration of an engine over a server's API. @param mount its path */
 export function remoteScopes(client: AdminClient, mount: string): Administration {
@@ -80,6 +87,8 @@ export function remoteScopes(client: AdminClient, mount: string): Administration
       await client.remove(at('scope', name), force ? { force: 'true' } : {})
     },
     async writeRole(scope, name, fields) {
+      const { isRoleField } = await import('../scopes/roles.ts')
+      refuseUnknown(fields, isRoleField, 'a role')
       await client.write(role(scope, name), fields)
       return readRole(scope, name)
     },
@@ -127,6 +136,8 @@ export function remoteScopes(client: AdminClient, mount: string): Administration
       return asIs<Awaited<ReturnType<Scopes['configuration']>>>(needed(await client.read(at('config')), 'configuration yet'))
     },
     async writeConfiguration(fields) {
+      const { CONFIGURATION_FIELDS } = await import('../scopes/configuration.ts')
+      refuseUnknown(fields, field => CONFIGURATION_FIELDS.includes(field), 'the listener')
       await client.write(at('config'), fields)
       return asIs<Awaited<ReturnType<Scopes['configuration']>>>(needed(await client.read(at('config')), 'configuration yet'))
     },

@@ -7,6 +7,8 @@ import { booleanOf, integerOf, secondsOf, textOf } from './values.ts'
 
 const TLS_FIELDS = ['tls_client_key_type', 'tls_client_key_bits', 'tls_client_ttl', 'ca']
 
+/** Whether a role has it; `operation_create_keypair` and `operation_rekey_keypair` are taken too. */
+export const isRoleField = (field: string): boolean => canonicalFlag(field) !== undefined || TLS_FIELDS.includes(field)
 /**
  * Write fields over a role; null leaves a field as it is.
  * @throws ScopeError `invalid` for an unknown field, a value that does not fit, or flags that exclude each other

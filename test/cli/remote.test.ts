@@ -26,7 +26,13 @@ t.test('a server on the network is administered by the same commands', async t =
   t.same(await json('scope', 'list'), ['default', 'finance'])
   t.match(await json('scope', 'read', 'finance'), { name: 'finance', roles: 0, force: true, objects: 0 })
   t.match(await command('role', 'write', 'finance', 'accounting', 'operation_all=true', 'tls_client_ttl=1h'), { code: 0 })
-  t.match(await command('role', 'write', 'finance', 'accounting', 'operation_al=true'), { code: 0, err: '' })
+  t.match(await command('role', 'write', 'finance', 'accounting', 'operation_al=true'), {
+    code: 2,
+    err: /operation_al: no field of a role/,
+  })
+  t.match(await command('role', 'write', 'finance', 'accounting', 'operation_create_keypair=true'), { code: 0 }, 'the older spelling')
+  t.match(await command('role', 'write', 'finance', 'accounting', 'operation_all=true'), { code: 0 })
+  t.match(await command('listener', 'write', 'server_hostname=a'), { code: 2, err: /server_hostname: no field of the listener/ })
   t.match(await json('role', 'read', 'finance', 'accounting'), { operation_all: true, tls_client_ttl: 3600 })
   t.same(await json('role', 'list', 'finance'), ['accounting'])
   t.match(await command('role', 'read', 'finance', 'nobody'), { code: 1, err: /there is no role nobody in scope finance/ })
