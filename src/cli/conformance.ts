@@ -90,7 +90,7 @@ export const conformanceCommand = (io: Io): Command => ({
       .implies('cert-c', 'key-c')
       .conflicts('clients', ['ca', 'cert', 'key', 'cert-b', 'key-b', 'cert-c', 'key-c'])
       .example('$0 conformance cases/v1.4 --clients kmipd-data/clients', 'against the server of kmipd dev --conformance')
-      .example('$0 conformance cases --host kms.example.com --ca ca.pem --cert client.pem --key client.key --junit report.xml', ''),
+      .example('$0 conformance cases --host kms --ca ca.pem --cert c.pem --key c.key --junit report.xml', ''),
   async handler(argv: ConformanceArguments) {
     const results = await run(argv, io)
     const failed = results.filter(({ status }) => status === 'failed').length
@@ -110,7 +110,10 @@ async function run(argv: ConformanceArguments, io: Io): Promise<CaseResult[]> {
   if (argv.versions !== undefined && versions === undefined)
     throw new UsageError(`--versions ${argv.versions}: write a list such as 1.0,1.4,2.1`)
   const chosen = choose(cases, { ...(versions && { versions }), ...(argv.only && { only: argv.only }) })
-  if (chosen.length === 0) throw new UsageError(`there is no such case in ${folder}`)
+  if (chosen.length === 0)
+    throw new UsageError(
+      cases.length === 0 ? `there are no test cases in ${folder}` : `none of the ${cases.length} cases in ${folder} is meant`,
+    )
   const clients = clientsOf(argv, io)
   const transport = openTransport(clients, {
     encoding,

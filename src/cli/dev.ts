@@ -51,7 +51,7 @@ export const devCommand = (io: Io): Command => ({
         describe: 'host:port where the client of the scope default takes Put and Notify; with --conformance once in each version',
       })
       .example('$0 dev', '')
-      .example('$0 dev --ephemeral --kmip-address 127.0.0.1:0 -d DIR', 'for tests elsewhere'),
+      .example('$0 dev --ephemeral --kmip-address 127.0.0.1:0 --data-dir DIR', 'for the tests of another project'),
   async handler(argv: DevArguments) {
     if (argv.dataDir === '') throw new UsageError('--data-dir is empty: write a directory')
     const isTemporary = argv.ephemeral && argv.dataDir === undefined

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Found, ImportReport } from '../migration/importer.ts'
+import type { ForeignDatabase } from '../store/foreign-database.ts'
 import { type Command, type Io, printJson, printLines } from './io.ts'
 import { withData } from './open.ts'
 import { jsonOption, type PlaceArguments, placeOptions } from './options.ts'
@@ -50,6 +51,7 @@ const pykmip = (io: Io): Command => ({
     const { pykmipObjects } = await import('../migration/pykmip.ts')
     const database = new ForeignDatabase(file)
     try {
+      refuseOthers(database, file)
       await importInto(scope, pykmipObjects(database, owner), place, io, json)
     } finally {
       database.close()
@@ -73,11 +75,15 @@ const kmip = (io: Io): Command => ({
         describe: 'name to find in the certificate of the server, if not its host',
       })
       .option('scope', { type: 'string', demandOption: true, requiresArg: true, describe: 'a scope that is there' })
-      .example('$0 import kmip --host old.example.com --ca ca.pem --cert client.pem --key client.key --scope legacy', ''),
+      .example('$0 import kmip --host old --ca ca.pem --cert cert.pem --key key.pem --scope legacy', ''),
   async handler({ host, port, ca, cert, key, serverName, scope, json, ...place }: KmipArguments) {
     const { KmipClient } = await import('../client/client.ts')
     const { objectsOf, versionSpoken } = await import('../migration/kmip-server.ts')
-    const pem = (file: string): Buffer => readFileSync(resolve(io.cwd, file))
+    const pem = (file: string): Buffer => {
+      const bytes = readFileSync(resolve(io.cwd, file))
+      if (!bytes.includes('-----BEGIN ')) throw new UsageError(`${file} is no file in PEM`)
+      return bytes
+    }
     const credential = { ca: pem(ca), cert: pem(cert), key: pem(key) }
     const client = await KmipClient.connect({ host, port, ...credential, ...(serverName !== undefined && { serverName }) })
     try {
@@ -87,6 +93,16 @@ const kmip = (io: Io): Command => ({
     }
   },
 })
+
+/** @throws UsageError, since what is said of a damaged store would mean our own */
+function refuseOthers(database: ForeignDatabase, file: string): void {
+  try {
+    database.hasTable('managed_objects')
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'damaged')) throw error
+    throw new UsageError(`${file} is no database of a PyKMIP server`)
+  }
+}
 
 async function importInto(
   scope: string,

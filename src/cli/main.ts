@@ -60,7 +60,7 @@ const COMMANDS: readonly ((io: Io) => Command)[] = [
 
 /** The parser of the whole command line. */
 export function commandLine(io: Io): Argv {
-  return yargs()
+  return withWholeExamples(yargs())
     .scriptName('kmipd')
     .usage('$0 <command>\n\nA KMIP key-management server.')
     .command(COMMANDS.map(command => command(io)))
@@ -82,6 +82,17 @@ export function commandLine(io: Io): Argv {
       // For wrong usage yargs gives a text only, or an error of its own where an option lacks its value.
       throw error === undefined || error.name === 'YError' ? new UsageError(message ?? error?.message) : error
     })
+}
+
+/** Each example on a line of its own, to be pasted, below what it does: yargs would break both into columns. */
+function withWholeExamples(y: Argv): Argv {
+  const example = y.example.bind(y)
+  return Object.assign(y, {
+    example(command: string, text: string) {
+      if (text !== '') example(`# ${text}`, '')
+      return example(command, '')
+    },
+  })
 }
 
 /**
@@ -126,10 +137,19 @@ function explain(error: unknown, io: Io): string {
   return error.stack ?? error.message
 }
 
+/** What to do about what the system says. */
+const ADVICE: { readonly [code: string]: string } = {
+  EADDRINUSE: 'another program listens there; stop it, or give another address',
+  EADDRNOTAVAIL: 'this machine has no such address; give one of its own, or 0.0.0.0 or [::] for all',
+  ENOTFOUND: 'no address is known for this name',
+}
+
 function withCauses(error: Error): string {
   if (error.message.includes('Could not locate the bindings file')) return 'the SQLite driver is not built; run: npm rebuild better-sqlite3'
   if (error.message.includes("Cannot find package 'better-sqlite3'"))
     return 'the SQLite driver is missing: with a C++ compiler, make and Python 3 at hand install kmipd again, or use Node 24'
+  const advice = 'syscall' in error && 'code' in error ? ADVICE[String(error.code)] : undefined
+  if (advice !== undefined) return `${error.message}: ${advice}`
   const cause = error.cause instanceof Error ? withCauses(error.cause) : ''
   return cause === '' || error.message.includes(cause) ? error.message : `${error.message}: ${cause}`
 }

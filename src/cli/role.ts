@@ -33,7 +33,7 @@ const write = (io: Io): Command => ({
           'operation_all=true, or single ones such as operation_get=true; also tls_client_key_type, tls_client_key_bits, tls_client_ttl',
       })
       .example('$0 role write finance accounting operation_all=true', 'all operations')
-      .example('$0 role write finance accounting operation_activate=true operation_create=true operation_get=true', 'these three')
+      .example('$0 role write finance accounting operation_create=true operation_get=true', 'these two')
       .example('$0 role write finance accounting operation_get=false tls_client_ttl=8760h', 'one less, and longer certificates'),
   handler: ({ scope, role, fields, ...place }: RoleArguments) =>
     withScopes(place, io, async scopes => {

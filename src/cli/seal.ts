@@ -140,10 +140,7 @@ const rewrap = (io: Io): Command => ({
   command: 'rewrap',
   describe: 'Wrap the root key and data keys anew with the newest version of the keys in Vault; the server may run',
   builder: y =>
-    placeOptions(y).example(
-      '$0 seal rewrap --config /etc/kmipd/kmipd.yaml',
-      'after: vault write -f transit/keys/kmipd-seal/rotate, and before min_decryption_version is raised',
-    ),
+    placeOptions(y).example('$0 seal rewrap --config /etc/kmipd/kmipd.yaml', 'after: vault write -f transit/keys/kmipd-seal/rotate'),
   handler: (place: SealArguments) =>
     withStore(place, io, async (store, providers, { rewrap }) => {
       const { rewrapEntries } = await import('../seal/reseal.ts')

@@ -68,6 +68,8 @@ export function createLocalKeyFile(path: string): void {
   try {
     createFile(path, `${newLocalKey()}\n`)
   } catch (e) {
+    if (e instanceof Error && 'code' in e && e.code === 'EEXIST')
+      throw new SealError('sealed', `there is a ${path} already, and no key is overwritten: give another name`)
     throw new SealError('sealed', `the key file ${path} cannot be made${reason(e)}`, { cause: e })
   }
 }

@@ -3,6 +3,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import t from 'tap'
 import { nodeCommand } from '../node-command.ts'
@@ -60,12 +61,14 @@ t.test('each command has help with an example', async t => {
     t.same([code, err], [isKes ? 2 : 0, ''], words.join(' '))
     pages.push(out)
     const path = ['kmipd', ...words].join(' ')
-    const below = [...out.matchAll(/^ {2}(kmipd [a-z -]+?)(?: [<[]| {2}|$)/gm)]
+    const below = [...out.split('\n\nExamples:')[0]!.matchAll(/^ {2}(kmipd [a-z -]+?)(?: [<[]| {2}|$)/gm)]
       .map(match => match[1]!)
       .filter(name => name.startsWith(`${path} `) && name.split(' ').length === words.length + 2)
       // It prints a script, whatever else is asked.
       .filter(name => name !== 'kmipd completion')
-    if (below.length === 0 || words.length === 0) t.match(out, /Examples:\n {2}(\(.*\)|printf .*|kmipd )/, `${path} has an example`)
+    const examples = out.split(/\n\nExamples:\n/)[1]?.split('\n\n')[0] ?? ''
+    if (below.length === 0 || words.length === 0) t.match(examples, /^ {2}(\(.*\)|printf .*|kmipd )/m, `${path} has an example`)
+    for (const line of examples.split('\n')) t.match(line, /^($| {2}(# |\(|printf |kmipd |source ))/, 'an example is on one line')
     for (const name of new Set(below)) await visit(name.split(' ').slice(1))
   }
 })
@@ -186,4 +189,16 @@ t.test('who reads the output may stop to read', async t => {
 t.test('a directory without a configuration is not called right', async t => {
   const { code, out } = await run(['config', 'check', '--data-dir', 'none'], here)
   t.match({ code, out }, { code: 0, out: /^there is no .*kmipd\.yaml: everything is at its default\n$/ })
+})
+
+t.test('an address that is taken is said to be', async t => {
+  const other = createServer()
+  await once(other.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => other.close())
+  const { port } = other.address() as AddressInfo
+  const { code, err } = await run(
+    ['dev', '--ephemeral', '--kmip-address', `127.0.0.1:${port}`, '--metrics-address', 'off', '--admin-address', 'off'],
+    here,
+  )
+  t.match({ code, err }, { code: 1, err: new RegExp(`127\\.0\\.0\\.1:${port}: another program listens there`) })
 })

@@ -89,7 +89,7 @@ async function sealed(t: Test, store: string): Promise<void> {
   t.match(await run(['seal', 'generate-key'], { cwd: dir }), { code: 0, out: /^hsm:aes256:.{44}\n$/ })
   t.match(await run(['seal', 'generate-key', 'data/second.key'], { cwd: dir }), { code: 0, out: /is made/ })
   t.equal(statSync(join(dir, 'data/second.key')).mode & 0o777, 0o600)
-  t.match(await run(['seal', 'generate-key', 'data/second.key'], { cwd: dir }), { code: 1, err: /EEXIST/ })
+  t.match(await run(['seal', 'generate-key', 'data/second.key'], { cwd: dir }), { code: 1, err: /no key is overwritten/ })
 
   const BOTH = 'seal:\n  - { kind: local, keyFile: root.key }\n  - { kind: local, keyFile: second.key }\n'
   configure(BOTH)

@@ -138,11 +138,12 @@ t.test('what cannot be imported is told', async t => {
   const CASES: [argv: string[], code: number, err: RegExp][] = [
     [['pykmip', 'nowhere', '--scope', 'legacy'], 2, /there is no/],
     [['pykmip', 'empty', '--scope', 'legacy'], 1, /no database of a PyKMIP server/],
-    [['pykmip', 'text', '--scope', 'legacy'], 1, /not a database/],
+    [['pykmip', 'text', '--scope', 'legacy'], 2, /text is no database of a PyKMIP server/],
     [['pykmip', 'data/kmipd.db', '--scope', 'legacy'], 1, /no database of a PyKMIP server/],
     [['pykmip', PYKMIP, '--scope', 'other'], 1, /there is no scope other/],
     [['pykmip', PYKMIP], 2, /scope/],
     [['kmip', '--host', 'localhost', '--scope', 'legacy'], 2, /ca, cert, key/],
+    [['kmip', '--host', 'localhost', '--scope', 'legacy', '--ca', 'text', '--cert', 'text', '--key', 'text'], 2, /text is no file in PEM/],
   ]
   for (const [argv, code, err] of CASES) t.match(await go('import', ...argv, '-d', 'data'), { code, err }, argv.join(' '))
   const one = await go('import', 'pykmip', 'odd.db', '--scope', 'legacy', '--owner', 'somebody', '-d', 'data', '--json')
