@@ -15,7 +15,8 @@ const FORMER_IDENTITY = 'identities are assigned in the configuration file of th
 const answering = (command: string, answer: string, path = command): Command => ({
   command: `${command} [words..]`,
   describe: 'Of former releases of KES; says what to do instead',
-  builder: y => y.positional('words', { type: 'string', array: true, hidden: true }).strict(false).example(`$0 kes ${path}`, answer.split(';')[0]!),
+  builder: y =>
+    y.positional('words', { type: 'string', array: true, hidden: true }).strict(false).example(`$0 kes ${path}`, answer.split(';')[0]!),
   handler() {
     throw new KesCommandError(answer)
   },
