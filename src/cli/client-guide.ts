@@ -19,6 +19,9 @@ export interface GuideOptions {
   readonly isConformance: boolean
 }
 
+/** A word of a shell's command, whatever is in it. */
+export const quoted = (word: string): string => (/^[\w/.:@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
+
 /** How to connect, for people. */
 export function guide({
   program,
@@ -43,8 +46,8 @@ kmipd listens on ${kmip}${https === undefined ? '' : `, https://${https}/kmip`}$
 
 MongoDB
   mongod --enableEncryption --kmipServerName ${host} --kmipPort ${port} \\
-    --kmipServerCAFile ${at('ca.pem')} \\
-    --kmipClientCertificateFile ${at('client.pem')}
+    --kmipServerCAFile ${quoted(at('ca.pem'))} \\
+    --kmipClientCertificateFile ${quoted(at('client.pem'))}
 
 MySQL: keyring_okv_conf_dir=${client}
   ${okvText(kmip).trimEnd().replaceAll('\n', '\n  ')}
@@ -56,11 +59,11 @@ ${
     ? ''
     : `
 Vault's commands, and the console at ${admin}/ui/
-  export VAULT_ADDR=${admin} VAULT_TOKEN=$(cat ${tokenFile})
+  export VAULT_ADDR=${admin} VAULT_TOKEN=$(cat ${quoted(tokenFile)})
   vault read kmip/config
 `
 }
-Try it: ${program} client create --name first --client ${client}
+Try it: ${program} client create --name first --client ${quoted(client)}
 ${isConformance ? '\nThis server is set up for conformance tests: its users and passwords are public. Do not use it for anything else.\n' : ''}
 `
 }

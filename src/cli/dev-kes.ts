@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KesSource } from '../server/kes-in-daemon.ts'
+import { quoted } from './client-guide.ts'
 import type { Io } from './io.ts'
 
 const FILE = 'kes-api-key'
@@ -26,5 +27,5 @@ export async function devKes(address: string, dataDir: string, io: Io): Promise<
 export const kesGuide = (address: string, file: string): string =>
   `
 MinIO and other clients of KES
-  export MINIO_KMS_KES_ENDPOINT=https://${address} MINIO_KMS_KES_API_KEY=$(cat ${file})
+  export MINIO_KMS_KES_ENDPOINT=https://${address} MINIO_KMS_KES_API_KEY=$(cat ${quoted(file)})
 `

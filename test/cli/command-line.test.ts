@@ -202,3 +202,29 @@ t.test('an address that is taken is said to be', async t => {
   )
   t.match({ code, err }, { code: 1, err: new RegExp(`127\\.0\\.0\\.1:${port}: another program listens there`) })
 })
+
+t.test('the lines that dev prints can be pasted, whatever its directory is called', async t => {
+  const dir = t.testdir({})
+  const name = `it's $HOME, a "b"`
+  const free = [
+    '--kmip-address',
+    '127.0.0.1:0',
+    '--admin-address',
+    '127.0.0.1:0',
+    '--kes-address',
+    '127.0.0.1:0',
+    '--metrics-address',
+    'off',
+  ]
+  const { code, out, err } = await run(['dev', '--ephemeral', '--data-dir', name, ...free], { cwd: dir })
+  t.match({ code, err }, { code: 0 })
+  const [, client = ''] = /^Try it: kmipd (.*)$/m.exec(out) ?? []
+  const words = spawnSync('sh', ['-c', `printf '%s\\n' ${client}`], { encoding: 'utf8' })
+  t.equal(words.stdout.trim().split('\n').at(-1), join(dir, name, 'clients', 'default'))
+  for (const [, variables = ''] of out.matchAll(/^ {2}export (.*)$/gm))
+    t.match(
+      spawnSync('sh', ['-c', `printf '%s\\n' ${variables}`], { encoding: 'utf8' }),
+      { stderr: '', stdout: /(TOKEN=hvs\.|KEY=kes:v1:)/ },
+      variables,
+    )
+})
