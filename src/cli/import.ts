@@ -2,7 +2,6 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Found, ImportReport } from '../migration/importer.ts'
-import type { ForeignDatabase } from '../store/foreign-database.ts'
 import { type Command, type Io, printJson, printLines } from './io.ts'
 import { withData } from './open.ts'
 import { jsonOption, type PlaceArguments, placeOptions } from './options.ts'
@@ -51,7 +50,6 @@ const pykmip = (io: Io): Command => ({
     const { pykmipObjects } = await import('../migration/pykmip.ts')
     const database = new ForeignDatabase(file)
     try {
-      refuseOthers(database, file)
       await importInto(scope, pykmipObjects(database, owner), place, io, json)
     } finally {
       database.close()
@@ -93,16 +91,6 @@ const kmip = (io: Io): Command => ({
     }
   },
 })
-
-/** @throws UsageError, since what is said of a damaged store would mean our own */
-function refuseOthers(database: ForeignDatabase, file: string): void {
-  try {
-    database.hasTable('managed_objects')
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'damaged')) throw error
-    throw new UsageError(`${file} is no database of a PyKMIP server`)
-  }
-}
 
 async function importInto(
   scope: string,

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import type { Io } from './io.ts'
@@ -49,18 +49,14 @@ export interface Loaded {
   readonly config: Config
 }
 
-const UNREADABLE: { readonly [code: string]: string } = {
-  ENOENT: 'there is no such file',
-  EISDIR: 'it is a folder; name the file in it, or write --data-dir',
-  EACCES: 'this user may not read it',
-}
-
+/** @throws ConfigError where there is none to read: of a folder the system would not say which, and EACCES it says well */
 async function readConfig(file: string): Promise<string> {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    const { ConfigError } = await import('../config/error.ts')
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable'
-    throw new ConfigError(file, [{ path: '', line: 0, column: 0, message: `${UNREADABLE[code] ?? 'it cannot be read'} (${code})` }])
-  }
+  const problem = !existsSync(file)
+    ? 'there is no such file'
+    : statSync(file).isDirectory()
+      ? 'it is a folder; name the file in it, or write --data-dir'
+      : undefined
+  if (problem === undefined) return readFileSync(file, 'utf8')
+  const { ConfigError } = await import('../config/error.ts')
+  throw new ConfigError(file, [{ path: '', line: 0, column: 0, message: problem }])
 }

@@ -1,5 +1,6 @@
 import { attribute, nameItem } from '../client/operations.ts'
 import type { ForeignDatabase } from '../store/foreign-database.ts'
+import { StoreError } from '../store/store.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { boolean, bytes, dateTime, enumeration, type Item, integer, type Structure, structure, TYPE, text } from '../ttlv/item.ts'
 import { TAG } from '../ttlv/tags.ts'
@@ -26,8 +27,7 @@ export class NoPykmip extends Error {
  * @throws NoPykmip, StoreError
  */
 export function pykmipObjects(database: ForeignDatabase, owner?: string): Found[] {
-  if (!['managed_objects', 'managed_object_names', ...DETAILS].every(table => database.hasTable(table)))
-    throw new NoPykmip('the file is no database of a PyKMIP server, or of a version that is not known here')
+  if (!isPykmip(database)) throw new NoPykmip('the file is no database of a PyKMIP server, or of a version that is not known here')
   const details = DETAILS.map(table => byId(database.rows(`select * from ${table}`), 'uid'))
   const names = database.rows('select * from managed_object_names order by mo_uid, name_index')
   const groups = linked(database, 'object_groups', 'object_group_map', 'object_group_id')
@@ -205,4 +205,14 @@ function keyInformation(row: Row, prefix: string, tag: number): Item[] {
       ...(parameters.length > 0 ? [structure(TAG.CryptographicParameters, parameters)] : []),
     ]),
   ]
+}
+
+function isPykmip(database: ForeignDatabase): boolean {
+  try {
+    return ['managed_objects', 'managed_object_names', ...DETAILS].every(table => database.hasTable(table))
+  } catch (error) {
+    // A file of another kind: its error speaks of a store, and would mean our own.
+    if (error instanceof StoreError && error.code === 'damaged') return false
+    throw error
+  }
 }

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
 import t from 'tap'
 import { nodeCommand } from '../node-command.ts'
 import { run } from './run.ts'
@@ -227,4 +228,26 @@ t.test('the lines that dev prints can be pasted, whatever its directory is calle
       { stderr: '', stdout: /(TOKEN=hvs\.|KEY=kes:v1:)/ },
       variables,
     )
+})
+
+t.test('a server goes on without who read its output, and SIGHUP does not cut its end short', async t => {
+  const free = ['--kmip-address', '127.0.0.1:0', '--data-dir', t.testdir({})]
+  const program = spawn(...nodeCommand('dist/cli/main.js', 'dev', '--ephemeral', ...free), { stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended = once(program, 'exit')
+  program.stdout.destroy()
+  const said: string[] = []
+  for await (const line of createInterface(program.stderr)) {
+    const { msg } = JSON.parse(line) as { msg: string }
+    said.push(msg)
+    if (msg === 'ready') program.kill('SIGHUP')
+    if (msg === 'reloaded') program.kill('SIGTERM')
+    if (msg === 'stopping') program.kill('SIGHUP')
+  }
+  t.same(said, ['ready', 'reloaded', 'stopping'])
+  t.same(await ended, [0, null])
+})
+
+t.test('a variable that is set to nothing names no server', async t => {
+  const outcome = await run(['scope', 'list'], { cwd: t.testdir({}), env: { KMIPD_ADDR: '', VAULT_ADDR: '' } })
+  t.match(outcome, { code: 2, err: /--config FILE or --data-dir DIR/ })
 })

@@ -138,7 +138,11 @@ t.test('what cannot be imported is told', async t => {
   const CASES: [argv: string[], code: number, err: RegExp][] = [
     [['pykmip', 'nowhere', '--scope', 'legacy'], 2, /there is no/],
     [['pykmip', 'empty', '--scope', 'legacy'], 1, /no database of a PyKMIP server/],
-    [['pykmip', 'text', '--scope', 'legacy'], 2, /text is no database of a PyKMIP server/],
+    [
+      ['pykmip', 'text', '--scope', 'legacy'],
+      1,
+      /kmipd: the file is no database of a PyKMIP server, or of a version that is not known here\n/,
+    ],
     [['pykmip', 'data/kmipd.db', '--scope', 'legacy'], 1, /no database of a PyKMIP server/],
     [['pykmip', PYKMIP, '--scope', 'other'], 1, /there is no scope other/],
     [['pykmip', PYKMIP], 2, /scope/],
