@@ -69,7 +69,7 @@ export const READERS: { readonly [field in keyof Configuration]: (value: unknown
 }
 
 /** The fields of a configuration, in the order in which they are shown. */
-const CONFIGURATION_FIELDS: readonly string[] = Object.keys(READERS)
+export const CONFIGURATION_FIELDS: readonly string[] = Object.keys(READERS)
 
 /** Host and port of a `listen_addrs` item; nothing if it is neither. IPv6 with a port needs brackets. */
 export function listenAddress(text: string): { readonly host: string; readonly port: number } | undefined {
