@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { LocalCopy } from '../../src/store/local-copy.ts'
@@ -20,6 +20,14 @@ const EAGER = { ...USUAL_COMPACTION, entries: 5, jitterMs: 0 }
 const record = (id: string, over: Partial<Change> = {}): Change => ({ partition: 's', id, expect: 0, body: Buffer.from(id), ...over })
 const idsOf = async (store: Store): Promise<string> => (await store.find('s', [], { limit: 1000 })).map(({ id }) => id).join(' ')
 
+/** A folder for the nodes of a test. tap removes it in one attempt, and what a system under load has not let go by then would be a failure. */
+function folder(t: Test, content = {}): string {
+  t.saveFixture = true
+  const dir = t.testdir(content)
+  t.teardown(() => rmSync(dir, { recursive: true, force: true, maxRetries: 10 }))
+  return dir
+}
+
 async function node(t: Test, shared: SharedSlots, options: Partial<LogOptions> = {}): Promise<LogStore> {
   const store = await openLog({ slots: shared.open(), dir: t.testdirName, expect: 'any', deadlineMs: 20_000, ...options })
   t.teardown(() => store.close())
@@ -32,7 +40,7 @@ async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
 }
 
 t.test('what one node commits, another one sees once it has settled, and both have one order', async t => {
-  t.testdir()
+  folder(t)
   const shared = new SharedSlots()
   const [a, b] = [await node(t, shared), await node(t, shared)]
   const before = b.version()
@@ -55,7 +63,7 @@ t.test('what one node commits, another one sees once it has settled, and both ha
 })
 
 t.test('a disk that is full under the copy of a node is no other log', async t => {
-  t.testdir()
+  folder(t)
   const shared = new SharedSlots()
   const [a, b] = [await node(t, shared), await node(t, shared)]
   const { keep } = LocalCopy.prototype
@@ -82,7 +90,7 @@ t.test('a disk that is full under the copy of a node is no other log', async t =
 })
 
 t.test('of nodes that change one record at once, one wins each time', async t => {
-  t.testdir()
+  folder(t)
   const shared = new SharedSlots()
   const nodes = await Promise.all([1, 2, 3].map(() => node(t, shared)))
   await nodes[0]!.commit([record('counter', { body: Buffer.from('0') })])
@@ -102,7 +110,7 @@ t.test('of nodes that change one record at once, one wins each time', async t =>
 })
 
 t.test('an answer that is lost is no failure, and no second commit', async t => {
-  t.testdir()
+  folder(t)
   const cases: [name: string, faults: Fault[]][] = [
     ['the entry was stored', [{ call: 'create', path: /^log/, after: true, code: 'in-doubt' }]],
     ['it was not', [{ call: 'create', path: /^log/, code: 'in-doubt' }]],
@@ -131,7 +139,7 @@ t.test('an answer that is lost is no failure, and no second commit', async t => 
 })
 
 t.test('while nobody answers, writes and reads fail within their time, and say why; later they go on', async t => {
-  t.testdir()
+  folder(t)
   const shared = new SharedSlots()
   const [store, other] = [await node(t, shared, { deadlineMs: 1000 }), await node(t, shared)]
   await store.commit([record('k1')])
@@ -155,7 +163,7 @@ t.test('while nobody answers, writes and reads fail within their time, and say w
 })
 
 t.test('an entry whose answer came too late for its writer counts all the same, once', async t => {
-  t.testdir()
+  folder(t)
   const shared = new SharedSlots()
   const store = await node(t, shared, { deadlineMs: 1000 })
   shared.faults.push(
@@ -171,7 +179,7 @@ t.test('an entry whose answer came too late for its writer counts all the same, 
 })
 
 t.test('reads that come together share a look that began after them', async t => {
-  t.testdir()
+  folder(t)
   const shared = new SharedSlots()
   const [a, b] = [await node(t, shared), await node(t, shared)]
   await a.settle()
@@ -188,7 +196,7 @@ t.test('reads that come together share a look that began after them', async t =>
 })
 
 t.test('what a worker reads is no older than what its owner would', async t => {
-  t.testdir()
+  folder(t)
   const shared = new SharedSlots()
   const other = await node(t, shared)
   const strict = copyOf(await node(t, shared))
@@ -227,7 +235,7 @@ t.test('what a worker reads is no older than what its owner would', async t => {
 })
 
 t.test('with a staleness reads wait for nothing, and for no longer than that', async t => {
-  t.testdir()
+  folder(t)
   const shared = new SharedSlots()
   const a = await node(t, shared)
   const b = await node(t, shared, { stalenessMs: 1000, follow: true, deadlineMs: 1000 })
@@ -251,7 +259,7 @@ t.test('with a staleness reads wait for nothing, and for no longer than that', a
 })
 
 t.test('snapshots: a node begins with the last one, and the log is cut behind the retention', async t => {
-  const dir = t.testdir()
+  const dir = folder(t)
   const shared = new SharedSlots()
   const a = await node(t, shared, { compaction: EAGER })
   for (let i = 0; i < 12; i++)
@@ -286,7 +294,7 @@ t.test('snapshots: a node begins with the last one, and the log is cut behind th
 })
 
 t.test('what Vault is going to delete of itself is refused, and is soon needed by nobody', async t => {
-  t.testdir()
+  folder(t)
   const shared = new SharedSlots()
   const a = await node(t, shared, { compaction: { ...USUAL_COMPACTION, jitterMs: 0 } })
   await a.commit([record('k1')])
@@ -309,7 +317,7 @@ t.test('what Vault is going to delete of itself is refused, and is soon needed b
 })
 
 t.test('a snapshot that was read or written here is not read again, unless it was changed', async t => {
-  const dir = t.testdir({ other: {} })
+  const dir = folder(t, { other: {} })
   const shared = new SharedSlots()
   const a = await node(t, shared, { compaction: EAGER })
   for (let i = 0; i < 7; i++) await a.commit([record(`k${i}`)])
@@ -346,7 +354,7 @@ t.test('a snapshot that was read or written here is not read again, unless it wa
 })
 
 t.test('who slept longer than the retention neither answers from the past nor writes into it', async t => {
-  t.testdir()
+  folder(t)
   const shared = new SharedSlots()
   const a = await node(t, shared, { compaction: EAGER })
   const sleepers = await Promise.all(['reads', 'writes'].map(() => node(t, shared)))
@@ -379,7 +387,7 @@ t.test('who slept longer than the retention neither answers from the past nor wr
 })
 
 t.test('a log that is not the one that was followed is refused, and nothing is served from it', async t => {
-  t.testdir()
+  folder(t)
   const store = (shared: SharedSlots): string => headOf(shared).store
   const cases: [name: string, harm: (shared: SharedSlots, before: Map<string, never>) => void][] = [
     ['restored from an older backup', (shared, before) => restore(shared, before)],
@@ -430,7 +438,7 @@ function restore(shared: SharedSlots, before: Map<string, never>): void {
 }
 
 t.test('after a restore of Vault the nodes that are started anew go on from it', async t => {
-  t.testdir()
+  folder(t)
   const shared = new SharedSlots()
   const a = await node(t, shared)
   await a.commit([record('k1')])
@@ -453,7 +461,7 @@ t.test('after a restore of Vault the nodes that are started anew go on from it',
 })
 
 t.test('opening: what is not there, what is there already, and what cannot be reached', async t => {
-  const dir = t.testdir()
+  const dir = folder(t)
   const shared = new SharedSlots()
   const open = (expect: LogOptions['expect']) => openLog({ slots: shared.open(), dir, expect })
   await t.rejects(open('there'), { ...UNAVAILABLE, message: /kmipd init/ })

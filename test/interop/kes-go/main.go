@@ -81,10 +81,20 @@ func server(ctx context.Context, admin *kes.Client) {
 	ready, err := admin.IsReady(ctx)
 	check("IsReady", ready && err == nil, err)
 	state, err := admin.Status(ctx)
+	// It is told in whole seconds, and servers that just started have none; either of the two may answer.
+	deadline := time.Now().Add(10 * time.Second)
+	for err == nil && state.UpTime == 0 && time.Now().Before(deadline) {
+		time.Sleep(100 * time.Millisecond)
+		state, err = admin.Status(ctx)
+	}
 	check("Status", err == nil && state.Version == version && state.UpTime > 0, state, err)
 	apis, err := admin.APIs(ctx)
 	check("APIs", err == nil && slices.ContainsFunc(apis, func(api kes.API) bool { return api.Path == "/v1/key/generate/" }), apis, err)
 	metric, err := admin.Metrics(ctx)
+	for err == nil && metric.UpTime == 0 && time.Now().Before(deadline) {
+		time.Sleep(100 * time.Millisecond)
+		metric, err = admin.Metrics(ctx)
+	}
 	check("Metrics", err == nil && metric.UpTime > 0, metric, err)
 }
 
