@@ -2,12 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access, type FileHandle, link, lstat, mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { knowsNoLinks } from '../store/durable-files.ts'
 import { type KeyPage, type KeyStore, KeyStoreError, type KeyStoreErrorCode, type StoredKey } from './keystore.ts'
 import { isKeyName, pageOf } from './names.ts'
 import { LONGEST_VALUE, readStoredKey, writeStoredKey } from './stored-key.ts'
-
-/** File systems that know no hard links say one of these. */
-const WITHOUT_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 
 /** A key that is being made, not known by its name yet. */
 const DRAFT = /^\.new-[0-9a-f]{16}$/
@@ -168,7 +166,7 @@ async function linked(from: string, to: string): Promise<boolean> {
     await link(from, to)
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && WITHOUT_LINKS.has(String(error.code))) return false
+    if (knowsNoLinks(error)) return false
     throw error
   }
 }

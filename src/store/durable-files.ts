@@ -5,6 +5,9 @@ import { dirname, resolve } from 'node:path'
 /** File systems that know no hard links say one of these. */
 const WITHOUT_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 
+/** Whether a link failed since the file system knows none. */
+export const knowsNoLinks = (e: unknown): boolean => e instanceof Error && 'code' in e && WITHOUT_LINKS.has(String(e.code))
+
 /** What was made, renamed or removed in a folder is so after the loss of power too. @throws the operating system's error */
 export function syncFolder(path: string): void {
   const folder = openSync(path, 'r')
@@ -63,7 +66,7 @@ function linked(from: string, to: string): boolean {
     linkSync(from, to)
     return true
   } catch (e) {
-    if (e instanceof Error && 'code' in e && WITHOUT_LINKS.has(String(e.code))) return false
+    if (knowsNoLinks(e)) return false
     throw e
   }
 }
