@@ -483,8 +483,8 @@ await check('a token for one scope does what it may, and is told in a sentence w
   await signIn(other.page, auth.client_token)
   await visible(other.page.getByText('Ready'))
   await other.page.getByRole('link', { name: 'Scopes' }).click()
-  await other.page.getByRole('link', { name: 'finance' }).click()
-  await other.page.getByRole('link', { name: 'accounting' }).click()
+  await other.page.getByRole('link', { name: 'finance', exact: true }).click()
+  await other.page.getByRole('link', { name: 'accounting', exact: true }).click()
   await other.page.getByRole('button', { name: 'New credential' }).click()
   await downloaded(other.page, () => dialog(other.page).getByRole('button', { name: 'Generate and download' }).click())
   await dialog(other.page).getByRole('button', { name: 'Done' }).click()
@@ -576,7 +576,7 @@ for (const colorScheme of ['light', 'dark'])
       })
     await check(`an object is sound, ${suffix}`, async () => {
       await goto(place.page, 'scopes/finance/objects', 'Objects')
-      await place.page.getByRole('link', { name: 'second' }).click()
+      await place.page.getByRole('link', { name: 'second', exact: true }).click()
       await visible(place.page.getByRole('heading', { name: 'Life' }))
       await sound(place, `object-${suffix}`)
     })
@@ -604,11 +604,11 @@ await check('signing out forgets the token', async () => {
 
 await check('a server that is gone is told of, and nothing breaks', async () => {
   await goto(page, 'scopes', 'Scopes')
-  await visible(page.getByRole('link', { name: 'finance' }))
+  await visible(page.getByRole('link', { name: 'finance', exact: true }))
   const gone = new Promise(done => server.once('exit', done))
   server.kill()
   await gone
-  await page.getByRole('link', { name: 'finance' }).click()
+  await page.getByRole('link', { name: 'finance', exact: true }).click()
   await visible(page.getByRole('alert').getByText('The server does not answer.').first())
 })
 
