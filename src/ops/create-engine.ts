@@ -48,6 +48,8 @@ export interface EngineOptions {
   now(): bigint
   randomBytes(size: number): Buffer
   newId(): string
+  /** Answers that are remembered at most. */
+  readonly answersKept?: number
   /** Run something soon, but not now: what clients asked to be done asynchronously. */
   defer?(work: () => Promise<void>): void
   /** Run something a few milliseconds later: what need not be stored before an answer leaves. */
@@ -91,7 +93,7 @@ export function createEngine(options: EngineOptions): Engine {
       : { operations: OPERATIONS.filter(one => one !== reProvision) }),
   }
   const runner = new BatchRunner(environment, records, cache, options.onChange)
-  const remembered = new RememberedAnswers(records, now)
+  const remembered = new RememberedAnswers(records, now, options.answersKept)
   return {
     recall: (bytes, peer) => remembered.recall(bytes, peer),
     async answer(bytes, peer, channel, refused) {

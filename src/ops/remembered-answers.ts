@@ -3,7 +3,7 @@ import type { Records } from '../seal/records.ts'
 import type { Answer, AuditEntry, Peer } from './engine.ts'
 
 /** Of keys some 50 MB. */
-const CAPACITY = 65_536
+const DEFAULT_CAPACITY = 65_536
 /** Requests that are longer are not looked up. */
 const MAX_REQUEST_BYTES = 400
 /** Answers that are longer are not kept. */
@@ -39,12 +39,16 @@ interface Remembered {
 export class RememberedAnswers {
   readonly #records: Records
   readonly #now: () => bigint
-  readonly #answers = new RecentMap<Remembered>(CAPACITY)
+  readonly #answers: RecentMap<Remembered>
 
-  /** @param now seconds since 1970 */
-  constructor(records: Records, now: () => bigint) {
+  /**
+   * @param now seconds since 1970
+   * @param capacity answers kept at most; those given longest ago go first
+   */
+  constructor(records: Records, now: () => bigint, capacity = DEFAULT_CAPACITY) {
     this.#records = records
     this.#now = now
+    this.#answers = new RecentMap(capacity)
   }
 
   /** The answer, if nothing at all was stored since it was true. */

@@ -25,6 +25,7 @@ import { KmipSockets } from './kmip-sockets.ts'
 import { LIMITS, type Limits } from './limits.ts'
 import type { ServerCredential } from './listener.ts'
 import type { Logger } from './log.ts'
+import { answersKept } from './memory.ts'
 import { Metrics, summed } from './metrics.ts'
 import { Notifier } from './notifier.ts'
 import { objectServices } from './object-services.ts'
@@ -200,6 +201,7 @@ export class Daemon {
       now: () => BigInt(Math.floor(Date.now() / 1000)),
       randomBytes,
       newId: identifierSource(Date.now, randomBytes),
+      answersKept: answersKept(processes),
       quota: peer => limiter.quota(peer),
       replace: (holder, wish) => data.mounts.planReplacement(holder, wish),
       ...(this.#notifier && { onChange: this.#notifier.changed }),
