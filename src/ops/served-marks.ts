@@ -57,7 +57,11 @@ export class ServedMarks {
     const marked = fresh.copy()
     endFresh(marked)
     this.#cache.amend(unit.scope, fresh, marked)
-    this.#waiting.set(`${unit.scope}/${fresh.id}`, { fresh, marked, newUnit, source })
+    const key = `${unit.scope}/${fresh.id}`
+    // One mark serves all who got the object at once, and one answer goes on with it: the others are worked out anew.
+    const earlier = this.#waiting.get(key)?.source
+    if (earlier) earlier.revision = 0
+    this.#waiting.set(key, { fresh, marked, newUnit, source })
     if (this.#isScheduled) return
     this.#isScheduled = true
     this.#soon(() => this.settle())

@@ -90,3 +90,24 @@ t.test('the answer of the first Get is given again, before and after its mark is
   await lab.engine.finish()
   t.equal(await lab.records.revision('scope-1', other), 2, 'is made again by the next Get')
 })
+
+t.test('of two first Gets at once neither answer is given again when the mark cannot be stored', async t => {
+  const lab = await makeLab()
+  const clients = [lab.client(), lab.client({ version: 12 })]
+  const fine = await clients[0]!.create()
+  const getTwice = (id: string): Promise<unknown> => Promise.all(clients.map(c => c.ok('Get', uid(id))))
+  await getTwice(fine)
+  await lab.engine.finish()
+  t.equal(await lab.records.revision('scope-1', fine), 2, 'one mark for both')
+  for (const c of clients) {
+    const id = await c.create()
+    const { commit } = lab.records
+    lab.records.commit = () => Promise.reject(new StoreError('unavailable', 'no disk'))
+    await getTwice(id)
+    await lab.engine.finish()
+    lab.records.commit = commit
+    await c.ok('Get', uid(id))
+    await lab.engine.finish()
+    t.equal(await lab.records.revision('scope-1', id), 2, `the next Get of ${c.version} makes it again`)
+  }
+})
