@@ -1,3 +1,4 @@
+import { vaultSeconds } from '../config/duration.ts'
 import { AdminError } from './error.ts'
 
 /** What a handler gets for each type of field. */
@@ -75,28 +76,11 @@ function stringOf(value: unknown): string {
   throw unconvertible('string', value)
 }
 
-const UNIT_SECONDS: Readonly<Record<string, number>> = { ns: 1e-9, us: 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600, d: 86_400 }
-
-/** Seconds of a duration: a number of them, or text such as `300`, `5m`, `1h30m` and `14d`. @throws RangeError */
-export function durationSeconds(value: unknown): number {
-  const number = typeof value === 'string' && /^-?\d{1,12}$/.test(value) ? Number(value) : value === '' ? 0 : value
-  if (typeof number === 'number' && Number.isFinite(number)) return Math.trunc(number)
-  if (typeof value !== 'string' || !/^(\d{1,12}(\.\d{1,9})?(ns|us|ms|s|m|h|d))+$/.test(value))
-    throw new RangeError(`time: invalid duration ${JSON.stringify(value)}`)
-  const parts = [...value.matchAll(/([\d.]+)([a-z]+)/g)]
-  return Math.trunc(parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * (UNIT_SECONDS[unit] ?? 0), 0))
-}
-
 function durationOf(value: unknown): number {
-  try {
-    const seconds = durationSeconds(value)
-    if (seconds < 0) throw new Unfit(`cannot provide negative value '${seconds}'`)
-    if (!Number.isSafeInteger(seconds)) throw new Unfit(`time: invalid duration ${JSON.stringify(value)}`)
-    return seconds
-  } catch (error) {
-    if (error instanceof RangeError) throw new Unfit(error.message)
-    throw error
-  }
+  const seconds = vaultSeconds(value)
+  if (seconds === undefined) throw new Unfit(`time: invalid duration ${JSON.stringify(value)}`)
+  if (seconds < 0) throw new Unfit(`cannot provide negative value '${seconds}'`)
+  return seconds
 }
 
 function listOf(value: unknown): readonly string[] {

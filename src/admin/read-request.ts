@@ -1,6 +1,6 @@
+import { vaultSeconds } from '../config/duration.ts'
 import type { HttpRequest } from '../http/exchange.ts'
 import { AdminError, collected } from './error.ts'
-import { durationSeconds } from './fields.ts'
 import type { LogicalRequest, Operation } from './route.ts'
 
 type Data = Readonly<Record<string, unknown>>
@@ -128,12 +128,7 @@ function tokenOf(headers: HttpRequest['headers']): string | undefined {
 }
 
 function wrapTtlOf(text: string | undefined): number {
-  if (text === undefined || text === '') return 0
-  try {
-    const seconds = durationSeconds(text)
-    if (seconds >= 0) return seconds
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause
-  }
-  throw new AdminError(400, 'requested wrap ttl is not a duration')
+  const seconds = vaultSeconds(text ?? '')
+  if (seconds === undefined || seconds < 0) throw new AdminError(400, 'requested wrap ttl is not a duration')
+  return seconds
 }

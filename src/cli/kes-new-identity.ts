@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import { GO_UNITS, readDuration } from '../config/duration.ts'
 import { type Command, type Io, printLines } from './io.ts'
 import { KesCommandError } from './kes-error.ts'
 
@@ -16,8 +17,8 @@ interface NewArguments {
   readonly force?: boolean
 }
 
-/** Hours, as KES's flags have it: `720h`, `1h30m`. */
-const DURATION = /^(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?$/
+// 292 years: Go has no longer durations.
+const LONGEST_MS = 2 ** 63 / 1e6
 
 /** @param files where key and certificate go if nothing is said; absent: nowhere */
 export const newIdentity = (io: Io, files: { readonly key?: string; readonly cert?: string } = {}): Command => ({
@@ -119,9 +120,8 @@ function checkFiles({ key, cert, ip, dns, encrypt, force = false }: NewArguments
 }
 
 function lifeOf(text: string): number {
-  const [whole, hours = '0', minutes = '0', seconds = '0'] = DURATION.exec(text) ?? []
-  const lifeMs = ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000
-  if (whole === undefined || lifeMs === 0) throw new KesCommandError(`invalid duration '${text}': write hours, such as 720h`)
+  const lifeMs = readDuration(text, GO_UNITS) ?? 0
+  if (lifeMs < 1000 || lifeMs > LONGEST_MS) throw new KesCommandError(`invalid duration '${text}': write hours, such as 720h`)
   return lifeMs
 }
 

@@ -1,28 +1,25 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { readDuration, type Unit, writeDuration } from './duration.ts'
 
-const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const UNITS: readonly Unit[] = ['ms', 's', 'm', 'h', 'd']
+const DURATION = /^\d{1,9}(ms|s|m|h|d)$/
 // setTimeout turns longer times into none at all.
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** `<integer>ms|s|m|h|d` in milliseconds. @throws RangeError on any other text */
 export function parseDuration(text: string): number {
-  const [, count, unit] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? []
-  if (count === undefined || unit === undefined) throw new RangeError(`${text} is no duration; write one such as 30s, 10m or 336h`)
-  return Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS]
+  const ms = DURATION.test(text) ? readDuration(text, UNITS) : undefined
+  if (ms === undefined) throw new RangeError(`${text} is no duration; write one such as 30s, 10m or 336h`)
+  return ms
 }
 
 /** Milliseconds in the largest unit that divides them: what `parseDuration` reads back. */
-export function formatDuration(ms: number): string {
-  const [unit, size] = Object.entries(UNIT_MS)
-    .reverse()
-    .find(([, size]) => ms !== 0 && ms % size === 0) ?? ['s', 1000]
-  return `${ms / size}${unit}`
-}
+export const formatDuration = (ms: number): string => writeDuration(ms, UNITS)
 
 const durationText = z
   .string()
-  .regex(/^\d{1,9}(ms|s|m|h|d)$/, { error: 'write a duration: a whole number and ms, s, m, h or d, such as 30s', abort: true })
+  .regex(DURATION, { error: 'write a duration: a whole number and ms, s, m, h or d, such as 30s', abort: true })
   .meta({ type: 'string', format: 'duration' })
 
 /** A duration; milliseconds in the configuration that was read. */

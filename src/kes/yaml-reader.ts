@@ -1,4 +1,5 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml'
+import { GO_UNITS, readDuration } from '../config/duration.ts'
 
 /** What is wrong with a configuration file, and where. The texts are KES's where it has some. */
 export class KesConfigError extends Error {
@@ -119,7 +120,7 @@ export class Section {
   duration(): number | undefined {
     const text = this.filled()
     if (text === undefined) return undefined
-    const ms = durationOf(text)
+    const ms = readDuration(text, GO_UNITS)
     if (ms === undefined) throw new KesConfigError(`${this.where}: '${text}' is no duration such as 5m0s`)
     return ms
   }
@@ -167,17 +168,4 @@ interface File {
   readonly env: Environment
   readonly lines: LineCounter
   resolve(node: Node | undefined): Node | undefined
-}
-
-const UNITS: { readonly [unit: string]: number } = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-
-/** `1h2m3.5s`, `-1s`, `0`. */
-export function durationOf(text: string): number | undefined {
-  const sign = text.startsWith('-') ? -1 : 1
-  const rest = text.replace(/^[+-]/, '')
-  if (rest === '0') return 0
-  if (!/^(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+$/.test(rest)) return undefined
-  let ms = 0
-  for (const [, number, unit] of rest.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g)) ms += Number(number) * UNITS[unit!]!
-  return sign * ms
 }

@@ -1,3 +1,4 @@
+import { vaultSeconds } from '../config/duration.ts'
 import { ScopeError } from './error.ts'
 
 // Command lines send every value as text, and HTTP clients send JSON types: both are taken, as Vault does.
@@ -37,17 +38,11 @@ export function listOf(field: string, value: unknown): readonly string[] {
   })
 }
 
-const SECONDS: { readonly [unit: string]: number } = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
-
 /** A duration in seconds: a number of them, or text such as `300`, `336h`, `1h30m` or `14d`. */
 export function secondsOf(field: string, value: unknown): number {
-  if (typeof value === 'string' && /^(\d{1,9}(\.\d{1,9})?(ms|s|m|h|d|w))+$/.test(value)) {
-    const parts = [...value.matchAll(/([\d.]+)([a-z]+)/g)]
-    return Math.round(parts.reduce((sum, [, count, unit]) => sum + Number(count) * SECONDS[unit!]!, 0))
-  }
-  const read = typeof value === 'string' && /^\d{1,12}$/.test(value) ? Number(value) : value
-  if (typeof read !== 'number' || !Number.isSafeInteger(read) || read < 0) throw wrong(field, value, 'a duration such as 300 or 336h')
-  return read
+  const seconds = vaultSeconds(value)
+  if (seconds === undefined || seconds < 0) throw wrong(field, value, 'a duration such as 300 or 336h')
+  return seconds
 }
 
 /** @throws ScopeError `invalid` unless it is letters, digits, `_`, `.` and `-`, and begins and ends with a letter, digit or `_` */

@@ -34,7 +34,7 @@ t.test('identities are made and told without a server', async t => {
   t.same(await run(['kes', 'identity', 'x.key'], { cwd }), printed(apiKey!))
   t.equal(statSync(join(cwd, 'x.key')).mode & 0o777, 0o600)
   t.same(await run(['kes', 'identity', 'new', ...files], { cwd }), failed('private key already exists. Use --force to overwrite it'))
-  t.equal((await run(['kes', 'tool', 'identity', 'new', '--key=y.key', '--cert=y.crt', '--time=8760h', 'app', '-f'], { cwd })).code, 0)
+  t.equal((await run(['kes', 'tool', 'identity', 'new', '--key=y.key', '--cert=y.crt', '--time=365.5h30m', 'app', '-f'], { cwd })).code, 0)
   t.ok(existsSync(join(cwd, 'y.crt')))
 
   const out: string[] = []
@@ -76,6 +76,11 @@ t.test('wrong usage has the status that KES gives it', async t => {
     await run(['kes', 'identity', 'new', '--key', 'n.key', '--cert', 'n.crt', '--ip', '127.0.0.1,nope'], { cwd }),
     failed("'nope' is no IP address. See 'kmipd kes identity new --help'"),
   )
+  for (const life of ['soon', '0s', '-1h', '9999999999999h'])
+    t.same(
+      await run(['kes', 'identity', 'new', '--key', 'n.key', '--cert', 'n.crt', `--expiry=${life}`], { cwd }),
+      failed(`invalid duration '${life}': write hours, such as 720h`),
+    )
   t.notOk(existsSync(join(cwd, 'n.key')))
   t.same(await run(['kes', 'nonsense'], { cwd }), failed(`"nonsense" is not a kes command. See 'kmipd kes --help'`))
   t.same(await run(['kes', 'key', 'ls'], { cwd }), failed('no API key specified. Consider setting MINIO_KES_API_KEY'))

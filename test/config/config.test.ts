@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { jsonSchema, settings } from '../../src/config/describe.ts'
+import { GO_UNITS, readDuration, vaultSeconds } from '../../src/config/duration.ts'
 import type { ConfigError } from '../../src/config/error.ts'
 import { nearest } from '../../src/config/nearest.ts'
 import { parseConfig } from '../../src/config/parse.ts'
@@ -151,6 +152,49 @@ t.test('the nearest key, by a swap, by case, by place', async t => {
   t.equal(nearest('kmip.idel', ['kmip.listen', 'kmip.idle', 'log.level']), 'kmip.idle')
   t.equal(nearest('kmip.LISTEN', ['metrics.listen', 'kmip.listen']), 'kmip.listen')
   t.equal(nearest('metrics.lsten', ['kmip.listen', 'metrics.listen']), 'metrics.listen')
+})
+
+t.test('durations as Go and KES write them', async t => {
+  const CASES: [text: string, ms: number | undefined][] = [
+    ['5m0s', 300_000],
+    ['1h2m3.5s', 3_723_500],
+    ['1m1ms', 60_001],
+    ['-1s', -1000],
+    ['+1.s', 1000],
+    ['.5s', 500],
+    ['0', 0],
+    ['1us', 0.001],
+    ['1\u00b5s', 0.001],
+    ['1\u03bcs', 0.001],
+    ['5', undefined],
+    ['.s', undefined],
+    ['5x', undefined],
+    ['1d', undefined],
+    ['1constructor', undefined],
+    ['5m ', undefined],
+    ['', undefined],
+  ]
+  for (const [text, ms] of CASES) t.equal(readDuration(text, GO_UNITS), ms, text)
+})
+
+t.test('durations as Vault takes them', async t => {
+  const CASES: [value: unknown, seconds: number | undefined][] = [
+    [300, 300],
+    ['300', 300],
+    ['', 0],
+    ['-5', -5],
+    ['-5m', -300],
+    ['1h30m', 5400],
+    ['14d', 1_209_600],
+    ['1999ms', 1],
+    ['soon', undefined],
+    ['-', undefined],
+    [true, undefined],
+    [null, undefined],
+    [Number.NaN, undefined],
+    [`${'9'.repeat(19)}w`, undefined],
+  ]
+  for (const [value, seconds] of CASES) t.equal(vaultSeconds(value), seconds, String(value))
 })
 
 t.test('durations and addresses are written as they are read', async t => {

@@ -2,7 +2,6 @@ import t from 'tap'
 import { readKesConfig } from '../../src/kes/config.ts'
 import { ROUTES } from '../../src/kes/door.ts'
 import { oddityOf } from '../../src/kes/policy.ts'
-import { durationOf } from '../../src/kes/yaml-reader.ts'
 
 /** As KES refers to the environment. */
 const ref = (name: string): string => `$${`{${name}}`}`
@@ -302,18 +301,4 @@ t.test('rules that are odd', async t => {
   ]
   for (const [rule, oddity] of CASES)
     oddity ? t.match(oddityOf(rule, paths), oddity, rule) : t.equal(oddityOf(rule, paths), undefined, rule)
-})
-
-t.test('durations', async t => {
-  const CASES: [text: string, ms: number | undefined][] = [
-    ['5m0s', 300_000],
-    ['1h2m3.5s', 3_723_500],
-    ['-1s', -1000],
-    ['0', 0],
-    ['1us', 0.001],
-    ['5', undefined],
-    ['5x', undefined],
-    ['', undefined],
-  ]
-  for (const [text, ms] of CASES) t.equal(durationOf(text), ms, text)
 })

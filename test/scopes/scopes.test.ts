@@ -130,7 +130,8 @@ t.test('configuration', async t => {
     ['1h30m', 5400],
     ['14d', 1_209_600],
     ['336h', 1_209_600],
-    ['1500ms', 2],
+    ['1500ms', 1],
+    ['2w', 1_209_600],
   ]
   for (const [text, seconds] of DURATIONS) t.equal(secondsOf('f', text), seconds, String(text))
 })

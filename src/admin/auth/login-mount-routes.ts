@@ -1,5 +1,6 @@
 import { AdminError } from '../error.ts'
-import { durationSeconds, type Fields } from '../fields.ts'
+import type { Fields } from '../fields.ts'
+import { leaseOf } from '../lease.ts'
 import { type Access, type Answer, type Route, routeFor } from '../route.ts'
 import type { Identities } from './identities.ts'
 import type { MountChanges } from './logins.ts'
@@ -45,19 +46,7 @@ async function tuned({ logins }: Identities, path: string): Promise<Answer> {
 }
 
 function changesIn(config: Readonly<Record<string, unknown>>, description: string | undefined): MountChanges {
-  const seconds = (name: string): number | undefined => {
-    const value = config[name]
-    // Vault's command sends an empty text for what it leaves alone.
-    if (value === undefined || value === null || value === '') return undefined
-    if (value === 'system') return 0
-    try {
-      const read = durationSeconds(value)
-      if (read >= 0) return read
-    } catch (cause) {
-      if (!(cause instanceof RangeError)) throw cause
-    }
-    throw new AdminError(400, `unable to parse ${name} of ${JSON.stringify(value)}`)
-  }
+  const seconds = (name: string): number | undefined => leaseOf(name, config[name])
   return { description, default_lease_ttl: seconds('default_lease_ttl'), max_lease_ttl: seconds('max_lease_ttl') }
 }
 

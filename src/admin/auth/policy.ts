@@ -1,3 +1,4 @@
+import { vaultSeconds } from '../../config/duration.ts'
 import { type HclEntry, HclError, type HclObject, type HclValue, isHclObject, parseHcl } from './hcl.ts'
 
 export const CAPABILITIES = ['create', 'read', 'update', 'patch', 'delete', 'list', 'sudo', 'deny'] as const
@@ -184,13 +185,8 @@ const plainOf = (value: HclValue): unknown =>
       ? Object.fromEntries(value.entries.map(({ key, value }) => [key, plainOf(value)]))
       : value.map(plainOf)
 
-const UNITS: { readonly [unit: string]: number } = { s: 1, m: 60, h: 3600, d: 86_400 }
-
 function secondsIn(entry: HclEntry): number {
-  const { value } = entry
-  if (typeof value === 'number' && value >= 0 && Number.isSafeInteger(value)) return value
-  const text = typeof value === 'string' ? value : ''
-  if (/^\d{1,9}$/.test(text)) return Number(text)
-  if (!/^(\d{1,9}[smhd])+$/.test(text)) throw wrong(entry, 'a duration is needed')
-  return [...text.matchAll(/(\d+)([smhd])/g)].reduce((sum, [, count, unit]) => sum + Number(count) * UNITS[unit!]!, 0)
+  const seconds = vaultSeconds(entry.value)
+  if (seconds === undefined || seconds < 0) throw wrong(entry, 'a duration is needed')
+  return seconds
 }

@@ -1,7 +1,8 @@
 import { ScopeError } from '../../scopes/error.ts'
 import type { Mount, MountSettings } from '../../scopes/mounts.ts'
 import { AdminError } from '../error.ts'
-import { durationSeconds, type Fields } from '../fields.ts'
+import type { Fields } from '../fields.ts'
+import { leaseOf } from '../lease.ts'
 import { routeFor } from '../route.ts'
 import { isReserved, mountable, withSlash } from './mount-paths.ts'
 import { mountInfo, type System, systemInfo, USUAL_LEASE } from './system.ts'
@@ -22,27 +23,15 @@ const LEASES = {
 
 const path = { path: 'Where the engine is: `kmip`.' }
 
-function leaseOf(field: string, value: unknown): number {
-  if (value === 'system') return 0
-  try {
-    const seconds = durationSeconds(value)
-    if (seconds >= 0) return seconds
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause
-  }
-  throw new AdminError(400, `unable to parse ${field} of ${JSON.stringify(value)}`)
-}
-
-/** Vault's command sends an empty text for what it leaves alone. */
-const isSaid = (value: unknown): boolean => value !== undefined && value !== null && value !== ''
-
 type Config = NonNullable<MountSettings['config']>
 
 function configOf(sent: Readonly<Record<string, unknown>>): Config {
-  const { default_lease_ttl: usual, max_lease_ttl: longest, force_no_cache, listing_visibility } = sent
+  const { force_no_cache, listing_visibility } = sent
+  const usual = leaseOf('default_lease_ttl', sent.default_lease_ttl)
+  const longest = leaseOf('max_lease_ttl', sent.max_lease_ttl)
   return {
-    ...(isSaid(usual) && { default_lease_ttl: leaseOf('default_lease_ttl', usual) }),
-    ...(isSaid(longest) && { max_lease_ttl: leaseOf('max_lease_ttl', longest) }),
+    ...(usual !== undefined && { default_lease_ttl: usual }),
+    ...(longest !== undefined && { max_lease_ttl: longest }),
     ...(typeof force_no_cache === 'boolean' && { force_no_cache }),
     ...(typeof listing_visibility === 'string' && { listing_visibility }),
   }
