@@ -132,7 +132,7 @@ async function conformancePage() {
     const operation = served.get(code)
     const cell = version => {
       if (!isIn(known, version)) return ''
-      return operation && isIn([operation.since, operation.until], version) ? 'yes' : 'no'
+      return operation && version >= operation.since ? 'yes' : 'no'
     }
     return `| ${[name, ...versions.map(cell)].join(' | ')} |`
   })

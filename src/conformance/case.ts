@@ -20,7 +20,6 @@ export interface Step {
   readonly repeat: boolean
   readonly request: Pattern
   readonly response: Pattern
-  readonly line: number
 }
 
 /** A script of requests and expected responses. */
@@ -71,7 +70,7 @@ export function readCase(name: string, xml: string): Case {
 }
 
 function step(name: string, element: XmlElement, request: Pattern, response: Pattern): Step {
-  const { remark, line } = element
+  const { remark } = element
   const sender = /\[Client-([BC])\]/.exec(remark)?.[1] as Sender | undefined
   const items = fieldsOf(request, TAG.BatchItem)
   const all = (...operations: number[]): boolean => items.every(item => operations.includes(operationOf(item) ?? 0))
@@ -83,7 +82,6 @@ function step(name: string, element: XmlElement, request: Pattern, response: Pat
     repeat: remark.includes('[REPEAT]') || all(Poll) || (defectOf(name)?.repeat === true && all(GetAttributes)),
     request,
     response,
-    line,
   }
 }
 

@@ -12,7 +12,6 @@ export class ApiError extends Error {
 
 export interface Answer<T> {
   readonly data: T
-  readonly warnings?: readonly string[] | null
   readonly auth?: { readonly client_token: string } | null
 }
 

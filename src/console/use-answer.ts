@@ -6,7 +6,6 @@ export interface Loaded<T> {
   readonly value?: T
   /** A sentence, when the last attempt failed; the value before it stays. */
   readonly trouble?: string
-  readonly status?: number
   readonly isLoading: boolean
   reload(): void
 }
@@ -17,7 +16,7 @@ export interface Loaded<T> {
  */
 export function useAnswer<T>(key: string, ask: (session: Session) => Promise<T>, everyMs?: number): Loaded<T> {
   const session = useSession()
-  const [state, setState] = useState<{ key: string; value?: T; trouble?: string; status?: number; isLoading: boolean }>({
+  const [state, setState] = useState<{ key: string; value?: T; trouble?: string; isLoading: boolean }>({
     key,
     isLoading: true,
   })
@@ -38,7 +37,6 @@ export function useAnswer<T>(key: string, ask: (session: Session) => Promise<T>,
         key,
         ...(now.key === key && now.value !== undefined && { value: now.value }),
         trouble: sentenceOf(err),
-        ...(err instanceof ApiError && { status: err.status }),
         isLoading: false,
       }))
     }

@@ -14,8 +14,6 @@ export interface RequestHead {
    * It is one array for a connection, so what follows from it can be kept by it.
    */
   readonly certificates: readonly X509Certificate[]
-  /** Whether the leaf led to an authority that the listener trusts; known only where the listener verifies. */
-  readonly authorized: boolean
 }
 
 /** An HTTP request as the doors see it: whole, with its body read and bounded, whatever HTTP version or socket it came by. */

@@ -28,11 +28,9 @@ export interface Serving {
 export class Peer {
   readonly remoteAddress: string
   readonly certificates: readonly X509Certificate[]
-  readonly authorized: boolean
   constructor(socket: Socket) {
     this.remoteAddress = socket.remoteAddress ?? ''
     this.certificates = socket instanceof TLSSocket ? presented(socket) : []
-    this.authorized = socket instanceof TLSSocket && socket.authorized
   }
 }
 
@@ -77,9 +75,6 @@ export abstract class Exchange implements HttpRequest {
   }
   get certificates(): readonly X509Certificate[] {
     return this.#peer.certificates
-  }
-  get authorized(): boolean {
-    return this.#peer.authorized
   }
 
   get signal(): AbortSignal {

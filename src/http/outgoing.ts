@@ -66,19 +66,11 @@ export interface OutgoingRequest {
   readonly idempotent?: boolean
 }
 
-export interface AnswerHead {
+export interface OutgoingAnswer {
   readonly status: number
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
-}
-
-export interface OutgoingAnswer extends AnswerHead {
   readonly body: Buffer
-}
-
-/** An answer whose body comes while the server makes it. Read it to its end, or leave the loop: that ends the connection. */
-export interface StreamedAnswer extends AnswerHead {
-  readonly body: AsyncIterable<Buffer>
 }
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1
@@ -131,16 +123,6 @@ export class Outgoing {
       if (!idempotent || !(error instanceof StaleConnectionError)) throw error
       return await this.#once(request)
     }
-  }
-
-  /** The same with a body that is read as it comes: the deadline is for the head alone, and the body has no limit. @throws OutgoingError */
-  async stream(request: OutgoingRequest): Promise<StreamedAnswer> {
-    return new Promise((resolve, reject) => {
-      const exchange = this.#send(request, reject, response => {
-        exchange.untimed()
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: exchange.pieces(response) })
-      })
-    })
   }
 
   /** Ends requests that are under way, with `closed`, and all connections. */
@@ -233,16 +215,11 @@ class Exchange {
     signal?.addEventListener('abort', abort, { once: true })
     this.#timer = setTimeout(() => this.fail('timeout', `no answer within ${deadlineMs} ms`), Math.min(deadlineMs, LONGEST_TIMER_MS))
     this.#settle = () => {
-      this.untimed()
+      clearTimeout(this.#timer)
       signal?.removeEventListener('abort', abort)
       done()
     }
     this.#request.once('close', this.#settle)
-  }
-
-  /** No deadline counts any more; the caller's signal still does. */
-  untimed(): void {
-    clearTimeout(this.#timer)
   }
 
   /** The answer is there. */
@@ -262,17 +239,6 @@ class Exchange {
   /** Only its code is told: an error of Node's parser holds the bytes that came. */
   broke({ code = 'closed' }: NodeJS.ErrnoException): void {
     this.fail(this.#kindOf(code), `${this.#answered ? 'the answer broke off' : 'no answer'} (${code})`)
-  }
-
-  async *pieces(response: IncomingMessage): AsyncGenerator<Buffer> {
-    try {
-      for await (const piece of response) yield piece as Buffer
-    } catch (error) {
-      this.broke(error as NodeJS.ErrnoException)
-      throw this.#failure ?? error
-    } finally {
-      this.#request.destroy()
-    }
   }
 
   #onSocket(socket: Socket): void {

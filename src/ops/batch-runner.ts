@@ -255,7 +255,7 @@ export class BatchRunner {
       latencyMs: performance.now() - started,
     })
     try {
-      if (!operation || version < operation.since || version > operation.until)
+      if (!operation || version < operation.since)
         throw new KmipError('OperationNotSupported', 'this operation is not supported in this version of the protocol')
       if (asking.refused) throw asking.refused
       if (!asking.peer.may(name)) throw new KmipError('PermissionDenied', `the role may not do ${name}`)

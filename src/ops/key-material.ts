@@ -124,11 +124,11 @@ export function parseMaterial(kind: KeyKind, block: KeyBlock, material: Item, cu
 }
 
 /** What parsing the key tells about it; nothing when the server cannot read the key, which it then only keeps. */
-export function tryParse(kind: KeyKind, block: KeyBlock, curve?: string): KeyObject | undefined {
+export function tryParse(kind: KeyKind, block: KeyBlock): KeyObject | undefined {
   const material = block.keyWrappingData ? undefined : materialItem(block)
   if (!material) return undefined
   try {
-    return parseMaterial(kind, block, material, curve)
+    return parseMaterial(kind, block, material)
   } catch (error) {
     if (error instanceof CryptoError) return undefined
     throw error

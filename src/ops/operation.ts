@@ -8,9 +8,8 @@ export interface Operation {
   readonly code: number
   /** XML name, by which roles allow it and the audit log names it. */
   readonly name: string
-  /** First version, and last, that has the operation. */
+  /** First version that has the operation. */
   readonly since: Version
-  readonly until: Version
   readonly request: Fields
   readonly response: Fields
   run(request: Value<Fields>, context: Context): Promise<Value<Fields>>
@@ -24,7 +23,6 @@ interface Definition<Q extends Fields, A extends Fields> {
   readonly code: number
   readonly name: string
   readonly since: Version
-  readonly until?: Version
   readonly immediate?: boolean
   readonly request: Q
   readonly response: A
@@ -37,8 +35,7 @@ export const relay = <Q extends Fields>(
   definition: Omit<Definition<Q, Record<string, never>>, 'run' | 'response'> & {
     answer(request: Value<Q>, context: Context): Promise<ResponseItem>
   },
-): Operation => ({ until: 30, response: {}, immediate: true, run: async () => ({}), ...definition }) as unknown as Operation
+): Operation => ({ response: {}, immediate: true, run: async () => ({}), ...definition }) as unknown as Operation
 
 /** The one place where an operation's own types are forgotten; `read` and `write` of its tables keep them true. */
-export const operation = <Q extends Fields, A extends Fields>(definition: Definition<Q, A>): Operation =>
-  ({ until: 30, ...definition }) as unknown as Operation
+export const operation = <Q extends Fields, A extends Fields>(definition: Definition<Q, A>): Operation => definition as unknown as Operation

@@ -56,7 +56,7 @@ export function profilesOf(operations: readonly Operation[], version: Version, h
   const known = new Map(operations.map(one => [one.name, one]))
   const has = (name: string, at: Version): boolean => {
     const operation = known.get(name)
-    return operation !== undefined && at >= operation.since && at <= operation.until
+    return operation !== undefined && at >= operation.since
   }
   const holds = ({ operations, later = [] }: Family, at: Version): boolean =>
     operations.every(name => has(name, at)) && later.every(([since, ...names]) => at < since || names.every(name => has(name, at)))

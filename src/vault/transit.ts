@@ -45,42 +45,42 @@ export class Transit {
   }
 
   /** The same for many, in order; an item that fails is an error in its place. */
-  async decryptAll(key: string, ciphertexts: readonly string[], options?: CallOptions): Promise<(Buffer | VaultError)[]> {
+  async decryptAll(key: string, ciphertexts: readonly string[]): Promise<(Buffer | VaultError)[]> {
     const items = ciphertexts.map(ciphertext => ({ ciphertext }))
-    const results = await this.#batch('decrypt', key, items, 'plaintext', options)
+    const results = await this.#batch('decrypt', key, items, 'plaintext')
     return results.map(result => (result instanceof VaultError ? result : Buffer.from(result, 'base64')))
   }
 
   /** A new key of 32 bytes, and the same wrapped. */
-  async dataKey(key: string, options?: CallOptions): Promise<DataKey> {
-    const data = await this.#ask('datakey/plaintext', key, { bits: 256 }, options)
+  async dataKey(key: string): Promise<DataKey> {
+    const data = await this.#ask('datakey/plaintext', key, { bits: 256 })
     const plaintext = Buffer.from(textIn(data, 'plaintext'), 'base64')
     if (plaintext.length !== 32) throw new VaultError('malformed', `${this.mount}: a data key of ${plaintext.length} bytes`)
     return { plaintext, wrapped: textIn(data, 'ciphertext') }
   }
 
   /** Encrypt anew with the newest version of the key; what is in it does not leave Vault. */
-  async rewrap(key: string, ciphertext: string, options?: CallOptions): Promise<string> {
-    return textIn(await this.#ask('rewrap', key, { ciphertext }, options), 'ciphertext')
+  async rewrap(key: string, ciphertext: string): Promise<string> {
+    return textIn(await this.#ask('rewrap', key, { ciphertext }), 'ciphertext')
   }
 
-  async rewrapAll(key: string, ciphertexts: readonly string[], options?: CallOptions): Promise<(string | VaultError)[]> {
+  async rewrapAll(key: string, ciphertexts: readonly string[]): Promise<(string | VaultError)[]> {
     const items = ciphertexts.map(ciphertext => ({ ciphertext }))
-    return this.#batch('rewrap', key, items, 'ciphertext', options)
+    return this.#batch('rewrap', key, items, 'ciphertext')
   }
 
   /**
    * HMAC-SHA256 with a version of the key, the newest unless told.
    * @returns `vault:v<N>:...`
    */
-  async hmac(key: string, input: Buffer, version?: number, options?: CallOptions): Promise<string> {
+  async hmac(key: string, input: Buffer, version?: number): Promise<string> {
     const json = { input: input.toString('base64'), ...(version !== undefined && { key_version: version }) }
-    return textIn(await this.#ask('hmac', key, json, options), 'hmac')
+    return textIn(await this.#ask('hmac', key, json), 'hmac')
   }
 
   /** The newest version of a key, with no more permission than `encrypt`. */
-  async newestVersion(key: string, options?: CallOptions): Promise<number> {
-    return keyVersionOf(await this.encrypt(key, Buffer.from('kmipd: which version?'), options))
+  async newestVersion(key: string): Promise<number> {
+    return keyVersionOf(await this.encrypt(key, Buffer.from('kmipd: which version?')))
   }
 
   async #ask(verb: string, key: string, json: object, options?: CallOptions): Promise<Row> {
@@ -89,18 +89,12 @@ export class Transit {
   }
 
   /** One bad item makes the status of the whole answer 400, with the good results in it. */
-  async #batch(
-    verb: string,
-    key: string,
-    items: readonly object[],
-    field: string,
-    options?: CallOptions,
-  ): Promise<(string | VaultError)[]> {
+  async #batch(verb: string, key: string, items: readonly object[], field: string): Promise<(string | VaultError)[]> {
     if (items.length === 0) return []
     const path = `${this.mount}/${verb}/${pathOf(key)}`
     const json = { batch_input: items }
     const asked = { method: 'POST', path, idempotent: true, secrets: secretsIn(json) }
-    const answer = await this.#request({ method: 'POST', path, json, idempotent: true, batch: true, ...options })
+    const answer = await this.#request({ method: 'POST', path, json, idempotent: true, batch: true })
     const { batch_results: results } = rowOf(answer.body?.data)
     if (!Array.isArray(results) || results.length !== items.length)
       throw failureOf(answer, asked) ?? new VaultError('malformed', `${path}: not as many results as were asked for`)

@@ -18,7 +18,6 @@ function served(t: Test): (target: string, more?: Partial<HttpRequest>) => Promi
       body: Buffer.alloc(0),
       remoteAddress: '127.0.0.1',
       certificates: [],
-      authorized: false,
       signal: new AbortController().signal,
       target,
       ...more,

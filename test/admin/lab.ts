@@ -90,7 +90,6 @@ export function doorLab(
         body: Buffer.from(text),
         remoteAddress: '127.0.0.1',
         certificates: [],
-        authorized: false,
         signal: new AbortController().signal,
         ...from,
       }

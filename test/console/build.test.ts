@@ -13,7 +13,6 @@ async function fetched(target: string) {
     body: Buffer.alloc(0),
     remoteAddress: '127.0.0.1',
     certificates: [],
-    authorized: false,
     signal: new AbortController().signal,
   }
   const { status, headers = {}, body } = await door(request)

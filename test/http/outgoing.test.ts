@@ -143,32 +143,6 @@ t.test('a connection that the server closed meanwhile', async t => {
   t.match(await failure(outgoing.request(post)), { code: 'reset', sent: true }, 'a write is in doubt')
 })
 
-t.test('a stream', async t => {
-  const outgoing = await start(
-    t,
-    (_, response) => {
-      response.write('one')
-      setTimeout(() => response.write('two'), 1200)
-    },
-    { deadlineMs: 1000, maxAnswerBytes: 2 },
-  )
-  const { status, body } = await outgoing.stream(get)
-  const pieces: string[] = []
-  for await (const piece of body) {
-    pieces.push(`${piece}`)
-    if (pieces.length === 2) break
-  }
-  t.same([status, ...pieces], [200, 'one', 'two'], 'longer than the deadline and the limit')
-  const controller = new AbortController()
-  const other = await outgoing.stream({ ...get, signal: controller.signal })
-  const read = failure(
-    (async () => {
-      for await (const _ of other.body) controller.abort()
-    })(),
-  )
-  t.equal((await read).code, 'aborted')
-})
-
 t.test('TLS', async t => {
   const secure = createSecureServer(
     { cert: credential.certificate, key: credential.key, ca: [...credential.authorities], requestCert: true },

@@ -280,7 +280,7 @@ t.test('long paths are not remembered', async t => {
 t.test('the body of somebody who may not is not read', async t => {
   const { door } = new Lab()
   const allowed = (client: typeof app, target: string): number =>
-    door.allow({ method: 'PUT', target, headers: {}, remoteAddress: '', certificates: [client.certificate], authorized: false }).bodyBytes
+    door.allow({ method: 'PUT', target, headers: {}, remoteAddress: '', certificates: [client.certificate] }).bodyBytes
   t.equal(allowed(app, '/v1/key/encrypt/app-1'), 1_000_000)
   t.equal(allowed(app, '/v1/key/encrypt/other'), 0)
   t.equal(allowed(stranger, '/v1/key/encrypt/app-1'), 0)

@@ -93,7 +93,7 @@ t.test('no other scope can learn that an object exists: every operation answers 
   const absent = 'ffffffff-0000-4000-8000-000000000000'
   for (const version of [10, 14, 20, 21]) {
     for (const operation of OPERATIONS) {
-      if (version < operation.since || version > operation.until) continue
+      if (version < operation.since) continue
       // What makes something new answers a new identifier; it asks about no object.
       if (['Create', 'CreateKeyPair', 'Register', 'RNGRetrieve', 'Login', 'DelegatedLogin'].includes(operation.name)) continue
       const answer = async (id: string): Promise<string> => {
@@ -186,7 +186,7 @@ t.test('lessons 1 to 3: each operation needs its own permission', async t => {
   for (const version of [14, 21]) {
     const requests = requestsAbout(lab.client({ version }), id)
     for (const operation of OPERATIONS) {
-      if (version < operation.since || version > operation.until) continue
+      if (version < operation.since) continue
       const asked = new Set<string>()
       const c = lab.client({ version, may: one => asked.add(one) && one !== operation.name })
       const { reply } = await c.raw(
