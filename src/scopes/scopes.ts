@@ -337,12 +337,6 @@ export class Scopes {
     return planReplacement(this.#registry, holder, wish, this.#now())
   }
 
-  /** `identify` and `peerOf` in one: what the holder of a certificate (DER) is and may do at this moment. */
-  async clientOf(certificate: Buffer): Promise<Client | Refusal> {
-    const identity = await this.identify(certificate)
-    return 'refused' in identity ? identity : this.peerOf(identity)
-  }
-
   /** A client of a role that shows no certificate: whoever lets it act has made sure that it may. @throws ScopeError `not-found` */
   async clientOfRole(scope: string, role: string): Promise<Client> {
     const scopeRow = await this.#refreshedScope(scope)
@@ -382,11 +376,4 @@ export class Scopes {
     const count = (kind: 'role' | 'credential'): number => this.#registry.rows(kind).filter(row => row.scope === id).length
     return { id, partition: this.#registry.objectsOf(id), name, createdMs, force, roles: count('role'), credentials: count('credential') }
   }
-}
-
-/** Open the administration on these records. Nothing is written before a function that writes is called, and a first CA when it is needed. */
-export async function openScopes(options: ScopesOptions): Promise<Scopes> {
-  const scopes = new Scopes(options)
-  await scopes.refresh()
-  return scopes
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { NativeKeyStore } from '../../src/keystore/native.ts'
 import { createEngine } from '../../src/ops/create-engine.ts'
-import { openScopes, type Scopes } from '../../src/scopes/scopes.ts'
+import type { Scopes } from '../../src/scopes/scopes.ts'
 import { localProvider, newLocalKey } from '../../src/seal/local-provider.ts'
 import type { KeyProvider } from '../../src/seal/provider.ts'
 import { openRecords } from '../../src/seal/sealed-records.ts'
@@ -27,6 +27,7 @@ import {
   usage,
   usageLimits,
 } from '../ops/harness.ts'
+import { openScopes } from '../scopes/opened.ts'
 import { contract, failsWith, namesOf, newKey } from './contract.ts'
 
 const SCOPE = 'kes'

@@ -2,7 +2,6 @@ import { createPrivateKey, generateKeyPairSync, randomBytes, randomUUID, X509Cer
 import t from 'tap'
 import { requestMessage, responseItems } from '../../src/client/message.ts'
 import { createEngine } from '../../src/ops/create-engine.ts'
-import { openScopes } from '../../src/scopes/scopes.ts'
 import { localProvider, newLocalKey } from '../../src/seal/local-provider.ts'
 import { openRecords } from '../../src/seal/sealed-records.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
@@ -10,6 +9,7 @@ import { ENUM } from '../../src/ttlv/enumerations.ts'
 import { bytes, child, enumeration, type Item, structure } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
 import { requestFor } from '../pki/request-for.ts'
+import { clientOf, openScopes } from '../scopes/opened.ts'
 
 const { ResultStatus, ResultReason, CertificateRequestType, CertificateType } = ENUM
 
@@ -38,10 +38,10 @@ async function lab() {
     replace: (holder, wish) => scopes.planReplacement(holder, wish),
   })
   const issue = async (role = 'all'): Promise<string> => (await scopes.generateCredential('app', role, { format: 'pem' })).certificate
-  const isGood = async (pem: string): Promise<boolean> => !('refused' in (await scopes.clientOf(new X509Certificate(pem).raw)))
+  const isGood = async (pem: string): Promise<boolean> => !('refused' in (await clientOf(scopes, new X509Certificate(pem).raw)))
   /** One operation, asked by the holder of a certificate. */
   const ask = async (pem: string, operation: 'ReProvision' | 'Get' | 'GetAttributes' | 'Locate', ...payload: Item[]) => {
-    const peer = await scopes.clientOf(new X509Certificate(pem).raw)
+    const peer = await clientOf(scopes, new X509Certificate(pem).raw)
     if ('refused' in peer) throw new Error(peer.reason)
     const { message } = await engine.answerItem(requestMessage([{ operation, payload }], { version: 21 }), peer)
     const [item] = responseItems(message)

@@ -9,6 +9,7 @@ import { openMounts } from '../../src/scopes/mounts.ts'
 import { localProvider, newLocalKey } from '../../src/seal/local-provider.ts'
 import { openRecords } from '../../src/seal/sealed-records.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
+import { clientOf } from './opened.ts'
 
 const EC = { type: 'ec', bits: 256 } as const
 const NOW = Date.now()
@@ -37,8 +38,8 @@ t.test('mounts hold administrations of their own', async t => {
   await second.createScope('finance')
   await second.writeRole('finance', 'app', { operation_all: true })
   const { certificate } = await second.generateCredential('finance', 'app', { format: 'pem' })
-  t.match(await first.clientOf(derOf(certificate)), { refused: 'unknown' })
-  const client = await second.clientOf(derOf(certificate))
+  t.match(await clientOf(first, derOf(certificate)), { refused: 'unknown' })
+  const client = await clientOf(second, derOf(certificate))
   if ('refused' in client) throw new Error(client.reason)
   const { id } = await second.readScope('finance')
   t.match(client.scope, new RegExp(`^[0-9a-f]{8}\\.${id}$`), 'a partition that no scope of another mount can have')
@@ -52,7 +53,7 @@ t.test('mounts hold administrations of their own', async t => {
 
   await mounts.disable('team-b/')
   t.equal(await records.revision(client.scope, 'object'), 0, 'its objects are gone')
-  t.match(await second.clientOf(derOf(certificate)), { refused: 'unknown' })
+  t.match(await clientOf(second, derOf(certificate)), { refused: 'unknown' })
   await mounts.disable('kmip/')
   t.same(await other.list(), [])
   await mounts.enable('kmip/', {})
@@ -140,7 +141,7 @@ t.test('imported CAs say whose their certificates are', async t => {
     ['OU', 'finance'],
     ['UID', 'app'],
   ])
-  t.match(await scopes.clientOf(app), { refused: 'unknown' })
+  t.match(await clientOf(scopes, app), { refused: 'unknown' })
   for (const [fields, text] of [
     [{ ca_pem: root, scope_name: 'a', scope_field: 'CN', role_name: 'b' }, /exactly one of scope_name and scope_field/],
     [{ ca_pem: root, scope_name: 'a' }, /exactly one of role_name and role_field/],
@@ -151,13 +152,14 @@ t.test('imported CAs say whose their certificates are', async t => {
     await t.rejects(authorities.import('corp', fields), text)
   const answer = await authorities.import('corp', { ca_pem: `\n${root}\n`, scope_field: 'OU', role_field: 'UID' })
   t.match(answer, { imported: true, scope_field: 'OU', role_field: 'UID', ca_chain: [root] })
-  const client = await scopes.clientOf(app)
+  const client = await clientOf(scopes, app)
   if ('refused' in client) throw new Error(client.reason)
   t.same([client.scopeName, client.role, client.may('Get'), client.may('Create')], ['finance', 'app', true, false])
   t.match(await scopes.identify(app, new Set(['', 'other'])), { refused: 'unknown' }, 'not where that CA is not admitted')
 
   t.match(
-    await scopes.clientOf(
+    await clientOf(
+      scopes,
       certified([
         ['OU', 'none'],
         ['UID', 'app'],
@@ -170,7 +172,7 @@ t.test('imported CAs say whose their certificates are', async t => {
     ['OU', 'other'],
     ['UID', 'app'],
   ])
-  t.match(await scopes.clientOf(twice), { refused: 'unknown' }, 'two units: nobody can say which')
+  t.match(await clientOf(scopes, twice), { refused: 'unknown' }, 'two units: nobody can say which')
   const forged = certified(
     [
       ['OU', 'finance'],
@@ -179,7 +181,7 @@ t.test('imported CAs say whose their certificates are', async t => {
     DAY_MS,
     corporate.intermediate,
   )
-  t.match(await scopes.clientOf(forged), { refused: 'unknown' }, 'signed with another key')
+  t.match(await clientOf(scopes, forged), { refused: 'unknown' }, 'signed with another key')
   const ended = certified(
     [
       ['OU', 'finance'],
@@ -187,7 +189,7 @@ t.test('imported CAs say whose their certificates are', async t => {
     ],
     -1000,
   )
-  t.match(await scopes.clientOf(ended), { refused: 'unknown' })
+  t.match(await clientOf(scopes, ended), { refused: 'unknown' })
   const copied = issueClient(
     { name: encodeName([['CN', 'corporate']]), key: corporate.root.key },
     { scope: 'x', role: 'y' },
@@ -197,7 +199,7 @@ t.test('imported CAs say whose their certificates are', async t => {
       lifeMs: DAY_MS,
     },
   )
-  t.match(await scopes.clientOf(copied), { refused: 'unknown' })
+  t.match(await clientOf(scopes, copied), { refused: 'unknown' })
 
   const identity = await scopes.identify(app)
   if ('refused' in identity) throw new Error(identity.reason)

@@ -7,13 +7,14 @@ import { decimalOf, parseCertificatePem } from '../../src/pki/certificate.ts'
 import * as der from '../../src/pki/der.ts'
 import { parsePublicKey } from '../../src/pki/keys.ts'
 import { signatureHolds } from '../../src/pki/signatures.ts'
-import { openScopes, type Scopes } from '../../src/scopes/scopes.ts'
+import type { Scopes } from '../../src/scopes/scopes.ts'
 import { backupOf, restoreBackup } from '../../src/seal/backup.ts'
 import { localProvider, newLocalKey } from '../../src/seal/local-provider.ts'
 import { openRecords } from '../../src/seal/sealed-records.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import { SqliteContents } from '../../src/store/sqlite-contents.ts'
+import { openScopes } from './opened.ts'
 
 const START = Date.now()
 const HOUR_MS = 3_600_000

@@ -13,7 +13,7 @@ import { signatureWith } from '../../src/pki/signatures.ts'
 import type { Client, Identity, Refusal } from '../../src/scopes/access.ts'
 import { listenAddress } from '../../src/scopes/configuration.ts'
 import { FLAGS } from '../../src/scopes/permissions.ts'
-import { openScopes, type Scopes } from '../../src/scopes/scopes.ts'
+import type { Scopes } from '../../src/scopes/scopes.ts'
 import { secondsOf } from '../../src/scopes/values.ts'
 import { localProvider, newLocalKey } from '../../src/seal/local-provider.ts'
 import type { Records } from '../../src/seal/records.ts'
@@ -21,6 +21,7 @@ import { openRecords } from '../../src/seal/sealed-records.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { StoreError } from '../../src/store/store.ts'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
+import { clientOf, openScopes } from './opened.ts'
 
 const START = Date.now()
 const DAY_MS = 86_400_000
@@ -329,8 +330,8 @@ t.test('who a certificate belongs to', async t => {
   })
   t.match(await scopes.identify(Buffer.from('junk')), { refused: 'malformed' })
 
-  t.match(await scopes.clientOf(certificate), { role: 'accounting' })
-  t.match(await scopes.clientOf(twin), { refused: 'unknown' })
+  t.match(await clientOf(scopes, certificate), { role: 'accounting' })
+  t.match(await clientOf(scopes, twin), { refused: 'unknown' })
   const version = records.version()
   await scopes.writeRole('finance', 'accounting', { operation_get: true })
   t.not(records.version(), version, 'who keeps what `peerOf` said sees that it may have changed')
@@ -583,7 +584,7 @@ t.test('a credential as a PKCS#12 file under a password', async t => {
     certificates.map(one => certificatePem(one.der)),
     [made.certificate, ...made.ca_chain],
   )
-  t.ok(isClient(await scopes.clientOf(certificates[0]!.der)))
+  t.ok(isClient(await clientOf(scopes, certificates[0]!.der)))
 })
 
 t.test('no private key of a client is stored, and what is stored is sealed', async t => {
