@@ -102,8 +102,8 @@ suppress_ragged_eofs=True
 }
 
 /** Where a client on this machine connects: a listener on all addresses is not one of them. */
-function reachable(kmip: string): { readonly host: string; readonly port: string } {
-  const colon = kmip.lastIndexOf(':')
-  const host = kmip.slice(0, colon).replace(/[[\]]/g, '')
-  return { host: host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host, port: kmip.slice(colon + 1) }
+export function reachable(bound: string): { readonly host: string; readonly port: string } {
+  const colon = bound.lastIndexOf(':')
+  const host = bound.slice(0, colon).replace(/[[\]]/g, '')
+  return { host: host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host, port: bound.slice(colon + 1) }
 }

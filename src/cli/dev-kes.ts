@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KesSource } from '../server/kes-in-daemon.ts'
-import { quoted } from './client-guide.ts'
+import { quoted, reachable } from './client-guide.ts'
 import type { Io } from './io.ts'
 
 const FILE = 'kes-api-key'
@@ -23,9 +23,18 @@ export async function devKes(address: string, dataDir: string, io: Io): Promise<
   return { source: { read: async () => readKesConfig(text, io.env), ownCertificate: true }, file }
 }
 
-/** How to use it from here, for the help at the start. */
-export const kesGuide = (address: string, file: string): string =>
-  `
+/**
+ * How to use it from here, for the help at the start.
+ * @param bound `host:port`
+ * @param keyFile of the API key
+ * @param ca file of the CA that the server's certificate leads to
+ */
+export function kesGuide(bound: string, keyFile: string, ca: string, program: string): string {
+  const { host, port } = reachable(bound)
+  return `
 MinIO and other clients of KES
-  export MINIO_KMS_KES_ENDPOINT=https://${address} MINIO_KMS_KES_API_KEY=$(cat ${quoted(file)})
+  export MINIO_KMS_KES_ENDPOINT=https://${host.includes(':') ? `[${host}]` : host}:${port} MINIO_KMS_KES_API_KEY=$(cat ${quoted(keyFile)})
+  export MINIO_KMS_KES_CAPATH=${quoted(ca)} MINIO_KMS_KES_KEY_NAME=minio
+  ${program} kes key ls --ca ${quoted(ca)}
 `
+}

@@ -94,10 +94,11 @@ async function run(argv: DevArguments, dir: string, io: Io): Promise<void> {
     async ready({ kmip, https, metrics, admin, kes }) {
       const client = join(dataDir, 'clients', 'default')
       writeClientConfigs(client, kmip)
+      // npm has its programs in no PATH but that of its own scripts.
+      const program = io.env.npm_command === undefined ? 'kmipd' : 'npx kmipd'
       io.stdout.write(
         guide({
-          // npm has its programs in no PATH but that of its own scripts.
-          program: io.env.npm_command === undefined ? 'kmipd' : 'npx kmipd',
+          program,
           dataDir,
           client,
           kmip,
@@ -109,7 +110,7 @@ async function run(argv: DevArguments, dir: string, io: Io): Promise<void> {
           isConformance: argv.conformance === true,
         }),
       )
-      if (kes !== undefined && door) io.stdout.write(kesGuide(kes, door.file))
+      if (kes !== undefined && door) io.stdout.write(kesGuide(kes, door.file, join(client, 'ca.pem'), program))
     },
   })
 }

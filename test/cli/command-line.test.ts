@@ -222,10 +222,11 @@ t.test('the lines that dev prints can be pasted, whatever its directory is calle
   const [, client = ''] = /^Try it: kmipd (.*)$/m.exec(out) ?? []
   const words = spawnSync('sh', ['-c', `printf '%s\\n' ${client}`], { encoding: 'utf8' })
   t.equal(words.stdout.trim().split('\n').at(-1), join(dir, name, 'clients', 'default'))
+  t.equal(out.match(/^ {2}export /gm)?.length, 3)
   for (const [, variables = ''] of out.matchAll(/^ {2}export (.*)$/gm))
     t.match(
       spawnSync('sh', ['-c', `printf '%s\\n' ${variables}`], { encoding: 'utf8' }),
-      { stderr: '', stdout: /(TOKEN=hvs\.|KEY=kes:v1:)/ },
+      { stderr: '', stdout: /(TOKEN=hvs\.|KEY=kes:v1:|CAPATH=\/.*\/ca\.pem\nMINIO_KMS_KES_KEY_NAME=)/ },
       variables,
     )
 })
