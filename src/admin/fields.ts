@@ -1,4 +1,4 @@
-import { vaultSeconds } from '../config/duration.ts'
+import { vaultBoolean, vaultSeconds } from '../config/vault-values.ts'
 import { AdminError } from './error.ts'
 
 /** What a handler gets for each type of field. */
@@ -31,7 +31,7 @@ export type Fields = Readonly<Record<string, Field>>
 /** Those fields that were sent and are not null, by their types. */
 export type Values<F extends Fields> = { readonly [name in keyof F]?: FieldTypes[F[name]['type']] }
 
-// The command line sends each value as text, other clients send JSON types: both are taken, with the error texts of Go's readers.
+// What does not fit is refused with the error texts of Go's readers.
 
 class Unfit extends Error {
   override readonly name = 'Unfit'
@@ -42,15 +42,10 @@ const kindOf = (value: unknown): string =>
 const unconvertible = (type: string, value: unknown): Unfit =>
   new Unfit(`'' expected type '${type}', got unconvertible type '${kindOf(value)}'`)
 
-const TRUE: ReadonlySet<unknown> = new Set(['1', 't', 'T', 'true', 'TRUE', 'True'])
-const FALSE: ReadonlySet<unknown> = new Set(['', '0', 'f', 'F', 'false', 'FALSE', 'False'])
-
 function booleanOf(value: unknown): boolean {
-  if (typeof value === 'boolean') return value
-  if (typeof value === 'number') return value !== 0
+  const read = vaultBoolean(value)
+  if (read !== undefined) return read
   if (typeof value !== 'string') throw unconvertible('bool', value)
-  if (TRUE.has(value)) return true
-  if (FALSE.has(value)) return false
   throw new Unfit(`cannot parse '' as bool: strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`)
 }
 

@@ -1,4 +1,4 @@
-import { vaultSeconds } from '../config/duration.ts'
+import { vaultSeconds } from '../config/vault-values.ts'
 import { AdminError } from './error.ts'
 
 /**

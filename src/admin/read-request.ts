@@ -1,4 +1,4 @@
-import { vaultSeconds } from '../config/duration.ts'
+import { vaultBoolean, vaultSeconds } from '../config/vault-values.ts'
 import type { HttpRequest } from '../http/exchange.ts'
 import { AdminError, collected } from './error.ts'
 import type { LogicalRequest, Operation } from './route.ts'
@@ -61,17 +61,13 @@ const METHODS: Readonly<Record<string, Operation>> = {
   DELETE: 'delete',
   PATCH: 'patch',
 }
-const LIST_VALUES: ReadonlyMap<string, boolean> = new Map([
-  ...['1', 't', 'T', 'true', 'TRUE', 'True'].map(text => [text, true] as const),
-  ...['', '0', 'f', 'F', 'false', 'FALSE', 'False'].map(text => [text, false] as const),
-])
 
 function operationOf(method: string, parameters: URLSearchParams): Operation {
   const operation = Object.hasOwn(METHODS, method) ? METHODS[method] : undefined
   if (operation === undefined) throw new AdminError(405, collected('unsupported operation'))
   if (operation !== 'read') return operation
   if ((parameters.get('help') ?? '') !== '') return 'help'
-  const list = LIST_VALUES.get(parameters.get('list') ?? '')
+  const list = vaultBoolean(parameters.get('list') ?? '')
   if (list === undefined) throw new AdminError(400)
   return list ? 'list' : 'read'
 }

@@ -6,8 +6,6 @@ export type Unit = keyof typeof UNIT_MS
 
 /** The units of Go, and so of KES. Both letters for micro. */
 export const GO_UNITS: readonly Unit[] = ['ns', 'us', 'µs', 'μs', 'ms', 's', 'm', 'h']
-/** What the fields of Vault's API take. */
-const VAULT_UNITS: readonly Unit[] = [...GO_UNITS, 'd', 'w']
 
 const PART = /(\d{1,19}(?:\.\d{0,19})?|\.\d{1,19})([a-zµμ]+)/g
 const WHOLE = new RegExp(`^[+-]?(?:${PART.source})+$`)
@@ -33,21 +31,4 @@ export function readDuration(text: string, units: readonly Unit[]): number | und
 export function writeDuration(ms: number, units: readonly Unit[]): string {
   const unit = units.findLast(one => ms !== 0 && ms % UNIT_MS[one] === 0) ?? 's'
   return `${ms / UNIT_MS[unit]}${unit}`
-}
-
-/**
- * Seconds of a duration in a field of Vault's API: a number of them, or text such as `300`, `5m`, `1h30m` and `14d`; the empty text is 0.
- * @returns nothing, if it is none; whole seconds, which may be below 0
- */
-export function vaultSeconds(value: unknown): number | undefined {
-  const read = typeof value === 'string' ? textSeconds(value) : value
-  if (typeof read !== 'number') return undefined
-  const seconds = Math.trunc(read)
-  return Number.isSafeInteger(seconds) ? seconds : undefined
-}
-
-function textSeconds(text: string): number | undefined {
-  if (text === '' || /^-?\d{1,12}$/.test(text)) return Number(text)
-  const ms = readDuration(text, VAULT_UNITS)
-  return ms === undefined ? undefined : ms / 1000
 }

@@ -1,19 +1,12 @@
-import { vaultSeconds } from '../config/duration.ts'
+import { vaultBoolean, vaultSeconds } from '../config/vault-values.ts'
 import { ScopeError } from './error.ts'
-
-// Command lines send every value as text, and HTTP clients send JSON types: both are taken, as Vault does.
 
 const wrong = (field: string, value: unknown, wanted: string): ScopeError =>
   new ScopeError('invalid', `error converting input for field "${field}": ${JSON.stringify(value)} is not ${wanted}`)
 
-const BOOLEANS: ReadonlyMap<unknown, boolean> = new Map<unknown, boolean>([
-  ...['true', 'TRUE', 'True', 't', 'T', '1', 1, true].map(value => [value, true] as const),
-  ...['false', 'FALSE', 'False', 'f', 'F', '0', '', 0, false].map(value => [value, false] as const),
-])
-
 /** @throws ScopeError `invalid`, as each function here */
 export function booleanOf(field: string, value: unknown): boolean {
-  const read = BOOLEANS.get(value)
+  const read = vaultBoolean(value)
   if (read === undefined) throw wrong(field, value, 'true or false')
   return read
 }

@@ -2,11 +2,12 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { jsonSchema, settings } from '../../src/config/describe.ts'
-import { GO_UNITS, readDuration, vaultSeconds } from '../../src/config/duration.ts'
+import { GO_UNITS, readDuration } from '../../src/config/duration.ts'
 import type { ConfigError } from '../../src/config/error.ts'
 import { nearest } from '../../src/config/nearest.ts'
 import { parseConfig } from '../../src/config/parse.ts'
 import { formatAddress, formatDuration, parseAddress, parseDuration } from '../../src/config/value-types.ts'
+import { vaultBoolean, vaultSeconds } from '../../src/config/vault-values.ts'
 import { written } from '../../src/config/written.ts'
 
 const FILES: Record<string, string> = { '/run/key': 'c2VjcmV0\n' }
@@ -195,6 +196,23 @@ t.test('durations as Vault takes them', async t => {
     [`${'9'.repeat(19)}w`, undefined],
   ]
   for (const [value, seconds] of CASES) t.equal(vaultSeconds(value), seconds, String(value))
+})
+
+t.test('booleans as Vault takes them', async t => {
+  const CASES: [value: unknown, read: boolean | undefined][] = [
+    [true, true],
+    ['True', true],
+    ['t', true],
+    [2, true],
+    [0, false],
+    ['', false],
+    ['FALSE', false],
+    ['tRUE', undefined],
+    ['yes', undefined],
+    [null, undefined],
+    [[], undefined],
+  ]
+  for (const [value, read] of CASES) t.equal(vaultBoolean(value), read, String(value))
 })
 
 t.test('durations and addresses are written as they are read', async t => {

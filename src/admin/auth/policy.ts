@@ -1,4 +1,4 @@
-import { vaultSeconds } from '../../config/duration.ts'
+import { vaultSeconds } from '../../config/vault-values.ts'
 import { type HclEntry, HclError, type HclObject, type HclValue, isHclObject, parseHcl } from './hcl.ts'
 
 export const CAPABILITIES = ['create', 'read', 'update', 'patch', 'delete', 'list', 'sudo', 'deny'] as const

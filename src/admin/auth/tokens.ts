@@ -140,11 +140,11 @@ export class Tokens {
       if (!token || !(await this.#isGood(token))) throw new AdminError(403, 'token not found')
       const { row, revision } = token
       if (!row.renewable || row.expiresMs === undefined) throw new AdminError(400, 'lease is not renewable')
-      const { ttlSeconds, maxTtlSeconds, explicitMaxSeconds, periodSeconds } = await boundsOf(row)
+      const bounds = await boundsOf(row)
+      const { ttlSeconds, periodSeconds } = bounds
       const now = this.#now()
       const wished = periodSeconds > 0 ? periodSeconds : incrementSeconds > 0 ? incrementSeconds : ttlSeconds
-      const max = periodSeconds > 0 ? Number.POSITIVE_INFINITY : maxTtlSeconds || MAX_TTL
-      const bound = Math.min(max, explicitMaxSeconds > 0 ? explicitMaxSeconds : Number.POSITIVE_INFINITY)
+      const bound = longestOf(bounds)
       const left = row.createdMs + bound * 1000 - now
       if (left <= 0) throw new AdminError(400, 'past the max TTL, cannot renew')
       const renewed: TokenRow = { ...row, expiresMs: now + Math.min(wished * 1000, left), renewedMs: now }
@@ -218,10 +218,15 @@ function lifeOf(wish: NewToken): { readonly seconds: number; readonly warnings: 
   const isUnbound = ttlSeconds === 0 && explicitMaxSeconds === 0 && periodSeconds === 0
   if (isUnbound && wish.mayLast && wish.policies.includes('root')) return { seconds: 0, warnings: [] }
   const wished = periodSeconds > 0 ? periodSeconds : ttlSeconds > 0 ? ttlSeconds : DEFAULT_TTL
-  const max = periodSeconds > 0 ? Number.POSITIVE_INFINITY : maxTtlSeconds || MAX_TTL
-  const bound = Math.min(max, explicitMaxSeconds > 0 ? explicitMaxSeconds : Number.POSITIVE_INFINITY)
+  const bound = longestOf({ maxTtlSeconds, explicitMaxSeconds, periodSeconds })
   if (wished <= bound) return { seconds: wished, warnings: [] }
   return { seconds: bound, warnings: ttlSeconds > 0 ? [capped(ttlSeconds, bound)] : [] }
+}
+
+/** Seconds that a token may live from its making on; one with a period is bound by its explicit maximum alone. */
+function longestOf({ maxTtlSeconds, explicitMaxSeconds, periodSeconds }: Omit<RenewalBounds, 'ttlSeconds'>): number {
+  const max = periodSeconds > 0 ? Number.POSITIVE_INFINITY : maxTtlSeconds || MAX_TTL
+  return explicitMaxSeconds > 0 ? Math.min(max, explicitMaxSeconds) : max
 }
 
 const capped = (seconds: number, bound: number): string =>
