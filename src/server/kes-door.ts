@@ -94,7 +94,7 @@ export class KesServer implements Member {
   async reload(): Promise<void> {
     const { settings, credential, store } = await openState(this.#options)
     const keys = cacheOf(settings, store)
-    const old = this.#keys
+    const [oldKeys, oldSettings] = [this.#keys, this.#settings]
     let isChanged = false
     try {
       this.#listener?.renew(credential, clientCertificatesOf(settings))
@@ -106,7 +106,7 @@ export class KesServer implements Member {
     } finally {
       if (!isChanged) await keys.close()
     }
-    closeLater(old, settings)
+    closeLater(oldKeys, oldSettings)
   }
 
   async stop(): Promise<void> {

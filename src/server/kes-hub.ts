@@ -56,7 +56,7 @@ export class KesHub {
   async reload(): Promise<void> {
     const old = this.#state
     this.#state = await openState(this.#options)
-    closeLater(old.store, this.settings)
+    closeLater(old.store, old.settings)
   }
 
   async stop(): Promise<void> {

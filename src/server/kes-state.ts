@@ -53,9 +53,14 @@ async function makeKeys(names: readonly string[], store: KeyStore): Promise<void
 }
 
 const LEAST_MS = 15_000
+// setTimeout turns longer times into none at all.
+const MOST_MS = 2 ** 31 - 1
 
-/** Close the key store of a configuration that counts no more, when no request can need it any longer. */
-export function closeLater(store: Pick<KeyStore, 'close'>, { api }: KesSettings): void {
-  const longestMs = Math.max(LEAST_MS, ...Object.values(api).map(({ timeoutMs = 0 }) => timeoutMs))
-  setTimeout(() => void store.close(), longestMs).unref()
+/**
+ * Close the key store of a configuration that counts no more, when no request can need it any longer.
+ * @param settings those by which it was opened: the requests that use it have their time from them
+ */
+export function closeLater(store: Pick<KeyStore, 'close'>, settings: KesSettings): void {
+  const longestMs = Math.max(LEAST_MS, ...Object.values(settings.api).map(({ timeoutMs = 0 }) => timeoutMs))
+  setTimeout(() => void store.close(), Math.min(longestMs, MOST_MS)).unref()
 }

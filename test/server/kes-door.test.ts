@@ -127,6 +127,25 @@ t.test('another configuration, and no request is lost', async t => {
   t.same([...new Set(statuses)], [200], `${statuses.length} requests meanwhile`)
 })
 
+t.test('a key store that counts no more is closed when the requests that it serves have had their time', async t => {
+  const { server, write } = await start(t, { api: { '/v1/key/create/': { timeout: '50s' }, '/v1/key/list/': { timeout: '1000h' } } })
+  const { setTimeout: usual } = globalThis
+  const closings: number[] = []
+  globalThis.setTimeout = ((work: () => void, ms = 0) => {
+    if (ms >= 15_000) closings.push(ms)
+    return usual(work, ms)
+  }) as typeof usual
+  t.teardown(() => {
+    globalThis.setTimeout = usual
+  })
+  write({ api: { '/v1/key/create/': { timeout: '50s' } } })
+  await server.reload()
+  write({})
+  await server.reload()
+  await server.reload()
+  t.same(closings, [2 ** 31 - 1, 50_000, 15_000])
+})
+
 t.test('the files of TLS', async t => {
   const { dir, server } = await start(t)
   const key = createPrivateKey(readFileSync(join(dir, 'server.key')))
