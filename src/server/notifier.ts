@@ -168,6 +168,6 @@ export class Notifier {
 const isMeant = ({ scope, role }: Settings, peer: Peer): boolean =>
   (scope === peer.scopeName || scope === peer.scope) && (role === undefined || role === peer.role)
 
-/** Such as `app@10.0.0.7:5697`. */
+/** Such as `app@10.0.0.7:5697 1.4`. */
 const nameOf = ({ scope, role, address, version }: Settings): string =>
   `${scope}${role === undefined ? '' : `/${role}`}@${address === undefined ? 'turned' : formatAddress(address)} ${version}`
