@@ -3,6 +3,7 @@ import { KesServer } from '../server/kes-door.ts'
 import { KesHub } from '../server/kes-hub.ts'
 import type { KesStateOptions } from '../server/kes-state.ts'
 import { createLog } from '../server/log.ts'
+import { orUndo } from '../server/or-undo.ts'
 import { reloaded, WorkerLink } from '../server/worker-link.ts'
 import { Workers } from '../server/workers.ts'
 import type { Io } from './io.ts'
@@ -16,13 +17,10 @@ const DRAIN_MS = 1_000
 export async function startWorkers(count: number, options: KesStateOptions): Promise<OpenDoor> {
   const workers = new Workers({ count, log: createLog() })
   const hub = await KesHub.open({ ...options, members: workers })
-  let isStarted = false
-  try {
-    await workers.start(hub)
-    isStarted = true
-  } finally {
-    if (!isStarted) await hub.stop()
-  }
+  await orUndo(
+    () => hub.stop(),
+    () => workers.start(hub),
+  )
   return {
     address: workers.addresses.kes ?? '',
     get store() {

@@ -29,6 +29,7 @@ import { answersKept } from './memory.ts'
 import { Metrics, summed } from './metrics.ts'
 import { Notifier } from './notifier.ts'
 import { objectServices } from './object-services.ts'
+import { orUndo } from './or-undo.ts'
 import { RecentActivity, SEAL_TITLES, STORE_TITLES } from './overview.ts'
 import { RequestTraces } from './request-traces.ts'
 import { timed } from './timed-records.ts'
@@ -112,14 +113,11 @@ export class Daemon {
    */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(options, new AuditChain(await auditKey(options.data.records)))
-    let started = false
-    try {
-      await daemon.#start()
-      started = true
-      return daemon
-    } finally {
-      if (!started) await daemon.stop()
-    }
+    await orUndo(
+      () => daemon.stop(),
+      () => daemon.#start(),
+    )
+    return daemon
   }
 
   get addresses(): Addresses {

@@ -13,6 +13,7 @@ import type { KesCredential } from './kes-credential.ts'
 import type { Heard, Member, Siblings } from './kes-siblings.ts'
 import { closeLater, type KesState, type KesStateOptions, openState, readCredential } from './kes-state.ts'
 import { systemNow } from './kes-system.ts'
+import { orUndo } from './or-undo.ts'
 import { settled } from './settled.ts'
 
 /** Where the door's lines go. */
@@ -66,12 +67,13 @@ export class KesServer implements Member {
   /** Open the key store and listen. @throws KesConfigError, KeyStoreError, the system's error */
   static async start(options: KesServerOptions): Promise<KesServer> {
     const server = new KesServer(options, await openState(options))
-    try {
-      await options.siblings?.join(server)
-      await server.#open()
-    } finally {
-      if (server.#listener === undefined) await server.#keys.close()
-    }
+    await orUndo(
+      () => server.#keys.close(),
+      async () => {
+        await options.siblings?.join(server)
+        await server.#open()
+      },
+    )
     return server
   }
 
@@ -95,17 +97,16 @@ export class KesServer implements Member {
     const { settings, credential, store } = await openState(this.#options)
     const keys = cacheOf(settings, store)
     const [oldKeys, oldSettings] = [this.#keys, this.#settings]
-    let isChanged = false
-    try {
-      this.#listener?.renew(credential, clientCertificatesOf(settings))
-      this.#door = this.#makeDoor(settings, credential, keys)
-      this.#settings = settings
-      this.#credential = credential
-      this.#keys = keys
-      isChanged = true
-    } finally {
-      if (!isChanged) await keys.close()
-    }
+    await orUndo(
+      () => keys.close(),
+      () => {
+        this.#listener?.renew(credential, clientCertificatesOf(settings))
+        this.#door = this.#makeDoor(settings, credential, keys)
+        this.#settings = settings
+        this.#credential = credential
+        this.#keys = keys
+      },
+    )
     closeLater(oldKeys, oldSettings)
   }
 

@@ -4,6 +4,7 @@ import type { KesSettings, TlsSettings } from '../kes/settings.ts'
 import { type KeyStore, KeyStoreError } from '../keystore/keystore.ts'
 import type { KeyStoreSettings } from '../keystore/settings.ts'
 import { type KesCredential, readKesCredential } from './kes-credential.ts'
+import { orUndo } from './or-undo.ts'
 
 export interface KesStateOptions {
   /** Reads the configuration. */
@@ -27,14 +28,11 @@ export async function openState(options: KesStateOptions): Promise<KesState> {
   // What OpenSSL says against it, it shall say now.
   createSecureContext({ cert: credential.certificate, key: credential.key })
   const store = await options.openKeyStore(settings.keystore)
-  let isReady = false
-  try {
-    await makeKeys(settings.keys, store)
-    isReady = true
-    return { settings, credential, store }
-  } finally {
-    if (!isReady) await store.close()
-  }
+  await orUndo(
+    () => store.close(),
+    () => makeKeys(settings.keys, store),
+  )
+  return { settings, credential, store }
 }
 
 export const readCredential = async (

@@ -4,6 +4,7 @@ import { boundAddress } from '../http/bound-address.ts'
 import { MetricsServer } from './http.ts'
 import type { Logger } from './log.ts'
 import { Metrics } from './metrics.ts'
+import { orUndo } from './or-undo.ts'
 
 export interface SealedOptions {
   /** Where clients will be served once the data is open. */
@@ -35,14 +36,11 @@ export class SealedServer {
   /** @throws the system's error if an address is taken or not ours */
   static async listen(options: SealedOptions): Promise<SealedServer> {
     const sealed = new SealedServer(options)
-    let done = false
-    try {
-      await sealed.#listen()
-      done = true
-      return sealed
-    } finally {
-      if (!done) await sealed.close()
-    }
+    await orUndo(
+      () => sealed.close(),
+      () => sealed.#listen(),
+    )
+    return sealed
   }
 
   /** `host:port` as they are bound. */
