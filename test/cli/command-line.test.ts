@@ -3,7 +3,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
@@ -237,12 +237,22 @@ t.test('a server goes on without who read its output, and SIGHUP does not cut it
   const ended = once(program, 'exit')
   program.stdout.destroy()
   const said: string[] = []
+  // While a request is under way the server cannot come to its end, so that the last signal comes before it.
+  let request: Socket | undefined
   for await (const line of createInterface(program.stderr)) {
-    const { msg } = JSON.parse(line) as { msg: string }
+    const { msg, admin = '' } = JSON.parse(line) as { msg: string; admin?: string }
     said.push(msg)
-    if (msg === 'ready') program.kill('SIGHUP')
+    if (msg === 'ready') {
+      request = connectTcp(Number(new URL(admin).port), '127.0.0.1')
+      request.resume().write('PUT /v1/kmip/config HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{')
+      await once(request, 'connect')
+      program.kill('SIGHUP')
+    }
     if (msg === 'reloaded') program.kill('SIGTERM')
-    if (msg === 'stopping') program.kill('SIGHUP')
+    if (msg === 'stopping') {
+      program.kill('SIGHUP')
+      request?.end('}')
+    }
   }
   t.same(said, ['ready', 'reloaded', 'stopping'])
   t.same(await ended, [0, null])
