@@ -13,7 +13,7 @@ import { GroupMembers } from './group-members.ts'
 import { HashedPasswords } from './hashed-passwords.ts'
 import { OPERATIONS } from './index.ts'
 import { Jobs } from './jobs.ts'
-import { type Request, readRequest, responseItem, responseMessage, versionOf } from './message.ts'
+import { type Request, readRequest, responseItem, responseMessage, versionInBytes, versionOf } from './message.ts'
 import { Applications } from './pkcs11-applications.ts'
 import { Policies } from './policies.ts'
 import { reProvision } from './re-provision.ts'
@@ -192,14 +192,4 @@ function refuse(
     ...(error.cause === undefined ? {} : { cause: error.cause }),
   }
   return { message: responseMessage({ major, minor, timeStamp: environment.now() }, [item]), entries: [entry] }
-}
-
-/**
- * The version of a message that does not decode, where its header still stands in the usual place: Request Message, Request Header,
- * Protocol Version, Major, Minor.
- */
-function versionInBytes(bytes: Buffer): { major: number; minor: number } | undefined {
-  const start = Buffer.from('420069010000002042006a0200000004', 'hex')
-  if (bytes.length < 56 || bytes.readUIntBE(8, 3) !== 0x420077 || !bytes.subarray(16, 32).equals(start)) return undefined
-  return { major: bytes.readInt32BE(32), minor: bytes.readInt32BE(48) }
 }

@@ -76,6 +76,19 @@ export function versionOf(message: Item): { major: number; minor: number } | und
   return major?.type === TYPE.Integer && minor?.type === TYPE.Integer ? { major: major.value, minor: minor.value } : undefined
 }
 
+/** Bytes from the beginning of a message to the end of its protocol version, where that stands in its usual place. */
+export const START_SIZE = 56
+const VERSION_START = Buffer.from('420069010000002042006a0200000004', 'hex')
+
+/**
+ * The version of a message that does not decode, where its header still stands in the usual place: Request Message, Request Header,
+ * Protocol Version, Major, Minor.
+ */
+export function versionInBytes(bytes: Buffer): { major: number; minor: number } | undefined {
+  if (bytes.length < START_SIZE || bytes.readUIntBE(8, 3) !== 0x420077 || !bytes.subarray(16, 32).equals(VERSION_START)) return undefined
+  return { major: bytes.readInt32BE(32), minor: bytes.readInt32BE(48) }
+}
+
 /**
  * A request message from its items.
  * @throws MessageError  Invalid Message, Invalid Field

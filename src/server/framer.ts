@@ -1,3 +1,5 @@
+import { START_SIZE } from '../ops/message.ts'
+
 const HEADER = 8
 const START = [0x42, 0x00, 0x78]
 const EMPTY: Buffer = Buffer.alloc(0)
@@ -8,12 +10,12 @@ export type FramingReason = 'not_kmip' | 'message_size'
 export class FramingError extends Error {
   override readonly name = 'FramingError'
   readonly reason: FramingReason
-  /** The item header that was refused, where it came whole. */
-  readonly header: Buffer | undefined
-  constructor(reason: FramingReason, message: string, header?: Buffer) {
+  /** What came of a message that is too long: its item header at least, and no more than says its version. */
+  readonly start: Buffer | undefined
+  constructor(reason: FramingReason, message: string, start?: Buffer) {
     super(message)
     this.reason = reason
-    this.header = header
+    this.start = start
   }
 }
 
@@ -100,7 +102,7 @@ export class Framer {
       throw new FramingError(
         'message_size',
         `a request of ${size} bytes is above the limit of ${this.#limit}`,
-        Buffer.from(buffer.subarray(from, from + HEADER)),
+        Buffer.from(buffer.subarray(from, Math.min(end, from + START_SIZE))),
       )
     return size
   }

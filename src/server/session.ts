@@ -1,6 +1,8 @@
 import type { TLSSocket } from 'node:tls'
 import type { Answer, Channel } from '../ops/engine.ts'
+import { versionInBytes } from '../ops/message.ts'
 import { storeAway } from '../ops/store-away.ts'
+import { encode } from '../ttlv/binary.ts'
 import { Connection, type ConnectionContext } from './connection.ts'
 import { Framer, FramingError } from './framer.ts'
 import type { Identity } from './identities.ts'
@@ -205,17 +207,17 @@ export class Session extends Connection implements Channel {
     else if (this.#framer.buffered > 0 && !this.#ending) this.#pump()
   }
 
-  /** The stream is lost: say so where the engine can make an answer of the header that came, and close. */
+  /** The stream is lost: say why where a message began, in its version if that has come, and close. */
   #misframed(error: unknown): void {
     if (!(error instanceof FramingError)) throw error
     this.#ending = true
     this.note(error.reason, error.message)
-    if (error.header === undefined || this.identity.peer === undefined) {
+    if (error.start === undefined || this.identity.peer === undefined) {
       if (this.#owed === 0) this.close()
       return
     }
-    this.#busy = true
-    this.context.engine.answer(error.header, this.identity.peer).then(this.#onAnswer, this.onFailure)
+    const { message, entries } = this.context.engine.answerUnreadable(error.message, versionInBytes(error.start))
+    this.#onAnswer({ bytes: encode(message), close: true, entries })
   }
 
   // One write is one TLS record, up to 16 KiB; Node would merge writes that wait, so the next one waits here.

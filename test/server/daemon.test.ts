@@ -108,6 +108,20 @@ t.test('a server from store to socket', async t => {
   await t.rejects(again.request(request(ENUM.Operation.Get)), { name: 'ClientError', code: 'closed' })
 })
 
+t.test('a message above the limit is answered in its version, with the limit', async t => {
+  const { connect, daemon } = await start(t, t.testdir({}), 'kmip: { maxMessage: 2048 }')
+  const client = await connect()
+  t.teardown(() => client.close())
+  const [header, item] = request(ENUM.Operation.Query).value as readonly Item[]
+  const answer = await client.request(structure(TAG.RequestMessage, [header!, item!, text(TAG.Comment, 'x'.repeat(2048))]))
+  t.same(child(child(answer, TAG.ResponseHeader)!, TAG.ProtocolVersion), child(header!, TAG.ProtocolVersion))
+  const refusal = child(answer, TAG.BatchItem)!
+  t.equal(child(refusal, TAG.ResultReason)?.value, ENUM.ResultReason.InvalidMessage)
+  t.match(child(refusal, TAG.ResultMessage)?.value, /^a request of \d+ bytes is above the limit of 2048$/)
+  await t.rejects(client.request(request(ENUM.Operation.Query)), { code: 'closed' })
+  t.match(await daemon.metrics.registry.metrics(), 'kmipd_refusals_total{kind="message_size"} 1')
+})
+
 t.test('another name in the settings shows in the certificate at the next reload', async t => {
   const { daemon, scopes, connect, logged } = await start(t, t.testdir({}))
   const old = await connect()

@@ -115,12 +115,13 @@ export const fakeEngine = (answer: Answerer): Engine => ({
     ]
     return { close: false, entries, ...(Buffer.isBuffer(result) ? {} : result), bytes }
   },
-  answerItem: async () => reply,
-  answerUnreadable: () => reply,
+  answerItem: async () => UNREADABLE,
+  answerUnreadable: () => UNREADABLE,
   finish: async () => undefined,
   recall: () => undefined,
 })
-const reply: Reply = { message: structure(TAG.ResponseMessage, []), entries: [] }
+/** What the engine says to what it cannot read. */
+export const UNREADABLE: Reply = { message: structure(TAG.ResponseMessage, []), entries: [] }
 
 /** A request message with a number and so many bytes of content. */
 export function message(number: number, contentBytes = 8): Buffer {
