@@ -18,7 +18,11 @@ class TamperedError extends Error {
 export const auditCommand = (io: Io): Command => ({
   command: 'audit',
   describe: 'Verify the audit log',
-  builder: y => y.command([verify(io)]).demandCommand(1, 'say what to do with the audit log'),
+  builder: y =>
+    y
+      .command([verify(io)])
+      .demandCommand(1, 'say what to do with the audit log')
+      .example('$0 audit verify --config /etc/kmipd/kmipd.yaml', ''),
   handler() {},
 })
 

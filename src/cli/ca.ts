@@ -6,7 +6,11 @@ import { administrationOptions, jsonOption } from './options.ts'
 export const caCommand = (io: Io): Command => ({
   command: 'ca',
   describe: 'Print the certificates that clients know the server by, and which of theirs were revoked',
-  builder: y => y.command([read(io), crl(io)]).demandCommand(1, 'say what to do with the CA'),
+  builder: y =>
+    y
+      .command([read(io), crl(io)])
+      .demandCommand(1, 'say what to do with the CA')
+      .example('$0 ca read > ca.pem', ''),
   handler() {},
 })
 

@@ -51,7 +51,7 @@ export const encryptCommand = (io: Io): Command => ({
 
 export const decryptCommand = (io: Io): Command => ({
   command: 'decrypt <id> [file]',
-  describe: 'Decrypt what encrypt printed',
+  describe: 'Decrypt what encrypt printed; with --json its data is in base64',
   builder: y =>
     connectionOptions(y)
       .positional('id', { type: 'string', demandOption: true, describe: 'unique identifier of the key' })
@@ -66,7 +66,8 @@ export const decryptCommand = (io: Io): Command => ({
       ...(tag !== undefined && { tag: Buffer.from(tag, 'base64') }),
     }
     await withClient(argv, io, async client => {
-      io.stdout.write(await decrypt(client, argv.id, Buffer.from(data, 'base64'), options))
+      const plain = await decrypt(client, argv.id, Buffer.from(data, 'base64'), options)
+      argv.json ? printJson(io, { data: plain.toString('base64') }) : io.stdout.write(plain)
     })
   },
 })

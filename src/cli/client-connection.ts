@@ -4,6 +4,7 @@ import type { Argv } from 'yargs'
 import type { KmipClient } from '../client/client.ts'
 import { addressArgument } from './address-argument.ts'
 import type { Io } from './io.ts'
+import { jsonOption } from './options.ts'
 import { DEV_DIR } from './settings.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -11,10 +12,11 @@ export interface ConnectionArguments {
   readonly server?: string
   readonly client: string
   readonly serverName?: string
+  readonly json?: boolean
 }
 
 export const connectionOptions = <T>(y: Argv<T>) =>
-  y
+  jsonOption(y)
     .option('server', { type: 'string', requiresArg: true, describe: 'host:port; default: the development server here, or 127.0.0.1:5696' })
     .option('client', {
       type: 'string',

@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs'
 import type { KmipClient } from '../client/client.ts'
 import { type ConnectionArguments, connectionOptions, withClient } from './client-connection.ts'
-import type { Command, Io } from './io.ts'
+import { type Command, type Io, printJson } from './io.ts'
 import { named } from './named.ts'
 
 interface LifecycleArguments extends ConnectionArguments {
@@ -18,7 +18,7 @@ async function change(
   run: (client: KmipClient) => Promise<void>,
 ): Promise<void> {
   await withClient(argv, io, run)
-  io.stdout.write(`${id} is ${done}\n`)
+  argv.json ? printJson(io, { id }) : io.stdout.write(`${id} is ${done}\n`)
 }
 
 export const activateCommand = (io: Io): Command => ({

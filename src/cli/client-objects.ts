@@ -2,12 +2,10 @@ import type { Item } from '../ttlv/item.ts'
 import { type ConnectionArguments, connectionOptions, withClient } from './client-connection.ts'
 import { type Command, type Io, printJson, printLines, readInput } from './io.ts'
 import { named } from './named.ts'
-import { jsonOption } from './options.ts'
 import { UsageError } from './usage-error.ts'
 
 interface ObjectArguments extends ConnectionArguments {
   readonly id: string
-  readonly json?: boolean
 }
 
 const ID = { type: 'string', demandOption: true, describe: 'unique identifier' } as const
@@ -15,7 +13,7 @@ const ID = { type: 'string', demandOption: true, describe: 'unique identifier' }
 export const queryCommand = (io: Io): Command => ({
   command: 'query',
   describe: 'Ask what the server can do',
-  builder: y => jsonOption(connectionOptions(y)).example('$0 client query', ''),
+  builder: y => connectionOptions(y).example('$0 client query', ''),
   handler: (argv: ObjectArguments) =>
     withClient(argv, io, async client => {
       const { query } = await import('../client/operations.ts')
@@ -37,7 +35,7 @@ export const createCommand = (io: Io): Command => ({
   command: 'create',
   describe: 'Create a symmetric key and print its identifier',
   builder: y =>
-    jsonOption(connectionOptions(y))
+    connectionOptions(y)
       .option('name', { type: 'string', requiresArg: true, describe: 'its name' })
       .option('algorithm', { type: 'string', default: 'AES', describe: 'cryptographic algorithm' })
       .option('length', { type: 'number', default: 256, describe: 'bits' })
@@ -64,7 +62,7 @@ export const registerCommand = (io: Io): Command => ({
   command: 'register [file]',
   describe: 'Register a symmetric key or a secret that you have, and print its identifier',
   builder: y =>
-    jsonOption(connectionOptions(y))
+    connectionOptions(y)
       .positional('file', { type: 'string', describe: 'the key as bytes; absent or -: standard input' })
       .option('secret', { type: 'boolean', describe: 'it is a secret such as a password, and no key' })
       .option('name', { type: 'string', requiresArg: true, describe: 'its name' })
@@ -93,7 +91,7 @@ export const getCommand = (io: Io): Command => ({
   command: 'get <id>',
   describe: 'Get an object; its key material is shown',
   builder: y =>
-    jsonOption(connectionOptions(y))
+    connectionOptions(y)
       .positional('id', ID)
       .option('raw', { type: 'boolean', describe: 'only the key material, as bytes' })
       .conflicts('raw', 'json')
@@ -123,7 +121,7 @@ export const locateCommand = (io: Io): Command => ({
   command: 'locate',
   describe: 'Print the identifiers of the objects that have these attributes',
   builder: y =>
-    jsonOption(connectionOptions(y))
+    connectionOptions(y)
       .option('name', { type: 'string', requiresArg: true, describe: 'their name' })
       .option('type', { type: 'string', requiresArg: true, describe: 'their type, such as SymmetricKey' })
       .option('state', { type: 'string', requiresArg: true, describe: 'their state, such as Active' })
@@ -153,7 +151,7 @@ export const attributesCommand = (io: Io): Command => ({
   command: 'attributes <id> [names..]',
   describe: 'Show attributes of an object: those named, or all',
   builder: y =>
-    jsonOption(connectionOptions(y))
+    connectionOptions(y)
       .positional('id', ID)
       .positional('names', { type: 'string', array: true, default: [], describe: 'such as State or "Cryptographic Length"' })
       .example('$0 client attributes 6a2e… State Name', ''),

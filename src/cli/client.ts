@@ -24,6 +24,7 @@ export const clientCommand = (io: Io): Command => ({
           decryptCommand,
         ].map(command => command(io)),
       )
-      .demandCommand(1, 'say what to do'),
+      .demandCommand(1, 'say what to do')
+      .example('$0 client create --name backup --activate', ''),
   handler() {},
 })

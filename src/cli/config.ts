@@ -7,7 +7,11 @@ import { loadConfig } from './settings.ts'
 export const configCommand = (io: Io): Command => ({
   command: 'config',
   describe: 'Check and show the configuration file',
-  builder: y => y.command([check(io), show(io), schema(io)]).demandCommand(1, 'say what to do with the configuration'),
+  builder: y =>
+    y
+      .command([check(io), show(io), schema(io)])
+      .demandCommand(1, 'say what to do with the configuration')
+      .example('$0 config check --config /etc/kmipd/kmipd.yaml', ''),
   handler() {},
 })
 

@@ -21,7 +21,11 @@ interface CredentialArguments extends AdministrationArguments {
 export const credentialCommand = (io: Io): Command => ({
   command: 'credential',
   describe: 'Generate, sign, list, look up and revoke client certificates',
-  builder: y => y.command([generate(io), sign(io), list(io), lookup(io), revoke(io)]).demandCommand(1, 'say what to do with credentials'),
+  builder: y =>
+    y
+      .command([generate(io), sign(io), list(io), lookup(io), revoke(io)])
+      .demandCommand(1, 'say what to do with credentials')
+      .example('$0 credential generate finance accounting --json > credential.json', ''),
   handler() {},
 })
 

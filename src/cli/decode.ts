@@ -41,6 +41,7 @@ export const decodeCommand = (io: Io): Command => ({
 
 async function read(argv: DecodeArguments, io: Io) {
   const { decodeAll } = await import('../ttlv/binary.ts')
+  if ((argv.hex || argv.base64) && argv.file !== undefined) throw new UsageError('give a text or a file, not both')
   if (argv.hex) return decodeAll(fromHex(argv.hex))
   if (argv.base64) return decodeAll(fromBase64(argv.base64))
   const input = await readInput(argv.file, io)

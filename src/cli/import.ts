@@ -30,7 +30,11 @@ interface KmipArguments extends ImportArguments {
 export const importCommand = (io: Io): Command => ({
   command: 'import',
   describe: 'Take over the objects of another server, under the identifiers that they have there',
-  builder: y => y.command([pykmip(io), kmip(io)]).demandCommand(1, 'say where to import from'),
+  builder: y =>
+    y
+      .command([pykmip(io), kmip(io)])
+      .demandCommand(1, 'say where to import from')
+      .example('$0 import pykmip /tmp/pykmip.database --scope legacy', ''),
   handler() {},
 })
 

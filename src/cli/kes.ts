@@ -30,6 +30,7 @@ export const kesCommand = (io: Io): Command => ({
         ...kesFormerCommands(),
       ])
       .alias('version', 'v')
-      .demandCommand(1, 'say which command of KES'),
+      .demandCommand(1, 'say which command of KES')
+      .example('$0 kes key create my-key', ''),
   handler() {},
 })

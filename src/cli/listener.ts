@@ -12,7 +12,11 @@ interface ListenerArguments extends AdministrationArguments {
 export const listenerCommand = (io: Io): Command => ({
   command: 'listener',
   describe: 'Configure and show the KMIP listener and its certificates',
-  builder: y => y.command([write(io), read(io)]).demandCommand(1, 'say what to do with the listener'),
+  builder: y =>
+    y
+      .command([write(io), read(io)])
+      .demandCommand(1, 'say what to do with the listener')
+      .example('$0 listener read', ''),
   handler() {},
 })
 

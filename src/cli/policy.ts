@@ -14,7 +14,11 @@ const NAME = { type: 'string', demandOption: true, describe: 'name of the policy
 export const policyCommand = (io: Io): Command => ({
   command: 'policy',
   describe: 'Write, list, read and delete the policies of a server: what tokens may do',
-  builder: y => y.command([write(io), list(io), read(io), remove(io)]).demandCommand(1, 'say what to do with policies'),
+  builder: y =>
+    y
+      .command([write(io), list(io), read(io), remove(io)])
+      .demandCommand(1, 'say what to do with policies')
+      .example('$0 policy list', ''),
   handler() {},
 })
 

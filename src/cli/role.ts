@@ -13,7 +13,11 @@ interface RoleArguments extends AdministrationArguments {
 export const roleCommand = (io: Io): Command => ({
   command: 'role',
   describe: 'Write, list, read and delete roles: each allows its clients some operations',
-  builder: y => y.command([write(io), list(io), read(io), remove(io)]).demandCommand(1, 'say what to do with roles'),
+  builder: y =>
+    y
+      .command([write(io), list(io), read(io), remove(io)])
+      .demandCommand(1, 'say what to do with roles')
+      .example('$0 role write finance accounting operation_all=true', ''),
   handler() {},
 })
 

@@ -12,7 +12,11 @@ interface ScopeArguments extends AdministrationArguments {
 export const scopeCommand = (io: Io): Command => ({
   command: 'scope',
   describe: 'Create, list and delete scopes: each holds managed objects of its own',
-  builder: y => y.command([create(io), list(io), read(io), remove(io)]).demandCommand(1, 'say what to do with scopes'),
+  builder: y =>
+    y
+      .command([create(io), list(io), read(io), remove(io)])
+      .demandCommand(1, 'say what to do with scopes')
+      .example('$0 scope create finance', ''),
   handler() {},
 })
 
@@ -20,14 +24,14 @@ const create = (io: Io): Command => ({
   command: 'create <scope>',
   describe: 'Create a scope',
   builder: y =>
-    administrationOptions(y)
+    jsonOption(administrationOptions(y))
       .positional('scope', { type: 'string', demandOption: true, describe: 'its name' })
       .option('force', { type: 'boolean', describe: 'let it be deleted with its objects later' })
       .example('$0 scope create finance', ''),
   handler: ({ scope, force = false, ...place }: ScopeArguments) =>
     withScopes(place, io, async scopes => {
       const { id } = await scopes.createScope(scope, { force })
-      io.stdout.write(`scope ${scope} is made; its certificates have OU=${id}\n`)
+      place.json ? printJson(io, { id, name: scope }) : io.stdout.write(`scope ${scope} is made; its certificates have OU=${id}\n`)
     }),
 })
 

@@ -21,7 +21,10 @@ export const sealCommand = (io: Io): Command => ({
   command: 'seal',
   describe: 'Show and change what opens the sealed data: key files, passphrases and keys in Vault',
   builder: y =>
-    y.command([status(io), generateKey(io), add(io), remove(io), rotate(io), rewrap(io)]).demandCommand(1, 'say what to do with the seal'),
+    y
+      .command([status(io), generateKey(io), add(io), remove(io), rotate(io), rewrap(io)])
+      .demandCommand(1, 'say what to do with the seal')
+      .example('$0 seal status --config /etc/kmipd/kmipd.yaml', ''),
   handler() {},
 })
 

@@ -16,7 +16,11 @@ interface StoreArguments extends PlaceArguments {
 export const storeCommand = (io: Io): Command => ({
   command: 'store',
   describe: 'Check the stored data, and move it to another store',
-  builder: y => y.command([verify(io), migrate(io)]).demandCommand(1, 'say what to do with the store'),
+  builder: y =>
+    y
+      .command([verify(io), migrate(io)])
+      .demandCommand(1, 'say what to do with the store')
+      .example('$0 store verify --config /etc/kmipd/kmipd.yaml', ''),
   handler() {},
 })
 

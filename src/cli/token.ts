@@ -15,7 +15,8 @@ export const tokenCommand = (io: Io): Command => ({
   builder: y =>
     y
       .command([create(io), lookup(io), renew(io), revoke(io), capabilities(io), createRoot(io)])
-      .demandCommand(1, 'say what to do with tokens'),
+      .demandCommand(1, 'say what to do with tokens')
+      .example('$0 token create --policy finance-admins --ttl 8h', ''),
   handler() {},
 })
 
