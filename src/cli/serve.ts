@@ -1,6 +1,7 @@
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { neededForProcesses } from '../config/processes.ts'
 import type { Config } from '../config/schema.ts'
 import type { Address } from '../config/value-types.ts'
 import type { Settings } from '../ops/context.ts'
@@ -160,29 +161,16 @@ function builtConsole(): { readonly console?: string } {
   return existsSync(join(console, 'index.html')) ? { console } : {}
 }
 
-/** How many processes answer clients. @throws UsageError: more than one, where that cannot be */
+/** How many processes answer clients. @throws UsageError: more than one, where the command line took away what they need */
 function processesOf(config: Config): number {
   const { workers } = config
   const wanted = workers === 'auto' ? automaticProcesses() : workers
   if (wanted === 1) return 1
-  const obstacle = OBSTACLES.find(([isThere]) => isThere(config))
-  if (obstacle === undefined) return wanted
+  const needed = neededForProcesses(config)
+  if (needed === undefined) return wanted
   if (workers === 'auto') return 1
-  throw new UsageError(`workers: ${workers} needs ${obstacle[1]}: write workers: 1`)
+  throw new UsageError(`workers: ${workers} needs ${needed}: write workers: 1`)
 }
-
-/** Why several processes cannot be a server, and what they would need. */
-const OBSTACLES: readonly (readonly [isThere: (config: Config) => boolean, need: string])[] = [
-  [({ store }) => store.kind === 'memory', 'the store sqlite or vault'],
-  [({ notifications }) => notifications.length > 0, 'no notifications, which one process alone can send'],
-  [
-    ({ store, seal }) => [...(store.kind === 'vault' && store.transit ? [store] : []), ...seal].some(opensOnce),
-    'a secret id that is not wrapped, since each process logs in to Vault',
-  ],
-]
-
-const opensOnce = (section: Config['seal'][number] | Config['store']): boolean =>
-  section.kind === 'vault' && section.approle?.wrapped === true
 
 /** They start with the server that they are a part of. */
 async function makeWorkers(count: number, { mounts, shared }: Data, log: Logger): Promise<Workers> {

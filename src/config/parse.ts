@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import { settings } from './describe.ts'
 import { ConfigError, type Problem } from './error.ts'
 import { nearest } from './nearest.ts'
+import { neededForProcesses } from './processes.ts'
 import { expand, hasReference, type Sources, UnresolvedError } from './references.ts'
 import { Config } from './schema.ts'
 import { sealsOf, vaultFiles } from './vault-schema.ts'
@@ -35,7 +36,11 @@ export function parseConfig(text: string, file: string, sources: Sources): Confi
       file,
       error.issues.flatMap(issue => explain(issue)),
     )
-  return located(data, file, document.has('seal'))
+  const config = located(data, file, document.has('seal'))
+  const needed = config.workers === 'auto' || config.workers === 1 ? undefined : neededForProcesses(config)
+  if (needed !== undefined)
+    throw new ConfigError(file, [{ path: 'workers', ...where(['workers']), message: `${config.workers} needs ${needed}: write 1` }])
+  return config
 
   function place(offset: number): { line: number; column: number } {
     const { line, col } = lines.linePos(offset)

@@ -149,6 +149,11 @@ t.test('config', async t => {
   t.match(await run(['config', 'check', '--data-dir', dir], { cwd: '/', env }), { code: 0, out: /is right/ })
   t.match(await run(['config', 'check', '-c', 'bad.yaml'], { cwd: dir }), { code: 1, err: /bad\.yaml:2:3: kmip\.idel: .*kmip\.idle/ })
   t.match(await run(['config', 'check', '-d', '.'], { cwd: dir }), { code: 1, err: /KEY is not set/ })
+  writeFileSync(join(dir, 'several.yaml'), 'workers: 2\nstore: { kind: memory }\n')
+  t.match(await run(['config', 'check', '-c', 'several.yaml'], { cwd: dir }), {
+    code: 1,
+    err: /several\.yaml:1:10: workers: 2 needs the store sqlite or vault: write 1/,
+  })
   const shown = await run(['config', 'show', '-d', '.', '--json'], { cwd: dir, env })
   t.match(JSON.parse(shown.out), {
     kmip: { idle: '1h', partial: '30s' },
