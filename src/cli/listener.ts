@@ -32,10 +32,7 @@ const write = (io: Io): Command => ({
         describe:
           'listen_addrs, server_hostnames, server_ips, tls_min_version, tls_ca_key_type, tls_ca_key_bits, default_tls_client_key_type, default_tls_client_key_bits, default_tls_client_ttl',
       })
-      .example(
-        '$0 listener write listen_addrs=0.0.0.0:5696 server_hostnames=kms.example.com',
-        'counts at once over the network, on data within a minute',
-      )
+      .example('$0 listener write listen_addrs=0.0.0.0:5696 server_hostnames=kms.example.com', 'a server that runs follows within a second')
       .example('$0 listener write tls_ca_key_type=rsa tls_ca_key_bits=4096', 'a new CA; clients of the old one are still let in'),
   async handler({ fields, ...place }: ListenerArguments) {
     const { storedFields } = await import('../config/stored-fields.ts')

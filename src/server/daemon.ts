@@ -70,6 +70,7 @@ export interface Addresses {
   readonly kes?: string
 }
 
+const LOOK_MS = 1_000
 const RENEWAL_MS = 60_000
 const ENDINGS_MS = 600_000
 
@@ -93,7 +94,7 @@ export class Daemon {
   #shown: ServerCredential | undefined
   #engine: Engine | undefined
   #notifier: Notifier | undefined
-  #timer: NodeJS.Timeout | undefined
+  #timers: readonly NodeJS.Timeout[] = []
   #renewing: Promise<void> = Promise.resolve()
   #stopping = false
 
@@ -150,7 +151,7 @@ export class Daemon {
   /** Take no new connection, answer what is in flight within the time that the configuration gives, and close all but the data. */
   async stop(): Promise<void> {
     this.#stopping = true
-    clearInterval(this.#timer)
+    for (const timer of this.#timers) clearInterval(timer)
     this.#activity?.stop()
     await Promise.all([this.#admin?.stop(this.#options.config.kmip.drain), this.#sockets?.stop(), this.#kes?.stop()])
     await this.#engine?.finish()
@@ -228,14 +229,24 @@ export class Daemon {
       this.#http = await MetricsServer.listen({ ...listen, metrics: () => this.#allMetrics(), unready: () => this.#unreadyOfAll() })
     if (part?.does !== 'clients') await this.#openAdmin(this.sockets, this.#engine, clients)
     await this.#seeEndings()
-    this.#timer = setInterval(() => {
+    const renew = () => {
       this.#renewing = this.#renew().then(undefined, (err: unknown) =>
         log.error({ err }, 'the certificate of the listener cannot be renewed; it is tried again in a minute'),
       )
+    }
+    // While the store cannot be asked nothing is known to have changed; the renewal of each minute says so.
+    const look = () =>
+      this.#sockets?.isChanged().then(
+        changed => changed && renew(),
+        () => undefined,
+      )
+    const everyMinute = () => {
+      renew()
       this.#anchor().then(undefined, (err: unknown) =>
         log.error({ err }, 'how far the audit log has come cannot be stored; it is tried again in a minute'),
       )
-    }, RENEWAL_MS).unref()
+    }
+    this.#timers = [setInterval(look, LOOK_MS).unref(), setInterval(everyMinute, RENEWAL_MS).unref()]
   }
 
   /** Here, or in the workers, which start with it. */

@@ -56,6 +56,8 @@ export class KmipSockets implements Sockets {
   readonly #closing = new Set<Promise<void>>()
   /** `listen_addrs` of `kmip/` at the start, where other addresses stand in for it. */
   #replaced: string | undefined
+  /** What the rows said at the last look of `isChanged`. */
+  #seen: string | undefined
   #queue: Promise<unknown> = Promise.resolve()
   #stopping = false
 
@@ -69,6 +71,7 @@ export class KmipSockets implements Sockets {
    */
   async start(): Promise<void> {
     const { mounts, kmip, shared } = this.#options
+    await this.isChanged()
     for (const { row, scopes } of await mounts.list()) {
       if (row.path === FIRST_PATH && kmip) this.#replaced = JSON.stringify((await scopes.configuration()).listen_addrs)
       try {
@@ -90,6 +93,15 @@ export class KmipSockets implements Sockets {
     const all = [...this.#open.values()].flatMap(open => [...open.values()])
     const [first, https] = [all.find(({ wanted }) => !wanted.isHttps), all.find(({ wanted }) => wanted.isHttps)]
     return { ...(first && { kmip: first.listener.address }), ...(https && { https: https.listener.address }) }
+  }
+
+  /** Whether the engines are configured in another way than at the last look: other processes, commands among them, write that too. */
+  async isChanged(): Promise<boolean> {
+    const mounts = await this.#options.mounts.list()
+    const now = JSON.stringify(await Promise.all(mounts.map(async ({ row, scopes }) => [row.id, await scopes.configuration()])))
+    const before = this.#seen
+    this.#seen = now
+    return before !== undefined && before !== now
   }
 
   /** Look at all rows anew: other processes write them too, and certificates end. */

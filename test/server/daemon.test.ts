@@ -9,12 +9,15 @@ import { openMounts } from '../../src/scopes/mounts.ts'
 import { localProvider, newLocalKey } from '../../src/seal/local-provider.ts'
 import { openRecords } from '../../src/seal/sealed-records.ts'
 import { Daemon } from '../../src/server/daemon.ts'
+import type { KmipSockets } from '../../src/server/kmip-sockets.ts'
 import { createLog } from '../../src/server/log.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
 import { child, enumeration, type Item, integer, structure, text } from '../../src/ttlv/item.ts'
 import { encodeJson } from '../../src/ttlv/json.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
+import { freePort } from '../free-port.ts'
+import { until } from './lab.ts'
 
 const LOCAL = [{ host: '127.0.0.1', port: 0 }]
 
@@ -135,6 +138,15 @@ t.test('another name in the settings shows in the certificate at the next reload
     t.equal(statusOf(await client.request(request(ENUM.Operation.Query))), ENUM.ResultStatus.Success)
     client.close()
   }
+})
+
+t.test('what a command beside the server writes of its listener is followed at once', async t => {
+  const { daemon, scopes } = await start(t, t.testdir({}))
+  const address = `127.0.0.1:${await freePort()}`
+  const began = performance.now()
+  await scopes.writeConfiguration({ listen_addrs: [address] })
+  await until(() => (daemon.sockets as KmipSockets).listeners.some(listener => listener.address === address))
+  t.ok(performance.now() - began < 30_000, 'before the minute in which all certificates are looked at')
 })
 
 t.test('a server that cannot start leaves nothing behind', async t => {
