@@ -125,9 +125,11 @@ t.test('what cannot be done by several processes is refused', async t => {
     [`seal: [{ kind: vault, ${wrapped} }]`, /a secret id that is not wrapped/],
   ] as const) {
     writeFileSync(join(dir, 'kmipd.yaml'), `workers: 2\n${config}\n`)
-    const { code, err } = await kmipd(['server', '--data-dir', dir])
-    t.equal(code, 2)
-    t.match(err, /workers: 2 needs /)
-    t.match(err, need)
+    for (const command of [['server'], ['config', 'check']]) {
+      const { code, err } = await kmipd([...command, '--data-dir', dir])
+      t.equal(code, 1)
+      t.match(err, /kmipd\.yaml:1:10: workers: 2 needs /)
+      t.match(err, need)
+    }
   }
 })
