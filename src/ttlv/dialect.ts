@@ -1,7 +1,7 @@
 import { ATTRIBUTES, attributeOfTag, attributeOfTitle } from './attributes.ts'
 import { requestFromV3, responseToV3 } from './dialect-v3.ts'
 import { ENUM } from './enumerations.ts'
-import { child, enumeration, type Item, integer, retag, structure, TYPE, tagTitle, text } from './item.ts'
+import { child, enumeration, type Item, integer, retag, structure, TYPE, tagName, tagTitle, text } from './item.ts'
 import { MANAGED_OBJECTS } from './payloads/structures.ts'
 import { MessageError, type Version } from './spec.ts'
 import { TAG } from './tags.ts'
@@ -21,6 +21,9 @@ const TEMPLATE_ATTRIBUTES: ReadonlyMap<number, number> = new Map<number, number>
 ])
 const OBJECT_TAGS: ReadonlySet<number> = new Set(MANAGED_OBJECTS)
 const OBJECTS_WITH_ATTRIBUTES: ReadonlySet<number> = new Set([...MANAGED_OBJECTS, TAG.KeyBlock, TAG.KeyValue])
+
+/** Tags are numbered in the order of the versions that brought them. What 2.x has instead of Template-Attributes does not go round their rules. */
+const FIRST_TAG_OF_V2 = TAG.Attributes
 
 /** MySQL's keyring_okv sends this as if it were an attribute. */
 const STORAGE_STATUS_MASK = tagTitle(TAG.StorageStatusMask)
@@ -109,6 +112,7 @@ function requestFromV1(operation: number, payload: Item): Item {
   const fields: Item[] = []
   const attributes: Item[] = []
   for (const field of payload.value) {
+    if (field.tag >= FIRST_TAG_OF_V2) throw new MessageError('InvalidField', `RequestPayload has no field ${tagName(field.tag)}`)
     const target = TEMPLATE_ATTRIBUTES.get(field.tag)
     if (target !== undefined) {
       if (field.type !== TYPE.Structure) throw new MessageError('InvalidMessage', `${tagTitle(field.tag)} must be a Structure`)

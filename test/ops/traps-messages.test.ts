@@ -63,6 +63,14 @@ t.test('trap 15: an unknown field is Invalid Field', async t => {
   const id = await c.create()
   t.equal(await c.result('Get', uid(id), integer(0x540001, 1)), 'InvalidField')
   t.equal(await c.result('Get', uid(id), integer(TAG.MaximumItems, 1)), 'InvalidField')
+  const attributes = structure(TAG.Attributes, [
+    enumeration(TAG.CryptographicAlgorithm, ENUM.CryptographicAlgorithm.AES),
+    integer(TAG.CryptographicLength, 128),
+    integer(TAG.CryptographicUsageMask, 12),
+  ])
+  const type = enumeration(TAG.ObjectType, ENUM.ObjectType.SymmetricKey)
+  t.equal(await c.in(14).result('Create', type, attributes), 'InvalidField', 'a field of 2.x in 1.x')
+  t.equal(await c.in(21).result('Create', type, attributes), 'Success')
   t.same((await c.raw(withHeader(message([]), integer(0x540001, 1)))).results, ['InvalidField'])
 })
 
