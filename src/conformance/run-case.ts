@@ -62,6 +62,8 @@ export async function runCase(one: Case, options: RunOptions): Promise<CaseResul
   const { endpoint } = options
   const serverAsks = one.steps.some(step => step.serverToClient)
   if (serverAsks && endpoint === undefined) return outcome('skipped', { reason: 'needs a connection from the server' })
+  const missing = setupOf(one.stem).find(stem => nearestCase(cases, stem, one.version) === undefined)
+  if (missing !== undefined) return outcome('skipped', { reason: `the case ${missing} that sets it up is not in the folder` })
 
   const alternatives = defectOf(one.name)?.contradiction === true ? siblingsOf(one, cases) : []
   let first: CaseResult | undefined

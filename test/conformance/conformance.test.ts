@@ -230,6 +230,13 @@ t.test('whatever goes wrong, a result comes back and the objects are destroyed',
   t.match(failed, { step: 1, difference: { path: 'ResponseMessage/BatchItem[1]/ResultStatus', actual: 'OperationFailed (InvalidField)' } })
 })
 
+t.test('a case whose set-up is not in the folder is skipped: that says nothing of the server', async t => {
+  const orphan = { ...byName('OWN-QUERY-14'), name: 'TC-OTP-1-14', stem: 'TC-OTP-1' }
+  const transport = { exchange: () => t.fail('nothing is asked') } as unknown as Transport
+  const result = await runCase(orphan, { transport, cases, now: () => NOW, sleep: async () => undefined })
+  t.match(result, { status: 'skipped', reason: 'the case TC-OTP-SETUP-1 that sets it up is not in the folder' })
+})
+
 t.test('what follows from a registered key must be exact, what chance gives need not be', async t => {
   const registered = response(2, item('Register', uid('key-1')))
   const random = response(2, item('RNGRetrieve', '<Data type="ByteString" value="99887766"/>'))
