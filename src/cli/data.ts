@@ -143,8 +143,9 @@ export async function storeFields(config: Config, mounts: Mounts): Promise<void>
 }
 
 async function storeIn(config: Config, scopes: Scopes): Promise<void> {
-  const { storedFields } = await import('../config/stored-fields.ts')
-  const fields = storedFields(config)
+  const { ownAddresses, storedFields } = await import('../config/stored-fields.ts')
+  const { listen_addrs, ...shared } = storedFields(config)
+  const fields = ownAddresses(config) || listen_addrs === undefined ? shared : { listen_addrs, ...shared }
   const stored: { readonly [field: string]: unknown } = { ...(await scopes.configuration()) }
   const differ = Object.entries(fields).filter(([field, value]) => JSON.stringify(stored[field]) !== JSON.stringify(value))
   if (differ.length > 0) await scopes.writeConfiguration(Object.fromEntries(differ))

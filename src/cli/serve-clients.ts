@@ -52,6 +52,6 @@ export async function serveClients({ config, reload, kmip, settings }: ServeOpti
 
 async function refresh(reload: () => Promise<Config>, server: Daemon, log: Logger): Promise<void> {
   const next = await reload()
-  await server.reload()
+  await server.reload(next)
   log.level = next.log.level
 }

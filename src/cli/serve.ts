@@ -140,7 +140,7 @@ async function run(data: Data, providers: readonly KeyProvider[], options: RunOp
     async function refresh(): Promise<void> {
       const next = await options.reload()
       await storeFields(next, data.mounts)
-      await server?.reload()
+      await server?.reload(next)
       await workers?.reload()
       log.level = next.log.level
       const later = needRestart(config, next)

@@ -1,5 +1,5 @@
 import type { Config } from './schema.ts'
-import { formatAddress } from './value-types.ts'
+import { type Address, formatAddress } from './value-types.ts'
 
 /**
  * What the file says of the settings that the store keeps too, by the names that it keeps them under. What the file leaves out is left
@@ -19,3 +19,6 @@ export function storedFields({ kmip, ca, credentials }: Config): { readonly [fie
   }
   return Object.fromEntries(Object.entries(fields).flatMap(([field, value]) => (value === undefined ? [] : [[field, value]])))
 }
+
+/** Where this node listens by its file, and no other: nodes that share a store cannot share an address. Absent: where the store says. */
+export const ownAddresses = ({ kmip, store }: Config): readonly Address[] | undefined => (store.kind === 'vault' ? kmip.listen : undefined)

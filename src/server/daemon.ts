@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Sockets } from '../admin/kmip/engine.ts'
 import type { Config } from '../config/schema.ts'
+import { ownAddresses } from '../config/stored-fields.ts'
 import type { Address } from '../config/value-types.ts'
 import type { Account } from '../ops/authentication.ts'
 import type { Settings } from '../ops/context.ts'
@@ -141,9 +142,10 @@ export class Daemon {
   }
 
   /** Open the audit log anew, after it was rotated, and show the certificate that the settings name. */
-  async reload(): Promise<void> {
+  async reload(config = this.#options.config): Promise<void> {
     this.#audit.reopen()
     await this.#anchor()
+    if (!this.#options.kmip) await this.#sockets?.standIn(ownAddresses(config))
     await this.#renew()
     await this.#kes?.reload()
   }
@@ -219,7 +221,8 @@ export class Daemon {
         now: Date.now,
       }
       const { ticketKeys } = part ?? {}
-      this.#sockets = new KmipSockets({ ...data, shared, ticketKeys, kmip, https, turned: this.#notifier, drainMs })
+      const own = ownAddresses(config)
+      this.#sockets = new KmipSockets({ ...data, shared, ticketKeys, kmip, own, https, turned: this.#notifier, drainMs })
       await this.#sockets.start()
       this.#notifier?.start()
     }

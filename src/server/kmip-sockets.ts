@@ -15,6 +15,8 @@ export interface KmipSocketsOptions {
   readonly shared: Omit<ListenerOptions, 'host' | 'port' | 'credential' | 'identities' | 'open' | 'turned'>
   /** Where the engine at `kmip/` listens instead of where its configuration says at the start; what is configured later comes to it. */
   readonly kmip?: readonly Address[] | undefined
+  /** Where that engine listens on this node alone, until its configuration says something else than at the start. */
+  readonly own?: readonly Address[] | undefined
   readonly https?: Address | undefined
   /** Where several processes share the listeners: the secret of which each listener's keys of TLS session tickets are made. */
   readonly ticketKeys?: Buffer | undefined
@@ -54,7 +56,8 @@ export class KmipSockets implements Sockets {
   /** By mount, then by key. */
   readonly #open = new Map<string, Map<string, Open>>()
   readonly #closing = new Set<Promise<void>>()
-  /** `listen_addrs` of `kmip/` at the start, where other addresses stand in for it. */
+  #own: readonly Address[] | undefined
+  /** `listen_addrs` of `kmip/` when other addresses began to stand in for it. */
   #replaced: string | undefined
   /** What the rows said at the last look of `isChanged`. */
   #seen: string | undefined
@@ -63,6 +66,7 @@ export class KmipSockets implements Sockets {
 
   constructor(options: KmipSocketsOptions) {
     this.#options = options
+    this.#own = options.own
   }
 
   /**
@@ -70,10 +74,10 @@ export class KmipSockets implements Sockets {
    * @throws the system's error when an address of `kmip/` cannot be had
    */
   async start(): Promise<void> {
-    const { mounts, kmip, shared } = this.#options
+    const { mounts, shared } = this.#options
     await this.isChanged()
-    for (const { row, scopes } of await mounts.list()) {
-      if (row.path === FIRST_PATH && kmip) this.#replaced = JSON.stringify((await scopes.configuration()).listen_addrs)
+    await this.standIn(this.#own)
+    for (const { row } of await mounts.list()) {
       try {
         await this.apply(row.id)
       } catch (err) {
@@ -102,6 +106,13 @@ export class KmipSockets implements Sockets {
     const before = this.#seen
     this.#seen = now
     return before !== undefined && before !== now
+  }
+
+  /** The engine at `kmip/` listens here from the next look on, or where its configuration says. */
+  async standIn(own: readonly Address[] | undefined): Promise<void> {
+    const first = await this.#options.mounts.at(FIRST_PATH)
+    this.#own = own
+    this.#replaced = first && JSON.stringify((await first.scopes.configuration()).listen_addrs)
   }
 
   /** Look at all rows anew: other processes write them too, and certificates end. */
@@ -233,9 +244,11 @@ export class KmipSockets implements Sockets {
     const written = listen_addrs.flatMap(text => listenAddress(text) ?? []).map(address => [formatAddress(address), address] as const)
     if (row.path !== FIRST_PATH) return written
     const { kmip } = this.#options
-    if (!kmip) return written.length > 0 ? written : USUAL.map(address => [formatAddress(address), address] as const)
     const isAsAtStart = JSON.stringify(listen_addrs) === this.#replaced
-    return [...kmip.map((address, i) => [`instead ${i}`, address] as const), ...(isAsAtStart ? [] : written)]
+    if (kmip) return [...kmip.map((address, i) => [`instead ${i}`, address] as const), ...(isAsAtStart ? [] : written)]
+    const own = isAsAtStart ? this.#own : undefined
+    if (!own && written.length > 0) return written
+    return (own ?? USUAL).map(address => [formatAddress(address), address] as const)
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
 import { Identities } from '../../src/admin/auth/identities.ts'
+import { storeFields } from '../../src/cli/data.ts'
 import { KmipClient } from '../../src/client/client.ts'
 import { parseConfig } from '../../src/config/parse.ts'
 import { makeAuthority } from '../../src/pki/authority.ts'
@@ -215,4 +216,40 @@ t.test('listeners follow what administrators write, and leave each other alone',
   t.match(shown.getPeerCertificate().subjectaltname, /renamed/, 'an address that is taken holds up no certificate')
   shown.destroy()
   taken.server.close()
+})
+
+t.test('nodes that share a store listen each where its own file says', async t => {
+  const records = await openRecords({ store: new MemoryStore(), providers: [localProvider(newLocalKey())] })
+  const mounts = await openMounts({ records, now: Date.now })
+  t.teardown(() => records.close())
+  const first = (await mounts.list())[0]!
+  const dir = t.testdir({})
+  const log = createLog({ level: 'silent' })
+  const node = async (port: number) => {
+    const text = `store: { kind: vault, server: 'http://127.0.0.1:1', token: none }
+kmip: { listen: '127.0.0.1:${port}', drain: 1s }
+metrics: { listen: off }
+admin: { listen: off }
+audit: { file: audit-${port}.log }`
+    const config = parseConfig(text, join(dir, 'kmipd.yaml'), { env: {}, readFile: () => '' })
+    await storeFields(config, mounts)
+    return { config, daemon: await Daemon.start({ config, data: { records, mounts }, log, version: '0' }) }
+  }
+  const [here, there, written, moved] = [await freePort(), await freePort(), await freePort(), await freePort()]
+  const [a, b] = [await node(here), await node(there)]
+  t.teardown(() => a.daemon.stop())
+  await a.daemon.sockets.apply(first.row.id)
+  t.equal(a.daemon.addresses.kmip, `127.0.0.1:${here}`)
+  t.equal(b.daemon.addresses.kmip, `127.0.0.1:${there}`)
+  await b.daemon.stop()
+  await a.daemon.sockets.apply(first.row.id)
+  t.equal(a.daemon.addresses.kmip, `127.0.0.1:${here}`, 'nobody takes the address of a node that is gone')
+
+  await first.scopes.writeConfiguration({ listen_addrs: [`127.0.0.1:${written}`] })
+  await a.daemon.sockets.apply(first.row.id)
+  t.equal(a.daemon.addresses.kmip, `127.0.0.1:${written}`, 'what an administrator writes counts at once')
+  await a.daemon.reload()
+  t.equal(a.daemon.addresses.kmip, `127.0.0.1:${here}`, 'and the file again from the next reload on')
+  await a.daemon.reload({ ...a.config, kmip: { ...a.config.kmip, listen: [{ host: '127.0.0.1', port: moved }] } })
+  t.equal(a.daemon.addresses.kmip, `127.0.0.1:${moved}`)
 })
