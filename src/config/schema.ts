@@ -248,6 +248,7 @@ const kes = z.strictObject({
  * their `usual` one) are also kept in the store, where `kmipd listener write` puts them; what the file says goes before that.
  */
 export const Config = z.strictObject({
+  version: z.literal('v1').optional().describe('Of this format. Nothing has to be said; a configuration of MinIO KMS says it.'),
   dataDir: z
     .string()
     .min(1)

@@ -273,6 +273,7 @@ t.test('each setting is documented, and has a default or needs none', async t =>
   t.same(
     open.filter(path => !isOfVault.test(path)),
     [
+      'version',
       'accounts[].name',
       'accounts[].password',
       'accounts[].device.deviceSerialNumber',
@@ -360,6 +361,8 @@ t.test('the block of MinIO KMS', async t => {
     transit: { key: 'aistor-key-manager-hsm', namespace: 'ns-1', path: 'transit' },
   }
   t.match(parse(`hsm:\n  vault:${block}`).seal, [expected])
+  t.match(parse(`version: v1\n\nhsm:\n  vault:${block}`).seal, [expected])
+  t.throws(() => parse('version: v2'), { message: /version/ })
   const other = parse(`hsm:\n  hashicorp:\n    vault:${block.replaceAll('\n', '\n  ')}`)
   t.match(other.seal, [expected])
   const both = parse(`seal: [{ kind: local, keyFile: root.key }]\nhsm:\n  vault:${block}`)
