@@ -41,7 +41,7 @@ export class Patience {
         isInDoubt ||= e.code === 'in-doubt'
         const mayRecover = e.code !== 'refused' && !isDown
         if (!mayRecover || performance.now() + pause > untilMs) {
-          this.#problem = e.message
+          this.#problem = inWords(e)
           throw isInDoubt ? new SlotsError('in-doubt', e.message, { cause: e.cause ?? e }) : e
         }
       }
@@ -49,6 +49,9 @@ export class Patience {
     }
   }
 }
+
+const inWords = ({ code, message }: SlotsError): string =>
+  `the store in Vault ${code === 'refused' ? 'refuses' : 'is not reachable'}: ${message}`
 
 /** @param doubt what is to be said of a change whose answer was lost */
 export function problemOf(e: unknown, doubt: string): StoreError {
@@ -58,5 +61,5 @@ export function problemOf(e: unknown, doubt: string): StoreError {
   const { cause = e } = e
   if (e.code === 'deleted') return new StoreError('damaged', `the store in Vault was changed: ${e.message}`, { cause })
   const what = e.code === 'in-doubt' ? `; ${doubt}` : ''
-  return new StoreError('unavailable', `the store in Vault is not reachable: ${e.message}${what}`, { cause })
+  return new StoreError('unavailable', `${inWords(e)}${what}`, { cause })
 }

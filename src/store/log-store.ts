@@ -129,8 +129,7 @@ export class LogStore implements Store, SharedCopy {
   }
 
   problem(): string | undefined {
-    const { problem } = this.#patience
-    return this.#failure?.message ?? (problem === undefined ? undefined : `the store in Vault is not reachable: ${problem}`)
+    return this.#failure?.message ?? this.#patience.problem
   }
 
   /** See `SharedCopy`. */

@@ -100,7 +100,8 @@ export class Dispatcher {
 
 async function send(call: Call, endpoint: Endpoint, deadlineMs: number): Promise<Answer> {
   const { method, path, query, json, contentType, namespace, token, signal, idempotent = method === 'GET' } = call
-  const asked = { method, path, idempotent, secrets: [...secretsIn(json), ...(token === undefined ? [] : [token])] }
+  const isList = query?.includes('list=true') === true
+  const asked = { method, path, isList, idempotent, secrets: [...secretsIn(json), ...(token === undefined ? [] : [token])] }
   const answer = await endpoint.transport.send({
     method,
     path: query === undefined ? path : `${path}?${query}`,

@@ -16,7 +16,7 @@ interface Row {
   readonly code: VaultErrorCode
   /** Nothing was done, so that a write is not in doubt. */
   readonly undone?: true
-  readonly says?: string
+  readonly says?: string | ((asked: Asked) => string)
 }
 
 // The first row that fits. Texts differ between Vault 1.13 and OpenBao 2.6; both are here.
@@ -57,6 +57,8 @@ const ROWS: readonly Row[] = [
     code: 'damaged',
     says: 'this is not what the key has encrypted',
   },
+  // Of a token that is dead, the server says no more than the last two words.
+  { status: 403, text: /^1 error occurred:\s+\* permission denied/, code: 'permission-denied', undone: true, says: lacking },
   { status: 403, code: 'permission-denied', undone: true },
   { status: 404, text: /namespace not found|no handler for route|route entry not found/i, code: 'configuration', undone: true },
   { status: 404, code: 'not-found', undone: true },
@@ -82,6 +84,8 @@ const ROWS: readonly Row[] = [
 export interface Asked {
   readonly method: string
   readonly path: string
+  /** A GET of names. */
+  readonly isList?: boolean
   /** Texts that were sent and must not come back in a message. */
   readonly secrets: readonly string[]
   /** Whether it does no harm when done twice. */
@@ -94,7 +98,8 @@ export function failureOf({ status, headers, body }: Answer, asked: Asked): Vaul
   const texts = textsOf(body)
   const row = ROWS.find(row => within(status, row.status) && (row.text === undefined || texts.some(text => row.text?.test(text))))
   const code = row?.code ?? 'malformed'
-  const said = row?.says ?? (body ? quoted(texts, asked.secrets) : NOT_VAULT)
+  const says = typeof row?.says === 'function' ? row.says(asked) : row?.says
+  const said = says ?? (body ? quoted(texts, asked.secrets) : NOT_VAULT)
   const retryAfter = Number(headers['retry-after'])
   const error = new VaultError(code, `${asked.method} ${asked.path}: ${said} (status ${status})`, {
     status,
@@ -111,6 +116,13 @@ export function brokenOff(error: OutgoingError, asked: Asked): VaultError {
   const failure = new VaultError(kind, error.message)
   return sent && !asked.idempotent ? doubt(failure, asked) : failure
 }
+
+function lacking({ method, isList }: Asked): string {
+  const capability = isList ? 'list' : (CAPABILITIES[method] ?? 'create or update')
+  return `permission denied: the policy of the token lacks ${capability} for this path`
+}
+
+const CAPABILITIES: Readonly<Record<string, string>> = { GET: 'read', DELETE: 'delete', PATCH: 'patch' }
 
 const doubt = ({ message, status }: VaultError, { method, path }: Asked): VaultError =>
   new VaultError('in-doubt', `${method} ${path} may have been done: ${message}`, status === undefined ? {} : { status })

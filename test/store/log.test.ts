@@ -151,8 +151,13 @@ t.test('while nobody answers, writes and reads fail within their time, and say w
     t.rejects(store.commit([record('k2')]), { ...UNAVAILABLE, message: /not reachable: nobody answers/ }),
     t.rejects(store.settle()!, UNAVAILABLE),
   ])
-  t.match(store.problem(), /nobody answers/)
+  t.equal(store.problem(), 'the store in Vault is not reachable: nobody answers')
   await t.rejects(store.settle()!, UNAVAILABLE)
+  shared.before = () => {
+    throw new SlotsError('refused', 'the policy lacks read')
+  }
+  await t.rejects(store.settle()!, { ...UNAVAILABLE, message: 'the store in Vault refuses: the policy lacks read' })
+  t.equal(store.problem(), 'the store in Vault refuses: the policy lacks read')
   t.ok(performance.now() - begin < 10_000, 'and the next ones need not wait')
   shared.before = undefined
   await store.settle()

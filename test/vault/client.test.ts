@@ -255,7 +255,10 @@ t.test('a revoked token, and a policy that was taken away', async t => {
   t.equal(vault.logins, 2, 'one login for all of them')
   for (const token of vault.tokens.values()) token.allow = () => false
   const error = await failure(kv.read('x'))
-  t.match(error, { code: 'permission-denied', message: /GET kv\/data\/x/ })
+  t.match(error, { code: 'permission-denied', message: /GET kv\/data\/x: permission denied: .* lacks read for this path/ })
+  t.match(await failure(kv.list('')), { message: /GET kv\/metadata: .* lacks list for/ })
+  t.match(await failure(kv.create('x', {})), { message: /POST kv\/data\/x: .* lacks create or update for/ })
+  t.match(await failure(kv.remove('x')), { message: /DELETE kv\/metadata\/x: .* lacks delete for/ })
   t.equal(vault.logins, 2, 'no login, since the token lives')
   for (const token of vault.tokens.values()) delete token.allow
   t.equal(await kv.read('x'), undefined, 'given back')
