@@ -96,7 +96,10 @@ export class NodePresence {
   async #refusal({ name, presence }: Node): Promise<string> {
     const { slot } = await this.#slots.read(`${NODES}/${name}`)
     const who = slot ? whoIn(slot.text) : 'another process'
-    if (presence === 'alone') return `${who} has the store for itself alone: wait until it has ended, or for half a minute if it was killed`
+    const { single } = this.#slots
+    const why = single === undefined ? '' : ` (${single})`
+    if (presence === 'alone')
+      return `${who} has the store for itself alone${why}: wait until it has ended, or for half a minute if it was killed`
     return `${who} uses the store, and this must be done alone: stop it first, or wait for half a minute if it was killed`
   }
 }

@@ -35,6 +35,8 @@ export interface Sight {
  * `[A-Za-z0-9_-]` that we make ourselves, with slashes between. Everything may fail with SlotsError.
  */
 export interface Slots {
+  /** Why one node alone can use them, in words for an operator; absent: any number can. */
+  readonly single?: string
   /**
    * Make what must not be there. @returns when it was written, or `taken` if something is or was there
    * @throws SlotsError `refused`, also for what was written and would be deleted after a time

@@ -148,6 +148,8 @@ export class KvV2Slots extends KvSlots implements Slots {
  * has an entry for each version.
  */
 export class KvV1Slots extends KvSlots implements Slots {
+  readonly single = 'an engine of KV version 1 serves one node; for more, make the store in one of version 2'
+
   create(path: string, text: string): Promise<{ readonly writtenMs: number } | 'taken'> {
     return translated(async () => {
       if ((await this.#newest(path)) > 0) return 'taken'
