@@ -34,6 +34,8 @@ export interface OpenedStore {
   contents(as: 'moment' | 'current'): Promise<Contents>
   /** Wrap data keys anew; where there are none, absent. */
   rewrap?(): Promise<{ readonly keys: number; readonly rewrapped: number }>
+  /** The data keys, and the oldest version of the key in Vault that opens them; where there are none, absent. */
+  dataKeys?(): Promise<{ readonly keys: number; readonly oldest: number | undefined }>
   /** What was opened as `new` is whole. */
   finish(): Promise<void>
   close(): Promise<void>
@@ -214,6 +216,16 @@ async function openVault(section: VaultStore, dataDir: string, as: Exclude<OpenA
         records: () => store.unwrapAll(contents.records()),
         problems: () => contents.problems(),
         close: () => contents.close(),
+      }
+    },
+    async dataKeys() {
+      const { keysInUse } = await import('../seal/wrapped-store.ts')
+      const { keyVersionOf } = await import('../vault/transit.ts')
+      const contents = await raw('current')
+      try {
+        return keysInUse(contents.records(), keyVersionOf)
+      } finally {
+        contents.close()
       }
     },
     async rewrap() {

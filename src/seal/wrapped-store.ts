@@ -252,6 +252,22 @@ export async function rewrapKeys(
   return { keys, rewrapped }
 }
 
+/** How many data keys there are, each as `source` has wrapped it, and the oldest version of its key that they need. */
+export function keysInUse(
+  records: Iterable<StoredRecord>,
+  versionOf: (wrapped: string) => number,
+): { readonly keys: number; readonly oldest: number | undefined } {
+  let keys = 0
+  let oldest: number | undefined
+  for (const record of records) {
+    const wrapped = wrappedIn(record)
+    if (wrapped === undefined) continue
+    keys++
+    oldest = Math.min(oldest ?? Number.POSITIVE_INFINITY, versionOf(wrapped))
+  }
+  return { keys, oldest }
+}
+
 const wrappedIn = (record: StoredRecord): string | undefined => {
   if (record.partition === EPOCHS) return epochIn(record.body).wrapped
   return isWrapped(record) && record.body[0] === BY_KEY ? readKeyHead(record).wrapped : undefined

@@ -102,15 +102,20 @@ async function policyFinding(
   return { state, what: `Vault for ${name}: the policy of its token${where} lacks ${why}; add:`, add: policyText(missing) }
 }
 
-/** Whether each key that is configured opens the store. */
-export const sealCheck = (
-  open: () => Promise<{ readonly store: Store; close(): Promise<void> }>,
-  providers: readonly KeyProvider[],
-): Check => ({
+interface Sealed {
+  readonly store: Store
+  /** Where data keys of transit encrypt it. */
+  dataKeys?(): Promise<{ readonly keys: number; readonly oldest: number | undefined }>
+  close(): Promise<void>
+}
+
+/** Whether each key that is configured opens the store, and which versions of keys in Vault must be kept. */
+export const sealCheck = (open: () => Promise<Sealed>, providers: readonly KeyProvider[]): Check => ({
   name: 'the seal',
   async look() {
-    const { store, close } = await open()
+    const { store, dataKeys, close } = await open()
     try {
+      const data = await dataKeys?.()
       const status = await sealStatus(store, providers)
       const findings: Finding[] = status.providers.map(({ provider, key, seals, configured, opens, problem, keyVersion }) => {
         const what = `the seal: ${provider} ${key}`
@@ -125,6 +130,8 @@ export const sealCheck = (
       })
       if (!status.providers.some(({ seals }) => seals))
         findings.push({ state: 'warn', what: 'the seal: nothing is sealed yet; the first start does that' })
+      if (data?.oldest !== undefined)
+        findings.push({ state: 'good', what: `the data keys: ${data.keys}; oldest key version in use: ${data.oldest}` })
       if (status.rotating) findings.push({ state: 'bad', what: 'the seal: a rotation was cut short; finish it with: kmipd seal rotate' })
       return findings
     } finally {

@@ -1,8 +1,8 @@
-import { chmodSync, copyFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { FakeVault } from '../vault/fake-vault.ts'
-import { run } from './run.ts'
+import { run, start } from './run.ts'
 
 t.test('a directory that was not used yet, and one that was', async t => {
   const cwd = t.testdir({ data: {} })
@@ -101,6 +101,19 @@ t.test('a store is not made in an engine that deletes what is written', async t 
   t.ok(endless, 'what was written before is written anew')
 })
 
+t.test('an engine of KV version 1 serves one node, and the next one hears what to do', async t => {
+  const vault = new FakeVault()
+  const server = await vault.serve(t)
+  const cwd = t.testdir({ data: { 'kmipd.yaml': `${inVault(vault, server.address)}  mount: kv1\n` } })
+  const listener = "kmip: { listen: '127.0.0.1:0' }\nadmin: { listen: off }\nmetrics: { listen: off }\nlog: { level: silent }\n"
+  writeFileSync(join(cwd, 'data', 'kmipd.yaml'), listener + readFileSync(join(cwd, 'data', 'kmipd.yaml'), 'utf8'))
+  t.match(await run(['init', '--data-dir', 'data'], { cwd }), { code: 0 })
+  const first = await start(['dev', '--data-dir', 'data'], cwd)
+  const refused = { code: 1, err: /has the store for itself alone \(an engine of KV version 1 serves one node; .* version 2\)/ }
+  t.match(await run(['server', '--data-dir', 'data'], { cwd }), refused)
+  t.equal(await first.stop(), 0)
+})
+
 t.test('a store is moved to Vault, and not one that is not there', async t => {
   const vault = new FakeVault()
   const server = await vault.serve(t)
@@ -133,6 +146,11 @@ t.test('a configuration with data keys of transit, and a store without, or the o
       t.match(await kmipd(...argv), { code: 1, err: why }, argv[0]!)
     configure(made)
     t.match(await kmipd('store', 'verify'), { code: 0, out: / 0 problems/ })
+    if (made === '') continue
+    vault.transit.rotate('k')
+    t.match(await kmipd('doctor'), { code: 0, out: /the data keys: \d+; oldest key version in use: 1\n/ })
+    t.match(await kmipd('seal', 'rewrap'), { code: 0 })
+    t.match(await kmipd('doctor'), { code: 0, out: /the data keys: \d+; oldest key version in use: 2\n/ })
   }
 })
 
