@@ -4,6 +4,7 @@ import { Daemon } from '../server/daemon.ts'
 import type { Logger } from '../server/log.ts'
 import { applied, reloaded, WorkerLink } from '../server/worker-link.ts'
 import { openData } from './data.ts'
+import { followAddresses } from './follow-addresses.ts'
 import type { ServeOptions } from './serve.ts'
 import { version } from './version.ts'
 
@@ -29,6 +30,10 @@ export async function serveClients({ config, reload, kmip, settings }: ServeOpti
       ...(kmip && { kmip }),
       ...(settings && { settings }),
     })
+    const unfollow = followAddresses(
+      () => server.addresses,
+      addresses => link.moved(addresses),
+    )
     try {
       await new Promise<void>(stop => {
         link.serve(server.addresses, {
@@ -42,6 +47,7 @@ export async function serveClients({ config, reload, kmip, settings }: ServeOpti
         })
       })
     } finally {
+      unfollow()
       await server.stop()
     }
   } finally {

@@ -13,6 +13,7 @@ import { refusalOf, unseal } from '../server/unseal.ts'
 import { isWorker } from '../server/worker-link.ts'
 import type { Workers } from '../server/workers.ts'
 import { closeAll, type Data, makeKeyFiles, providersOf, storeFields, unsealData } from './data.ts'
+import { followAddresses } from './follow-addresses.ts'
 import { inTurn } from './in-turn.ts'
 import type { Io } from './io.ts'
 import { loadKesConfig } from './kes-config.ts'
@@ -108,6 +109,7 @@ async function run(data: Data, providers: readonly KeyProvider[], options: RunOp
     const workers = count > 1 ? await makeWorkers(count, data, log) : undefined
     const source = kes ?? kesOf(config, io)
     let server: Daemon | undefined
+    let unfollow = (): void => undefined
     try {
       server = await Daemon.start({
         ...{ config, data, log, version: version(), ...builtConsole() },
@@ -117,9 +119,15 @@ async function run(data: Data, providers: readonly KeyProvider[], options: RunOp
         ...(workers && { part: { does: 'rest', workers } }),
       })
       options.onReload(refresh)
-      writeListeners(config.dataDir, server.addresses)
-      log.info(server.addresses, 'ready')
-      await ready?.(server.addresses, data)
+      const started = server
+      const { addresses } = started
+      writeListeners(config.dataDir, addresses)
+      unfollow = followAddresses(
+        () => started.addresses,
+        moved => void rewriteListeners(moved),
+      )
+      log.info(addresses, 'ready')
+      await ready?.(addresses, data)
       const refused = providers.flatMap((provider, i) => {
         const entry = config.seal[i]
         const everyMs = entry?.kind === 'vault' ? entry.recheck : 0
@@ -132,9 +140,16 @@ async function run(data: Data, providers: readonly KeyProvider[], options: RunOp
       else log.error({ code: outcome.error.code }, `the data is closed and sealed again: ${outcome.error.message}`)
       return outcome?.provider ?? 'stopped'
     } finally {
+      unfollow()
       rmSync(join(config.dataDir, LISTENERS_NAME), { force: true })
       await workers?.stop(config.kmip.drain)
       await server?.stop()
+    }
+
+    function rewriteListeners(moved: Addresses): Promise<void> {
+      return Promise.resolve(moved)
+        .then(addresses => writeListeners(config.dataDir, addresses))
+        .then(undefined, (err: unknown) => log.error({ err }, `${LISTENERS_NAME} cannot be written; it names addresses of before`))
     }
 
     async function refresh(): Promise<void> {
@@ -196,7 +211,7 @@ function atStart({ kmip, ...rest }: Config, section: keyof Config): string {
   return JSON.stringify({ ...rest, kmip: fixed }[section])
 }
 
-/** The file appears when everything accepts, and whole. */
+/** The file appears when everything accepts, and whole; it follows listeners that move. */
 function writeListeners(dir: string, addresses: Addresses): void {
   const file = join(dir, LISTENERS_NAME)
   writeFileSync(`${file}.new`, `${JSON.stringify(addresses)}\n`)

@@ -67,6 +67,11 @@ export class WorkerLink {
     if (this.#isToStop) told.stop()
   }
 
+  /** The listeners accept at other addresses. */
+  moved(addresses: Addresses): void {
+    if (process.connected) send({ kind: 'ready', addresses })
+  }
+
   /** Say no more, so that the process can end. */
   close(): void {
     if (process.connected) process.disconnect()

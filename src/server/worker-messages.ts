@@ -50,7 +50,7 @@ export type ToWorker =
 export type FromWorker =
   /** It can take what it is told. */
   | { readonly kind: 'here' }
-  /** Its listeners accept. */
+  /** Its listeners accept, at these addresses; said again when they move. */
   | { readonly kind: 'ready'; readonly addresses: Addresses }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   /** See `SharedCopy`. */

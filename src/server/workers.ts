@@ -146,7 +146,7 @@ export class Workers implements Sockets, HubMembers {
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromWorker) => {
         if (message.kind === 'ready') {
-          this.#addresses ??= message.addresses
+          this.#addresses = message.addresses
           member.isReady = true
           resolve()
         } else this.#take(member, message)

@@ -12,6 +12,8 @@ import { decode, encode } from '../../src/ttlv/binary.ts'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
 import { child, enumeration, integer, structure } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
+import { freePort } from '../free-port.ts'
+import { until } from '../server/lab.ts'
 import { FakeVault } from '../vault/fake-vault.ts'
 import { run, start } from './run.ts'
 
@@ -120,6 +122,26 @@ async function sealed(t: Test, store: string): Promise<void> {
   t.match(await seal('status'), { code: 0 })
   await server.stop()
 }
+
+t.test('listeners.json follows a listener that is configured while the server runs', async t => {
+  const dir = t.testdir({})
+  const listen = async () => {
+    const address = `127.0.0.1:${await freePort()}`
+    t.match(await run(['listener', 'write', `listen_addrs=${address}`, '-d', 'data'], { cwd: dir }), { code: 0 })
+    return address
+  }
+  const named = () => JSON.parse(readFileSync(join(dir, 'data', 'listeners.json'), 'utf8')).kmip
+  await run(['init', '-d', 'data'], { cwd: dir })
+  const before = await listen()
+  const server = await start(['dev', '-d', 'data', '--metrics-address', 'off', '--admin-address', 'off'], dir)
+  t.equal(named(), before)
+  const after = await listen()
+  await until(() => named() === after)
+  const client = join('data', 'clients', 'default')
+  t.match(await run(['client', 'create', '--client', client], { cwd: dir }), { code: 0 }, 'clients find it there')
+  t.equal(await server.stop(), 0)
+  t.notOk(existsSync(join(dir, 'data', 'listeners.json')))
+})
 
 t.test('backup, verify and restore', async t => {
   const dir = t.testdir({})
