@@ -26,7 +26,8 @@ export async function openKeyStore(settings: KeyStoreSettings, { native, onEvent
     case 'native': {
       if (native) return native(settings.scope)
       const { KeyStoreError } = await import('./keystore.ts')
-      throw new KeyStoreError('unavailable', 'the native key store needs the data of a server')
+      const cure = 'name this file under kes.config in kmipd.yaml, and run: kmipd server'
+      throw new KeyStoreError('unavailable', `the native key store needs the data of a server: ${cure}`)
     }
   }
 }

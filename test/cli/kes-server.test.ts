@@ -29,6 +29,7 @@ const cwd = t.testdir({
   'config.yml': `admin: { identity: disabled }\n${CONFIG}`,
   'old.yml': CONFIG,
   'aws.yml': `admin: { identity: disabled }\n${CONFIG.replace('fs: { path: keys }', 'aws: { secretsmanager: { region: r } }')}`,
+  'native.yml': `admin: { identity: disabled }\n${CONFIG.replace('fs: { path: keys }', 'native: { scope: kes }')}`,
   'toml.toml': `root = "disabled"\naddress = "127.0.0.1:0"\n[tls]\nkey = "${'KEY'}"\ncert = "server.crt"\n[policy.p]\npaths = ["/v1/key/create/a*"]\nidentities = []\n[keystore.fs]\npath = "keys"\n`,
 })
 // Paths in the file are of the working directory of the process.
@@ -36,7 +37,8 @@ const inPlace = (text: string): string =>
   text.replace(/server\.(key|crt)/g, name => join(cwd, name)).replace('path: keys', `path: ${join(cwd, 'keys')}`)
 t.before(async () => {
   const { readFileSync, writeFileSync } = await import('node:fs')
-  for (const name of ['config.yml', 'old.yml', 'aws.yml']) writeFileSync(join(cwd, name), inPlace(readFileSync(join(cwd, name), 'utf8')))
+  for (const name of ['config.yml', 'old.yml', 'aws.yml', 'native.yml'])
+    writeFileSync(join(cwd, name), inPlace(readFileSync(join(cwd, name), 'utf8')))
 })
 
 t.test('a server starts and says where', async t => {
@@ -82,6 +84,7 @@ t.test('what keeps a server from starting', async t => {
     [['--config', 'none.yml'], 1, /ENOENT.*none\.yml/],
     [['--config', 'old.yml'], 1, /no admin identity/],
     [['--config', 'aws.yml'], 1, /the keystore aws \(AWS Secrets Manager\) in line \d+ is not supported: there are fs, vault/],
+    [['--config', 'native.yml'], 1, /the native key store needs the data of a server: name this file under kes\.config in kmipd\.yaml/],
     [['--config', 'toml.toml'], 1, /failed to read TLS certificate/],
     [['--config', 'config.yml', '--addr', 'nowhere'], 1, /missing port in address/],
     [['--config', 'config.yml', '--workers', 'many'], 1, /--workers many: 1 to 64, or auto/],
