@@ -6,7 +6,7 @@ import type { StoreOwner } from '../store/store-owner.ts'
 import type { Addresses } from './daemon.ts'
 import { type KesCall, Siblings } from './kes-siblings.ts'
 import type { Logger } from './log.ts'
-import type { Answers, FromWorker, Question, Start, ToWorker } from './worker-messages.ts'
+import { type Answers, changes, type FromWorker, type Question, type Start, type ToWorker } from './worker-messages.ts'
 
 type About<W extends Question['what']> = Extract<Question, { readonly what: W }>
 
@@ -37,10 +37,15 @@ export class WorkerLink {
   #call = 0
   #kes: Siblings | undefined
   #told: Told | undefined
+  readonly #serving: Promise<Told>
+  #serve: (told: Told) => void = () => undefined
   #isToStop = false
 
   constructor() {
     this.#writer = new RemoteWriter((parcel, units) => send({ kind: 'units', parcel, units }))
+    this.#serving = new Promise(resolve => {
+      this.#serve = resolve
+    })
     this.started = new Promise(resolve => {
       process.on('message', (message: ToWorker) => {
         if (message.kind === 'start')
@@ -63,6 +68,7 @@ export class WorkerLink {
   /** The listeners accept: from now on do what the primary process tells. */
   serve(addresses: Addresses, told: Told): void {
     this.#told = told
+    this.#serve(told)
     send({ kind: 'ready', addresses })
     if (this.#isToStop) told.stop()
   }
@@ -117,11 +123,12 @@ export class WorkerLink {
     send({ kind: 'answer', id, value })
   }
 
-  #valueFor(question: Question): unknown {
+  async #valueFor(question: Question): Promise<unknown> {
     if (question.what === 'kes') return this.#kes?.answer(question.question)
-    if (this.#told === undefined) return 'it is starting'
+    const told = changes(question) ? await this.#serving : this.#told
+    if (told === undefined) return 'it is starting'
     // Each question goes to the answer of its name.
-    const answer = this.#told.answers[question.what] as (question: Question) => unknown
+    const answer = told.answers[question.what] as (question: Question) => unknown
     return answer(question)
   }
 }

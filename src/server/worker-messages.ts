@@ -14,6 +14,9 @@ export type Question =
   | { readonly what: 'apply'; readonly mount: string }
   | { readonly what: 'kes'; readonly question: KesQuestion }
 
+/** Whether a worker is to be another one afterwards. One that is still starting may have read what was there before, so it does that when it serves. */
+export const changes = ({ what }: Question): boolean => what === 'reload' || what === 'apply'
+
 export interface Answers {
   metrics: readonly MetricValues[]
   /** Why it cannot answer clients now; nothing if it can. */

@@ -8,7 +8,7 @@ import type { HubMembers, KesHub } from './kes-hub.ts'
 import type { KesQuestion } from './kes-siblings.ts'
 import type { Logger } from './log.ts'
 import { WORKER_VARIABLE } from './worker-link.ts'
-import type { Answers, FromWorker, MetricValues, Question, ToWorker } from './worker-messages.ts'
+import { type Answers, changes, type FromWorker, type MetricValues, type Question, type ToWorker } from './worker-messages.ts'
 
 export interface WorkersOptions {
   readonly count: number
@@ -37,8 +37,12 @@ interface Member {
   readonly worker: Worker
   readonly startedMs: number
   readonly asked: Map<number, (value: Answers[keyof Answers]) => void>
+  /** What waits until it can hear, since it would be lost before; absent: it hears. */
+  untold: ToWorker[] | undefined
   isReady: boolean
 }
+
+const newMember = (worker: Worker): Member => ({ worker, startedMs: Date.now(), asked: new Map(), untold: [], isReady: false })
 
 /**
  * The processes that answer clients, as the primary process sees them: they share its listeners (node:cluster), and it writes for all of
@@ -57,7 +61,8 @@ export class Workers implements Sockets, HubMembers {
     this.#options = options
     cluster.setupPrimary({ serialization: 'advanced' })
     options.store?.copy?.onMove(copy => {
-      for (const member of this.#members) tell(member, { kind: 'moved', copy })
+      // Who does not hear yet is told where it is as it starts.
+      for (const member of this.#members) if (!member.untold) tell(member, { kind: 'moved', copy })
     })
   }
 
@@ -141,7 +146,7 @@ export class Workers implements Sockets, HubMembers {
 
   #spawn(): Promise<void> {
     const worker = cluster.fork({ [WORKER_VARIABLE]: '1' })
-    const member: Member = { worker, startedMs: Date.now(), asked: new Map(), isReady: false }
+    const member = newMember(worker)
     this.#members.add(member)
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromWorker) => {
@@ -155,7 +160,7 @@ export class Workers implements Sockets, HubMembers {
         this.#members.delete(member)
         this.#kes?.left(worker.id)
         for (const answer of member.asked.values()) answer(NO_ANSWER)
-        reject(new WorkerError('a worker could not be started; what it wrote before says why'))
+        reject(new WorkerError(`a worker could not be started, and ended with ${signal ?? code}; what it wrote before says why`))
         if (member.isReady) this.#replace(member, signal ?? code)
       })
     })
@@ -171,7 +176,7 @@ export class Workers implements Sockets, HubMembers {
         this.#spawn().catch((err: unknown) => {
           if (this.#isStopping) return
           log.error({ err }, 'a worker could not be replaced; it is tried again')
-          this.#replace({ worker, startedMs: Date.now(), asked: new Map(), isReady: false }, 'failed to start')
+          this.#replace(newMember(worker), 'failed to start')
         })
       },
       Date.now() - startedMs < SHORT_LIFE_MS ? SHORT_LIFE_MS : RESTART_MS,
@@ -180,9 +185,12 @@ export class Workers implements Sockets, HubMembers {
 
   #take(member: Member, message: FromWorker): void {
     const { forward, copy } = this.#options.store ?? {}
-    if (message.kind === 'here')
+    if (message.kind === 'here') {
+      const { untold = [] } = member
+      member.untold = undefined
       tell(member, { kind: 'start', ticketKeys: this.#ticketKeys, hasKes: this.#kes !== undefined, ...(copy && { copy: copy.path }) })
-    else if (message.kind === 'answer') {
+      for (const message of untold) tell(member, message)
+    } else if (message.kind === 'answer') {
       member.asked.get(message.id)?.(message.value)
       member.asked.delete(message.id)
     } else if (message.kind === 'units') {
@@ -202,9 +210,11 @@ export class Workers implements Sockets, HubMembers {
 
   #ask(member: Member, question: Question): Promise<Answers[keyof Answers]> {
     const id = this.#question++
-    const { what } = question
+    const isChange = changes(question)
+    // It has served nobody yet, and knows nothing: what changes is all that it has to be told.
+    if (member.untold && !isChange) return Promise.resolve(NO_ANSWER)
     return new Promise(resolve => {
-      const late = setTimeout(() => answer(NO_ANSWER), what === 'apply' || what === 'reload' ? CHANGE_MS : ASK_MS)
+      const late = setTimeout(() => answer(NO_ANSWER), isChange ? CHANGE_MS : ASK_MS)
       const answer = (value: Answers[keyof Answers]): void => {
         clearTimeout(late)
         member.asked.delete(id)
@@ -219,6 +229,7 @@ export class Workers implements Sockets, HubMembers {
 const NO_ANSWER = 'no answer'
 
 /** A worker that is gone is told nothing; it is replaced. */
-function tell({ worker }: Member, message: ToWorker): void {
-  if (worker.isConnected()) worker.send(message, undefined, () => undefined)
+function tell({ worker, untold }: Member, message: ToWorker): void {
+  if (untold) untold.push(message)
+  else if (worker.isConnected()) worker.send(message, undefined, () => undefined)
 }

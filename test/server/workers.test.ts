@@ -116,6 +116,39 @@ async function twoWorkers(t: Test, store: string): Promise<void> {
   t.notOk(existsSync(join(dir, 'listeners.json')))
 }
 
+t.test('a worker that is starting keeps nobody waiting, and does what was said meanwhile', async t => {
+  const dir = t.testdir({ 'kmipd.yaml': 'workers: 2\n' })
+  const server = await startDev(dir)
+  t.teardown(() => server.process.kill('SIGKILL'))
+  const { pid } = server.process
+  const workers = (): number[] => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
+  /** End a worker. @returns once there is another one, which hears nothing yet */
+  async function replaceOne(): Promise<void> {
+    const before = workers()
+    process.kill(before[0]!, 'SIGKILL')
+    await until('another worker', () => workers().find(worker => !before.includes(worker)))
+  }
+  const took = async (act: () => Promise<unknown>): Promise<number> => {
+    const began = performance.now()
+    await act()
+    return performance.now() - began
+  }
+
+  await replaceOne()
+  t.ok((await took(async () => (await fetch(`http://${server.metrics}/metrics`)).text())) < 1500, 'metrics are those of the others')
+  await until('another worker', async () => ((await fetch(`http://${server.metrics}/readyz`)).ok ? true : undefined))
+  await replaceOne()
+  process.kill(pid!, 'SIGHUP')
+  await until('the reload', () => server.logged.find(line => line.includes('reloaded')))
+  t.notOk(
+    server.logged.some(line => line.includes('a worker did not say')),
+    'it reloads once it serves',
+  )
+  await replaceOne()
+  server.process.kill('SIGTERM')
+  t.ok((await took(() => once(server.process, 'exit'))) < 8000, 'it stops as soon as it hears')
+})
+
 t.test('what cannot be done by several processes is refused', async t => {
   const dir = t.testdir({})
   const wrapped = 'server: http://127.0.0.1:1, approle: { id: a, secret: b, wrapped: true }, transit: { key: k }'
