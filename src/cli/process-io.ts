@@ -1,15 +1,18 @@
+import cluster from 'node:cluster'
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import type { Io } from './io.ts'
 
 /** The process itself. SIGTERM and SIGINT stop, SIGHUP reloads. */
 export function processIo(): Io {
-  let isServing = false
+  let isServing = cluster.isWorker
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', error => {
+      // A server goes on without its reader, and without room for what it says.
+      if (isServing) return
       if (!('code' in error && error.code === 'EPIPE')) throw error
-      // Who reads has read enough: `kmipd … | head -1`. A server goes on without its reader.
-      if (!isServing) process.exit()
+      // Who reads has read enough: `kmipd … | head -1`.
+      process.exit()
     })
   return {
     stdout: process.stdout,

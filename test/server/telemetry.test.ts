@@ -1,10 +1,10 @@
-import { readFileSync, renameSync, statSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { openAudit, piecesOf } from '../../src/server/audit.ts'
 import { auditLine, auditSubject } from '../../src/server/audit-record.ts'
 import { MetricsServer } from '../../src/server/http.ts'
-import { createLog, prettyLine } from '../../src/server/log.ts'
+import { createLog, output, prettyLine } from '../../src/server/log.ts'
 import { Metrics } from '../../src/server/metrics.ts'
 
 const ENTRY = { operation: 'Get', status: 'Success', latencyMs: 0.12345 }
@@ -86,6 +86,38 @@ t.test('the log', async t => {
   t.match(lines[1], /\d\d:\d\d:\d\d/)
   for (const part of ['warn', 'trouble', 'path=', 'x', 'outer', 'inner']) t.ok(lines[1]?.includes(part), part)
   t.equal(prettyLine('{"level":"info","time":"2026-01-02T03:04:05.678Z","msg":"hello"}\n'), '\x1b[2m03:04:05\x1b[0m hello\n')
+})
+
+t.test('a log that cannot be written ends no server, and says what is lost', async t => {
+  const full = openSync('/dev/full', 'w')
+  t.throws(() => output(full).write('one\n'), { code: 'ENOSPC' })
+  createLog({ destination: output(full) }).info('lost')
+  closeSync(full)
+
+  const file = join(t.testdir(), 'log')
+  const fd = openSync(file, 'w')
+  const written = output(fd)
+  let isFull = false
+  const log = createLog({
+    destination: {
+      write(line) {
+        if (isFull) throw new Error('full')
+        written.write(line)
+      },
+    },
+  })
+  log.info('one')
+  isFull = true
+  log.info('two')
+  log.info('three')
+  isFull = false
+  log.info('four')
+  closeSync(fd)
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
+  t.match(
+    lines.map(line => JSON.parse(line)),
+    [{ msg: 'one' }, { level: 'error', lines: 2, msg: /are lost/ }, { msg: 'four' }],
+  )
 })
 
 t.test('metrics and health', async t => {
