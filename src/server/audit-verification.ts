@@ -75,6 +75,8 @@ class ChainReader {
 
   #take(line: string): void {
     this.#line++
+    // What ends a line that was cut off stands alone where that line was ended already.
+    if (line === '') return
     this.#lines++
     const time = /"time":"([^"]{20,30})"/.exec(line)?.[1]
     const timeMs = time === undefined ? Number.NaN : Date.parse(time)

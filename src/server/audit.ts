@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, fsyncSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, openSync, readSync, statSync } from 'node:fs'
 import type { AuditChain } from './audit-chain.ts'
+import { writeAll } from './write-all.ts'
 
 /** The audit log cannot be written. */
 export class AuditError extends Error {
@@ -36,7 +37,7 @@ export function openAudit(options: AuditOptions): Audit {
   const { file, fsync = false, chain, wholeBytes } = options
   let fd = file === undefined ? 1 : open(file)
   const takesAll = wholeBytes === undefined || fstatSync(fd).isFile()
-  let isTorn = false
+  let isTorn = file !== undefined && endsTorn(file)
   const writePiece = (lines: string): void => {
     const { text, written } = chain?.link(lines) ?? { text: lines, written: () => undefined }
     // A write that ended in the middle of a line must not spoil the next one.
@@ -62,7 +63,7 @@ export function openAudit(options: AuditOptions): Audit {
       const next = open(file)
       closeSync(fd)
       fd = next
-      isTorn = false
+      isTorn = endsTorn(file)
       chain?.inNewFile()
     },
     close() {
@@ -77,6 +78,25 @@ function open(file: string): number {
   } catch (cause) {
     throw new AuditError('the audit log cannot be opened', { cause })
   }
+}
+
+/**
+ * Whether whoever wrote before ended in the middle of a line: on a full disk, or with the machine. A pipe has no end to look at, and nothing is
+ * known of a file that may only be written.
+ */
+function endsTorn(file: string): boolean {
+  const stat = statSync(file)
+  if (!stat.isFile() || stat.size === 0) return false
+  let fd: number
+  try {
+    fd = openSync(file, 'r')
+  } catch {
+    return false
+  }
+  const last = Buffer.alloc(1)
+  readSync(fd, last, 0, 1, stat.size - 1)
+  closeSync(fd)
+  return last.toString() !== '\n'
 }
 
 /** So many bytes POSIX promises to write to a pipe in one piece on Linux. */
@@ -96,21 +116,4 @@ export function piecesOf(lines: string, most: number): string[] {
     start = end
   }
   return pieces
-}
-
-const RETRY_MS = 5
-const RETRIES = 200
-const pause = new Int32Array(new SharedArrayBuffer(4))
-
-// A pipe that another process made non-blocking answers EAGAIN while its reader is behind: wait for it, but not for ever.
-function writeAll(fd: number, bytes: Buffer, progress: { bytes: number }): void {
-  for (let attempt = 0; progress.bytes < bytes.length; ) {
-    try {
-      progress.bytes += writeSync(fd, bytes, progress.bytes)
-      attempt = 0
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN') || ++attempt > RETRIES) throw error
-      Atomics.wait(pause, 0, 0, RETRY_MS)
-    }
-  }
 }

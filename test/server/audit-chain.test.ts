@@ -99,6 +99,32 @@ t.test('over rotation and restart', async t => {
   t.match((await verify([`${file}.1`, file])).problems, [{ file, line: 1, problem: /1 links of chain .* are missing before/ }])
 })
 
+t.test('a line that a full disk or a crash cut off spoils none behind it, after a restart and a rotation too', async t => {
+  const file = join(t.testdir(), 'audit.log')
+  const chain = new AuditChain(key)
+  const audit = openAudit({ file, chain })
+  audit.write(line('1'))
+  const torn = '{"type":"audit","time":"2026-01-0'
+  writeFileSync(file, torn, { flag: 'a' })
+  const again = openAudit({ file, chain: new AuditChain(key) })
+  again.write(line('2'))
+  again.write(line('3'))
+  again.close()
+  t.match((await verify([file])).problems, [{ line: 2, problem: /a line that no link covers/ }], 'but what was cut off is told')
+  t.same([linesOf(file).length, linesOf(file)[1]], [4, torn])
+  writeFileSync(file, `${line('x')}${torn}`)
+  audit.reopen()
+  audit.write(line('4'))
+  audit.close()
+  t.match(JSON.parse(linesOf(file)[2]!), { remark: '4' })
+
+  // Several processes may end the same line.
+  const other = join(t.testdir(), 'audit.log')
+  writeFileSync(other, torn)
+  for (const audit of [1, 2].map(() => openAudit({ file: other, chain: new AuditChain(key) }))) audit.write(line('5'))
+  t.match(await verify([other]), { lines: 3, links: 2, problems: [{ line: 1, problem: /a line that no link covers/ }] })
+})
+
 t.test('key and anchors are kept in the sealed store', async t => {
   const records = await openRecords({ store: new MemoryStore(), providers: [localProvider(newLocalKey())] })
   const [one, two] = await Promise.all([auditKey(records), auditKey(records)])
