@@ -82,7 +82,7 @@ class Connection {
   open = 0
   /** What came so far of a request by LIST. */
   list: ListHead | undefined
-  #silentSinceMs = Date.now()
+  #silentSinceMs = performance.now()
   /** When bytes of a request were noticed whose head is not whole. */
   #partialSinceMs: number | undefined
   #seenBytes: number
@@ -99,7 +99,7 @@ class Connection {
 
   end(): void {
     this.open--
-    this.#silentSinceMs = Date.now()
+    this.#silentSinceMs = performance.now()
     this.#partialSinceMs = undefined
     this.#seenBytes = this.socket.bytesRead
   }

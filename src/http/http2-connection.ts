@@ -72,7 +72,7 @@ export class Http2Connection {
   #givenUp = 0
   #idleFrames = 0
   heldBytes = 0
-  #quietSinceMs = Date.now()
+  #quietSinceMs = performance.now()
   #partialSinceMs: number | undefined
 
   constructor(socket: Socket, serving: Serving) {
@@ -162,7 +162,7 @@ export class Http2Connection {
   #remove(stream: Http2Exchange): void {
     if (!this.#streams.delete(stream.id)) return
     this.#blocked.delete(stream)
-    this.#quietSinceMs = Date.now()
+    this.#quietSinceMs = performance.now()
     const wasAnswered = stream.answeredMs !== undefined
     stream.lost()
     if (!wasAnswered && ++this.#givenUp > MOST_GIVEN_UP) this.#end(CODE.ENHANCE_YOUR_CALM)
@@ -383,7 +383,7 @@ export class Http2Connection {
     if (code !== undefined) this.send(goAway(this.#lastStream, code))
     this.#output.end()
     this.#isOver = true
-    this.#overSinceMs = Date.now()
+    this.#overSinceMs = performance.now()
   }
 
   readonly #onDrain = (): void => {

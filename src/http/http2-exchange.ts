@@ -208,7 +208,7 @@ export class Http2Exchange extends Exchange {
   }
 
   #done(): void {
-    this.answeredMs = Date.now()
+    this.answeredMs = performance.now()
     if (this.hasEnded) this.#connection.finished(this)
     // What is still to come of the body is wanted no more.
     else if (this.truncated || this.#head === undefined) this.#connection.reset(this, CODE.NO_ERROR)

@@ -86,7 +86,7 @@ export abstract class Exchange implements HttpRequest {
   /** Ask what the request may take, and watch over its time from now on. */
   protected begin(): Allowance {
     const allowance = this.#allowance()
-    if (allowance.timeoutMs > 0) this.deadlineMs = Date.now() + allowance.timeoutMs
+    if (allowance.timeoutMs > 0) this.deadlineMs = performance.now() + allowance.timeoutMs
     this.#serving.exchanges.add(this)
     return allowance
   }

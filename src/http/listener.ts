@@ -99,7 +99,7 @@ export class HttpListener {
       })
     })
     listener.#server.on('error', options.onError)
-    listener.#timer = setInterval(() => listener.#check(Date.now()), CHECK_MS).unref()
+    listener.#timer = setInterval(() => listener.#check(performance.now()), CHECK_MS).unref()
     return listener
   }
 

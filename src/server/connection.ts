@@ -32,6 +32,8 @@ export interface ConnectionContext {
   readonly turned?: Turned | undefined
   /** Milliseconds since 1970, as fine as the listener's tick: connections need no finer clock. */
   nowMs: number
+  /** The same of a clock that does not go with the time of day when that is set: for how long something may take. */
+  clockMs: number
 }
 
 /** How a listener speaks to the clients that it has let in. */
@@ -53,7 +55,7 @@ export abstract class Connection implements Recipient {
   readonly address: string
   subject = ''
   use: ClientUse | undefined
-  /** Milliseconds since 1970. */
+  /** By the clock of `clockMs`. */
   abstract readonly deadlineMs: number
   protected readonly socket: TLSSocket
   protected readonly context: ConnectionContext

@@ -83,7 +83,7 @@ export class Daemon {
   readonly #chain: AuditChain
   readonly #traces: RequestTraces
   readonly #expiry: Expiry
-  #endingsSeenMs = 0
+  #endingsSeenMs = Number.NEGATIVE_INFINITY
   #anchored: string | undefined
   #anchoring: Promise<void> = Promise.resolve()
   #sockets: KmipSockets | undefined
@@ -364,12 +364,12 @@ export class Daemon {
 
   /** One process tells of the ends of certificates, now and then: all credentials are read for it. */
   async #seeEndings(): Promise<void> {
-    const nowMs = Date.now()
-    if (this.#options.part?.does === 'clients' || nowMs - this.#endingsSeenMs < ENDINGS_MS) return
-    this.#endingsSeenMs = nowMs
+    const clockMs = performance.now()
+    if (this.#options.part?.does === 'clients' || clockMs - this.#endingsSeenMs < ENDINGS_MS) return
+    this.#endingsSeenMs = clockMs
     const { mounts } = this.#options.data
     await mounts.drop()
-    this.#expiry.see(await endingsOf(mounts), nowMs)
+    this.#expiry.see(await endingsOf(mounts), Date.now())
   }
 }
 

@@ -55,15 +55,15 @@ export class HttpSession extends Connection {
   constructor(id: number, socket: TLSSocket, identity: Identity, context: ConnectionContext, parse: () => void) {
     super(id, socket, identity, context)
     this.#parse = parse
-    this.#silentSinceMs = context.nowMs
+    this.#silentSinceMs = context.clockMs
     socket.once('close', this.#count)
   }
 
   /** The parser tells of whole requests only, so the first byte of one is noticed here, at the listener's next tick. */
   get deadlineMs(): number {
     if (this.#untilMs !== undefined) return this.#untilMs
-    const { nowMs, limits } = this.context
-    if (this.#partialSinceMs === undefined && this.socket.bytesRead > this.#answeredBytes) this.#partialSinceMs = nowMs
+    const { clockMs, limits } = this.context
+    if (this.#partialSinceMs === undefined && this.socket.bytesRead > this.#answeredBytes) this.#partialSinceMs = clockMs
     return this.#partialSinceMs === undefined ? this.#silentSinceMs + limits.idleMs : this.#partialSinceMs + limits.partialMs
   }
 
@@ -120,7 +120,7 @@ export class HttpSession extends Connection {
     const { response, encoding } = this.#current ?? {}
     if (this.closed || response === undefined || encoding === undefined) return
     const isLast = this.#ending && this.#waiting.length === 0
-    this.#silentSinceMs = this.context.nowMs
+    this.#silentSinceMs = this.context.clockMs
     this.#untilMs = undefined
     this.#partialSinceMs = undefined
     this.#answeredBytes = this.socket.bytesRead
@@ -138,7 +138,7 @@ export class HttpSession extends Connection {
     const exchange = this.#waiting.shift()
     if (exchange === undefined || this.closed) return
     this.#current = exchange
-    this.#partialSinceMs ??= this.context.nowMs
+    this.#partialSinceMs ??= this.context.clockMs
     try {
       const { encoding, limit } = admissible(exchange.request, this.context.limits.messageBytes)
       if (this.context.outbox.blocked) throw new HttpRefusal(503, 'the audit log cannot be written', { kind: 'audit' })
@@ -222,7 +222,7 @@ export class HttpSession extends Connection {
   #expectEnd(): void {
     this.closed = true
     this.#waiting.length = 0
-    this.#untilMs = this.context.nowMs + this.context.limits.lingerMs
+    this.#untilMs = this.context.clockMs + this.context.limits.lingerMs
   }
 
   readonly #count = (): void => {

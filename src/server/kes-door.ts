@@ -40,7 +40,7 @@ const STOP_MS = 1000
 export class KesServer implements Member {
   readonly telemetry: Telemetry
   readonly #options: KesServerOptions
-  readonly #startedMs = Date.now()
+  readonly #startedMs = performance.now()
   #settings: KesSettings
   #credential: KesCredential
   #keys: KeyCache
@@ -196,7 +196,7 @@ export class KesServer implements Member {
   }
 }
 
-const cacheOf = ({ cache }: KesSettings, store: KeyStore): KeyCache => new KeyCache(store, cache, Date.now)
+const cacheOf = ({ cache }: KesSettings, store: KeyStore): KeyCache => new KeyCache(store, cache, () => performance.now())
 
 /** Once some path is open to everybody, nobody has to show a certificate in the handshake. */
 function clientCertificatesOf({ tls, api }: KesSettings) {

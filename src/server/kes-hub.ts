@@ -25,7 +25,7 @@ export interface KesHubOptions extends KesStateOptions {
  */
 export class KesHub {
   readonly #options: KesHubOptions
-  readonly #startedMs = Date.now()
+  readonly #startedMs = performance.now()
   #state: KesState
   readonly #listeners: { readonly [stream in Stream]: Set<number> } = { audit: new Set(), errors: new Set() }
   #telling: Promise<unknown> = Promise.resolve()

@@ -6,11 +6,11 @@ const PROCESSORS = cpus().length
 /** Bytes of an object, for an estimate of their number. */
 const OBJECT = 64
 
-/** This process and the machine, now. */
+/** This process and the machine, now. @param startedMs of the clock that does not go back, `performance.now` */
 export function systemNow(startedMs: number): System {
   const { used_heap_size: heapBytes } = getHeapStatistics()
   return {
-    upTime: (Date.now() - startedMs) / 1000,
+    upTime: (performance.now() - startedMs) / 1000,
     cpus: PROCESSORS,
     usableCpus: availableParallelism(),
     // The main thread, and those of the pool of libuv unless it is configured.

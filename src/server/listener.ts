@@ -85,7 +85,7 @@ export class Listener {
     this.#credential = options.credential
     this.#ticketKeys = options.ticketKeys ?? randomBytes(48)
     this.outbox = new Outbox(options)
-    this.#context = { ...options, outbox: this.outbox, lane: new WriteLane(options.turn), nowMs: now() }
+    this.#context = { ...options, outbox: this.outbox, lane: new WriteLane(options.turn), nowMs: now(), clockMs: performance.now() }
     this.#seenVersion = options.identities.version()
     this.#server = createServer({
       ...secureOptions(options.credential, this.#ticketKeys),
@@ -99,12 +99,12 @@ export class Listener {
     this.#server.on('connection', this.#onConnection)
     this.#server.on('secureConnection', this.#onSecure)
     this.#server.on('tlsClientError', this.#onHandshakeError)
-    let loggedMs = 0
+    let loggedMs = Number.NEGATIVE_INFINITY
     this.#server.on('drop', () => {
       metrics.refuse('connections')
       // They can come faster than a log should grow.
-      if (now() - loggedMs < 1000) return
-      loggedMs = now()
+      if (performance.now() - loggedMs < 1000) return
+      loggedMs = performance.now()
       options.log.warn({ refusal: 'connections' }, `connections are refused: ${limits.connections} are open; the limit is connections`)
     })
   }
@@ -156,10 +156,11 @@ export class Listener {
     const shortest = Math.min(limits.partialMs, limits.idleMs, limits.lingerMs)
     const tick = setInterval(
       () => {
-        const nowMs = now()
-        this.#context.nowMs = nowMs
+        const clockMs = performance.now()
+        this.#context.nowMs = now()
+        this.#context.clockMs = clockMs
         this.outbox.probe()
-        for (const session of this.#sessions) if (nowMs >= session.deadlineMs) session.expire()
+        for (const session of this.#sessions) if (clockMs >= session.deadlineMs) session.expire()
       },
       Math.max(5, Math.min(1000, shortest / 4)),
     )

@@ -74,7 +74,7 @@ export class SealedServer {
     const address = socket.remoteAddress
     socket.on('error', err => this.#options.log.debug({ err }, 'a connection broke'))
     socket.destroy()
-    const nowMs = Date.now()
+    const nowMs = performance.now()
     if (nowMs - this.#loggedMs < LOG_MS) return
     this.#loggedMs = nowMs
     this.#options.log.warn({ refusal: 'sealed', address }, `a client is refused, since the data is sealed: ${this.#options.reason()}`)

@@ -45,7 +45,7 @@ export class Session extends Connection implements Channel {
   constructor(id: number, socket: TLSSocket, identity: Identity, context: ConnectionContext) {
     super(id, socket, identity, context)
     this.#framer = new Framer(context.limits.messageBytes)
-    this.deadlineMs = context.nowMs + context.limits.idleMs
+    this.deadlineMs = context.clockMs + context.limits.idleMs
     socket.on('data', this.#onData)
     socket.on('end', this.#onEnd)
   }
@@ -118,7 +118,7 @@ export class Session extends Connection implements Channel {
       if (this.#owed === 0) this.close()
       return
     }
-    const { limits, outbox, nowMs } = this.context
+    const { limits, outbox, clockMs } = this.context
     let message: Buffer | undefined
     try {
       message = this.#framer.next()
@@ -133,8 +133,8 @@ export class Session extends Connection implements Channel {
       }
       const partial = this.#framer.buffered > 0
       // A client that sends byte by byte must not push its deadline on with each.
-      if (!partial) this.deadlineMs = nowMs + limits.idleMs
-      else if (!this.#partial) this.deadlineMs = nowMs + limits.partialMs
+      if (!partial) this.deadlineMs = clockMs + limits.idleMs
+      else if (!this.#partial) this.deadlineMs = clockMs + limits.partialMs
       this.#partial = partial
       this.#resume()
       return
@@ -195,13 +195,13 @@ export class Session extends Connection implements Channel {
   }
 
   readonly #onAnswer = (answer: Answer): void => {
-    const { outbox, nowMs, limits } = this.context
+    const { outbox, clockMs, limits } = this.context
     this.#busy = false
     if (this.#turning && !answer.entries.some(({ operation, status }) => operation === 'SetEndpointRole' && status === 'Success'))
       this.#turning = false
     this.#owed++
     this.#owedBytes += answer.bytes.length
-    this.deadlineMs = nowMs + limits.idleMs
+    this.deadlineMs = clockMs + limits.idleMs
     outbox.add(this, answer)
     if (answer.close) this.#ending = true
     else if (this.#framer.buffered > 0 && !this.#ending) this.#pump()
@@ -266,7 +266,7 @@ export class Session extends Connection implements Channel {
       ...{ id: this.id, address: this.address },
       send: bytes => {
         context.metrics.sentBytes += bytes.length
-        this.deadlineMs = context.nowMs + ANSWER_MS
+        this.deadlineMs = context.clockMs + ANSWER_MS
         this.socket.write(bytes)
       },
       answered: () => {
@@ -277,7 +277,7 @@ export class Session extends Connection implements Channel {
       turnBack: rest => {
         this.#turned = undefined
         this.#turning = false
-        this.deadlineMs = context.nowMs + context.limits.idleMs
+        this.deadlineMs = context.clockMs + context.limits.idleMs
         if (rest.length > 0) this.#framer.push(rest)
         this.#pump()
       },
@@ -293,7 +293,7 @@ export class Session extends Connection implements Channel {
     this.closed = true
     this.#unsent = []
     this.#turned?.end()
-    this.deadlineMs = this.context.nowMs + this.context.limits.lingerMs
+    this.deadlineMs = this.context.clockMs + this.context.limits.lingerMs
     this.socket.end()
     this.#resume()
   }

@@ -42,7 +42,7 @@ interface Member {
   isReady: boolean
 }
 
-const newMember = (worker: Worker): Member => ({ worker, startedMs: Date.now(), asked: new Map(), untold: [], isReady: false })
+const newMember = (worker: Worker): Member => ({ worker, startedMs: performance.now(), asked: new Map(), untold: [], isReady: false })
 
 /**
  * The processes that answer clients, as the primary process sees them: they share its listeners (node:cluster), and it writes for all of
@@ -179,7 +179,7 @@ export class Workers implements Sockets, HubMembers {
           this.#replace(newMember(worker), 'failed to start')
         })
       },
-      Date.now() - startedMs < SHORT_LIFE_MS ? SHORT_LIFE_MS : RESTART_MS,
+      performance.now() - startedMs < SHORT_LIFE_MS ? SHORT_LIFE_MS : RESTART_MS,
     )
   }
 

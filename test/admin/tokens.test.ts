@@ -59,7 +59,7 @@ t.test('a root token, and a child as Terraform makes it', async t => {
 })
 
 t.test('without a token, and with one that is none', async t => {
-  const { as, root } = await identityLab()
+  const { as, root, clock } = await identityLab()
   t.match(await as('', 'GET', 'kv/a'), DENIED)
   t.match(await as('hvs.nonsense', 'GET', 'kv/a'), UNKNOWN)
   for (let i = 0; i < 9; i++) await as('hvs.nonsense', 'GET', 'kv/a')
@@ -67,6 +67,8 @@ t.test('without a token, and with one that is none', async t => {
   t.match(await as(root, 'GET', 'kv/a'), { status: 200 }, 'a good token is not kept out by others')
   t.match(await as('hvs.nonsense', 'GET', 'kv/a', undefined, { remoteAddress: '127.0.0.2' }), UNKNOWN)
   t.match(await as('', 'GET', 'kv/a', undefined, { headers: { authorization: `Bearer ${root}` } }), { status: 200 })
+  clock.ms -= 3_600_000
+  t.match(await as('hvs.nonsense', 'GET', 'kv/a'), UNKNOWN, 'a clock that was set back keeps nobody out for as long')
 })
 
 t.test('life: TTL, renewal, period, bounds', async t => {

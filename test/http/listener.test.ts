@@ -257,6 +257,26 @@ t.test('times', async t => {
   t.same(errors, [])
 })
 
+t.test('times go on where the time of day is set back', async t => {
+  const now = Date.now
+  t.teardown(() => {
+    Date.now = now
+  })
+  const { port } = await start(t, { limits: { headerMs: 200, idleMs: 300 } })
+  const [idle, partial] = [connectTls({ ...tls, port }), connectTls({ ...tls, port })]
+  partial.write('GET / HT')
+  await Promise.all(
+    [idle, partial].map(socket =>
+      once(
+        socket.on('error', () => undefined),
+        'secureConnect',
+      ),
+    ),
+  )
+  Date.now = () => now() - 3_600_000
+  await Promise.all([idle, partial].map(socket => ends(socket.resume())))
+})
+
 t.test('streams go out as they come, until the client is gone', async t => {
   const gone: (() => void)[] = []
   let more: () => void = () => undefined

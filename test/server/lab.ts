@@ -151,6 +151,8 @@ export interface LabOptions {
   /** Instead of the fake one. */
   readonly engine?: Engine
   readonly open?: OpenConnection
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
 }
 
 /** A listener, with a fake engine unless told. `teardown` gets what stops it. */
@@ -172,7 +174,7 @@ export async function startLab(t: { teardown(stop: () => Promise<void>): unknown
     audit: options.audit ?? { write: lines => audited.push(...lines.trimEnd().split('\n')), reopen: () => {}, close: () => {} },
     metrics,
     log: createLog({ level: 'debug', pretty: false, destination: { write: line => logged.push(line) } }),
-    now: Date.now,
+    now: options.now ?? Date.now,
   })
   t.teardown(() => listener.stop(0))
   const port = Number(listener.address.split(':').at(-1))

@@ -195,6 +195,22 @@ t.test('what reaches a limit is refused and counted', async t => {
   }
 })
 
+t.test('the time of day may be set: what takes long is cut off all the same, and nobody else', async t => {
+  let aheadMs = 0
+  const now = (): number => Date.now() + aheadMs
+  const lab = await startLab(t, { ...base, limits: { partialMs: 100, idleMs: 60_000 }, now })
+  const [slow, idle] = [await lab.connect(), await lab.connect()]
+  slow.write(message(1).subarray(0, 4))
+  aheadMs = -3_600_000
+  await closed(slow)
+  t.equal(lab.metrics.refused('partial_message'), 1)
+  aheadMs = 3_600_000
+  await new Promise(resolve => setTimeout(resolve, 100))
+  idle.write(message(2))
+  t.ok((await receive(idle, 16)).equals(message(2)))
+  idle.destroy()
+})
+
 t.test('an oversized length is answered behind what came before it', async t => {
   const lab = await startLab(t, { ...base, limits: { messageBytes: 1000 }, answer: () => message(1) })
   const socket = await lab.connect()

@@ -29,7 +29,8 @@ export class Attempts {
       const known = this.#failed.get(name)
       if (!known) continue
       const leftMs = known.sinceMs + this.#limits.windowMs - this.#now()
-      if (leftMs <= 0) this.#failed.delete(name)
+      // The clock may have been set back meanwhile: nobody waits for longer than the window.
+      if (leftMs <= 0 || leftMs > this.#limits.windowMs) this.#failed.delete(name)
       else if (known.count >= this.#limits.failures)
         throw new AdminError(429, `too many failed attempts; try again in ${Math.ceil(leftMs / 1000)} seconds`)
     }
