@@ -49,17 +49,23 @@ export async function serve(options: ServeOptions): Promise<void> {
   const log = createLog({ level, ...(format !== 'auto' && { pretty: format === 'pretty' }) })
   const count = processesOf(config)
   if (isWorker()) return (await import('./serve-clients.ts')).serveClients(options, count, log)
+  const stop = new AbortController()
+  /** Of the server that runs; absent while it starts, or its data is sealed. */
+  let reload: (() => Promise<void>) | undefined
+  let isDue = false
+  const reloadInTurn = inTurn(async () => {
+    isDue = reload === undefined
+    if (reload) await reload()
+    else log.info('the configuration and files are read anew once the server runs')
+  })
+  const reloadNow = (): void => {
+    // A configuration that is wrong now must not end a server that runs by a right one.
+    reloadInTurn().then(undefined, (err: unknown) => log.error({ err }, 'not reloaded; the server goes on as it was'))
+  }
+  // At once: until then SIGHUP ends the process, and as the first of a container it is deaf to SIGTERM.
+  const stopped = io.untilStopped(reloadNow).then(() => stop.abort())
   await makeKeyFiles(config)
   const all = await providersOf(config, ({ level, message, code }) => log[level](code === undefined ? {} : { code }, message))
-  const stop = new AbortController()
-  let reload = async (): Promise<void> => log.info('not reloaded: the data is sealed')
-  const reloaded = inTurn(() => reload())
-  const stopped = io
-    .untilStopped(() => {
-      // A configuration that is wrong now must not end a server that runs by a right one.
-      reloaded().then(undefined, (err: unknown) => log.error({ err }, 'not reloaded; the server goes on as it was'))
-    })
-    .then(() => stop.abort())
   const place = {
     clients: [...(kmip ?? config.kmip.listen ?? USUAL), ...(config.kmip.https ? [config.kmip.https] : [])],
     metrics: config.metrics.listen,
@@ -81,8 +87,10 @@ export async function serve(options: ServeOptions): Promise<void> {
         stopped,
         onReload: use => {
           reload = use
+          if (isDue) reloadNow()
         },
       })
+      reload = undefined
       if (outcome === 'stopped') return
       providers = [outcome]
     }

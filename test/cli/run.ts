@@ -37,8 +37,12 @@ export interface Running {
   stop(): Promise<number>
 }
 
-/** Run a server in this process. @throws when it ends before it is ready */
-export async function start(argv: readonly string[], cwd: string): Promise<Running> {
+/**
+ * Run a server in this process.
+ * @param hears called once the server can be told to reload, which is before it is ready
+ * @throws when it ends before it is ready
+ */
+export async function start(argv: readonly string[], cwd: string, hears?: (reload: () => void) => void): Promise<Running> {
   let out = ''
   let err = ''
   let reload = (): void => undefined
@@ -63,7 +67,10 @@ export async function start(argv: readonly string[], cwd: string): Promise<Runni
     env: {},
     cwd,
     untilStopped: onReload => {
-      if (onReload !== undefined) reload = onReload
+      if (onReload !== undefined) {
+        reload = onReload
+        hears?.(onReload)
+      }
       return new Promise(resolve => {
         stop = resolve
       })

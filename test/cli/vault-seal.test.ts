@@ -80,6 +80,26 @@ t.test('a server whose Vault is away at the start, and later', async t => {
   t.equal(await running.stop(), 0)
 })
 
+t.test('told to reload while it is sealed, it does that when it runs', async t => {
+  const { server, cwd, kmip, until, config } = await lab(t)
+  await server.stop()
+  let reload = (): void => t.fail('it does not hear')
+  const starting = start(DEV, cwd, heard => {
+    reload = heard
+  })
+  await Promise.race([until('/readyz', /^503 sealed/), starting])
+  const later = await freePort()
+  writeFileSync(config, readFileSync(config, 'utf8').replace(`listen: 127.0.0.1:${kmip}`, `listen: 127.0.0.1:${later}`))
+  reload()
+  await server.start()
+  const running = await starting
+  for (let tries = 0; (await greeting(later)) !== 'open'; tries++) {
+    if (tries > 600) throw new Error('it does not listen where the configuration says now')
+    await sleep(50)
+  }
+  t.equal(await running.stop(), 0)
+})
+
 t.test('from a key file to Vault by commands, and rewrap while serving', async t => {
   const { vault, cwd, config } = await lab(t)
   const vaultOnly = readFileSync(config, 'utf8')
