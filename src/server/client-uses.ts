@@ -12,11 +12,20 @@ export interface ClientUse {
   lastSuccessMs: number
 }
 
-/** The clients that came since the start: when each was last served, and when its certificate ends. Ended ones are dropped. */
+/** Clients that are kept at most. One can get itself another certificate again and again. */
+const MOST = 10_000
+
+/**
+ * The clients that came since the start: when each was last served, and when its certificate ends. Ended ones are dropped, and where they are too
+ * many those that connected longest ago.
+ */
 export class ClientUses {
   readonly #uses = new Map<string, ClientUse>()
+  readonly #most: number
 
-  constructor(registry: Registry, now: () => number) {
+  /** @param most clients that are kept */
+  constructor(registry: Registry, now: () => number, most = MOST) {
+    this.#most = most
     const uses = this.#uses
     const labelNames = ['scope', 'role', 'serial'] as const
     const registers = [registry]
@@ -44,10 +53,11 @@ export class ClientUses {
 
   /** What is kept of a client, from now on if it is new. The caller writes `lastSuccessMs` at each success, which so costs no look-up. */
   of(peer: Peer, endsMs: number): ClientUse {
-    const known = this.#uses.get(peer.serial)
-    if (known !== undefined) return known
-    const use = { scope: peer.scopeName, role: peer.role, serial: peer.serial, endsMs, lastSuccessMs: 0 }
-    this.#uses.set(peer.serial, use)
+    const { serial } = peer
+    const use = this.#uses.get(serial) ?? { scope: peer.scopeName, role: peer.role, serial, endsMs, lastSuccessMs: 0 }
+    this.#uses.delete(serial)
+    this.#uses.set(serial, use)
+    if (this.#uses.size > this.#most) this.#uses.delete(this.#uses.keys().next().value!)
     return use
   }
 }

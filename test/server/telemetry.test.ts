@@ -1,8 +1,10 @@
 import { closeSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { Registry } from 'prom-client'
 import t from 'tap'
 import { openAudit, piecesOf } from '../../src/server/audit.ts'
 import { auditLine, auditSubject } from '../../src/server/audit-record.ts'
+import { ClientUses } from '../../src/server/client-uses.ts'
 import { MetricsServer } from '../../src/server/http.ts'
 import { createLog, output, prettyLine } from '../../src/server/log.ts'
 import { Metrics } from '../../src/server/metrics.ts'
@@ -176,6 +178,22 @@ t.test('metrics and health', async t => {
     t.equal(response.status, status, `${method} ${path}`)
     t.equal(await response.text(), body, `${method} ${path}`)
   }
+})
+
+t.test('clients that get one certificate after the other fill no memory', async t => {
+  const registry = new Registry()
+  const uses = new ClientUses(registry, () => 5_000, 3)
+  const shown = async (): Promise<string[]> =>
+    [...(await registry.metrics()).matchAll(/client_last_success_timestamp_seconds\{.*serial="(\d+)"\}/g)]
+      .map(([, serial]) => serial!)
+      .sort()
+  for (const serial of ['1', '2', '3']) uses.of({ ...peer, serial }, 10_000).lastSuccessMs = 1_000
+  uses.of({ ...peer, serial: '1' }, 10_000)
+  uses.of({ ...peer, serial: '4' }, 10_000).lastSuccessMs = 2_000
+  t.same(await shown(), ['1', '3', '4'], 'the one that connected longest ago goes')
+  uses.of({ ...peer, serial: '5' }, 4_000).lastSuccessMs = 3_000
+  await registry.metrics()
+  t.same(await shown(), ['1', '4'], 'and those whose certificates have ended')
 })
 
 t.test('lines in pieces that a pipe takes whole', async t => {
