@@ -160,7 +160,7 @@ export class Workers implements Sockets, HubMembers {
         this.#members.delete(member)
         this.#kes?.left(worker.id)
         for (const answer of member.asked.values()) answer(NO_ANSWER)
-        reject(new WorkerError(`a worker could not be started, and ended with ${signal ?? code}; what it wrote before says why`))
+        reject(new WorkerError(signal ? `a worker that was starting was ended by ${signal}` : FAILED))
         if (member.isReady) this.#replace(member, signal ?? code)
       })
     })
@@ -227,6 +227,7 @@ export class Workers implements Sockets, HubMembers {
 }
 
 const NO_ANSWER = 'no answer'
+const FAILED = 'a worker could not be started; what it wrote before says why'
 
 /** A worker that is gone is told nothing; it is replaced. */
 function tell({ worker, untold }: Member, message: ToWorker): void {

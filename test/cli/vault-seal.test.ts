@@ -83,7 +83,9 @@ t.test('a server whose Vault is away at the start, and later', async t => {
 t.test('told to reload while it is sealed, it does that when it runs', async t => {
   const { server, cwd, kmip, until, config } = await lab(t)
   await server.stop()
-  let reload = (): void => t.fail('it does not hear')
+  let reload = (): void => {
+    t.fail('it does not hear')
+  }
   const starting = start(DEV, cwd, heard => {
     reload = heard
   })
