@@ -40,6 +40,8 @@ export interface Row<K extends Kind = Kind, V = Kinds[K], Required extends boole
   readonly repeated: Repeated
   readonly fields?: Fields
   readonly tags?: readonly number[]
+  /** Types that an item may have; any without. */
+  readonly types?: readonly number[]
   /** First and last version in which a response may carry the field. */
   readonly since?: Version
   readonly until?: Version
@@ -78,6 +80,13 @@ export const bytes = row('bytes')
 export const big = row('big')
 /** Any item, kept as it is. */
 export const item = row('item')
+/** An item of one of these types, kept as it is. */
+export const itemOf = (tag: number, types: readonly number[], span?: Span): Row<'item', Item, true, false> => ({
+  ...item(tag, span),
+  types,
+})
+/** A structure whose content is kept as items: attributes, mostly. */
+export const content = (tag: number, span?: Span): Row<'item', Item, true, false> => itemOf(tag, [TYPE.Structure], span)
 export const oneOf = (tags: readonly number[], span?: Span): Row<'oneOf', Item, true, false> => ({
   tag: tags[0]!,
   tags,
@@ -175,15 +184,20 @@ export function read<F extends Fields>(structure: Item, fields: F, ignoreUnknown
 }
 
 function readOne(field: Item, row: Row, where: number, ignoreUnknown: boolean): unknown {
-  if (row.kind === 'item' || row.kind === 'oneOf') return field
+  if (row.kind === 'item' || row.kind === 'oneOf') {
+    if (row.types && !row.types.includes(field.type)) throw wrongType(field, where, row.types)
+    return field
+  }
   const type = TYPE_OF_KIND[row.kind]
-  if (field.type !== type && !(row.kind === 'text' && TEXT_LIKE.has(field.type)))
-    throw new MessageError(
-      'InvalidMessage',
-      `${tagName(field.tag)} in ${tagName(where)} must be of type ${typeName(type)}, not ${typeName(field.type)}`,
-    )
+  if (field.type !== type && !(row.kind === 'text' && TEXT_LIKE.has(field.type))) throw wrongType(field, where, [type])
   return row.kind === 'struct' ? read(field, row.fields!, ignoreUnknown) : field.value
 }
+
+const wrongType = (field: Item, where: number, types: readonly number[]): MessageError =>
+  new MessageError(
+    'InvalidMessage',
+    `${tagName(field.tag)} in ${tagName(where)} must be of type ${types.map(typeName).join(' or ')}, not ${typeName(field.type)}`,
+  )
 
 /** The items of a structure's value in wire order, without the fields that `version` does not have. */
 export function write<F extends Fields>(value: Value<F>, fields: F, version: Version): Item[] {

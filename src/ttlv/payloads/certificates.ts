@@ -1,4 +1,4 @@
-import { bytes, date, enumeration, type Fields, interval, item, optional, repeated, struct, text } from '../spec.ts'
+import { bytes, content, date, enumeration, type Fields, interval, optional, repeated, struct, text } from '../spec.ts'
 import { TAG } from '../tags.ts'
 import { Certificate, CertificateRequest } from './structures.ts'
 
@@ -9,8 +9,8 @@ const request = {
   certificateRequestValue: optional(bytes(TAG.CertificateRequestValue)),
 } as const satisfies Fields
 const made = {
-  attributes: optional(item(TAG.Attributes)),
-  protectionStorageMasks: optional(item(TAG.ProtectionStorageMasks, { since: 20 })),
+  attributes: optional(content(TAG.Attributes)),
+  protectionStorageMasks: optional(content(TAG.ProtectionStorageMasks, { since: 20 })),
 } as const satisfies Fields
 
 export const CertifyRequest = { uniqueIdentifier: optional(text(TAG.UniqueIdentifier)), ...request, ...made } as const satisfies Fields

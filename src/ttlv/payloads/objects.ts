@@ -1,12 +1,14 @@
+import { TYPE } from '../item.ts'
 import {
   big,
   boolean,
+  content,
   date,
   enumeration,
   type Fields,
   integer,
   interval,
-  item,
+  itemOf,
   long,
   oneOf,
   optional,
@@ -15,19 +17,21 @@ import {
   text,
 } from '../spec.ts'
 import { TAG } from '../tags.ts'
-import { attributes, DerivationParameters, KeyWrappingSpecification, MANAGED_OBJECTS, RevocationReason } from './structures.ts'
+import { DerivationParameters, KeyWrappingSpecification, MANAGED_OBJECTS, RevocationReason } from './structures.ts'
 
 // Payloads of the operations that make, find, read and change managed objects, in the canonical form of KMIP 2.1.
 // What 1.x writes in another way, the dialect turns into this and back.
 
 export const UniqueIdentifierRequest = { uniqueIdentifier: optional(text(TAG.UniqueIdentifier)) } as const satisfies Fields
 export const UniqueIdentifierResponse = { uniqueIdentifier: text(TAG.UniqueIdentifier) } as const satisfies Fields
-const protectionStorageMasks = (tag: number) => optional(item(tag, { since: 20 }))
+/** A tag, or vendor and name. Spec: KMIP 2.1 section 5.5 */
+export const attributeReference = itemOf(TAG.AttributeReference, [TYPE.Enumeration, TYPE.Structure])
+const protectionStorageMasks = (tag: number) => optional(content(tag, { since: 20 }))
 
 // Spec: KMIP 1.4 section 4.1, 2.1 section 6.1.8
 export const CreateRequest = {
   objectType: enumeration(TAG.ObjectType),
-  attributes: optional(attributes(TAG.Attributes)),
+  attributes: optional(content(TAG.Attributes)),
   protectionStorageMasks: protectionStorageMasks(TAG.ProtectionStorageMasks),
 } as const satisfies Fields
 export const CreateResponse = {
@@ -37,9 +41,9 @@ export const CreateResponse = {
 
 // Spec: KMIP 1.4 section 4.2, 2.1 section 6.1.9
 const pairAttributes = {
-  commonAttributes: optional(attributes(TAG.CommonAttributes)),
-  privateKeyAttributes: optional(attributes(TAG.PrivateKeyAttributes)),
-  publicKeyAttributes: optional(attributes(TAG.PublicKeyAttributes)),
+  commonAttributes: optional(content(TAG.CommonAttributes)),
+  privateKeyAttributes: optional(content(TAG.PrivateKeyAttributes)),
+  publicKeyAttributes: optional(content(TAG.PublicKeyAttributes)),
   commonProtectionStorageMasks: protectionStorageMasks(TAG.CommonProtectionStorageMasks),
   privateProtectionStorageMasks: protectionStorageMasks(TAG.PrivateProtectionStorageMasks),
   publicProtectionStorageMasks: protectionStorageMasks(TAG.PublicProtectionStorageMasks),
@@ -53,7 +57,7 @@ export const KeyPairResponse = {
 // Spec: KMIP 1.4 section 4.3, 2.1 section 6.1.43
 export const RegisterRequest = {
   objectType: enumeration(TAG.ObjectType),
-  attributes: optional(attributes(TAG.Attributes)),
+  attributes: optional(content(TAG.Attributes)),
   object: optional(oneOf(MANAGED_OBJECTS)),
   protectionStorageMasks: protectionStorageMasks(TAG.ProtectionStorageMasks),
 } as const satisfies Fields
@@ -62,7 +66,7 @@ export const RegisterRequest = {
 export const ReKeyRequest = {
   uniqueIdentifier: optional(text(TAG.UniqueIdentifier)),
   offset: optional(interval(TAG.Offset)),
-  attributes: optional(attributes(TAG.Attributes)),
+  attributes: optional(content(TAG.Attributes)),
   protectionStorageMasks: protectionStorageMasks(TAG.ProtectionStorageMasks),
 } as const satisfies Fields
 
@@ -79,7 +83,7 @@ export const DeriveKeyRequest = {
   uniqueIdentifier: repeated(text(TAG.UniqueIdentifier)),
   derivationMethod: enumeration(TAG.DerivationMethod),
   derivationParameters: struct(TAG.DerivationParameters, DerivationParameters),
-  attributes: optional(attributes(TAG.Attributes)),
+  attributes: optional(content(TAG.Attributes)),
 } as const satisfies Fields
 
 // Spec: KMIP 1.4 section 4.9, 2.1 section 6.1.28
@@ -88,7 +92,7 @@ export const LocateRequest = {
   offsetItems: optional(integer(TAG.OffsetItems)),
   storageStatusMask: optional(integer(TAG.StorageStatusMask)),
   objectGroupMember: optional(enumeration(TAG.ObjectGroupMember)),
-  attributes: optional(attributes(TAG.Attributes)),
+  attributes: optional(content(TAG.Attributes)),
 } as const satisfies Fields
 export const LocateResponse = {
   locatedItems: optional(integer(TAG.LocatedItems, { since: 13 })),
@@ -123,52 +127,52 @@ export const ImportRequest = {
   objectType: optional(enumeration(TAG.ObjectType)),
   replaceExisting: optional(boolean(TAG.ReplaceExisting)),
   keyWrapType: optional(enumeration(TAG.KeyWrapType)),
-  attributes: optional(attributes(TAG.Attributes)),
+  attributes: optional(content(TAG.Attributes)),
   object: oneOf(MANAGED_OBJECTS),
 } as const satisfies Fields
 export const ExportResponse = {
   objectType: enumeration(TAG.ObjectType),
   uniqueIdentifier: text(TAG.UniqueIdentifier),
-  attributes: attributes(TAG.Attributes),
+  attributes: content(TAG.Attributes),
   object: optional(oneOf(MANAGED_OBJECTS)),
 } as const satisfies Fields
 
-// Spec: KMIP 1.4 section 4.12 and 4.13, 2.1 section 6.1.20 and 6.1.21. A reference is an enumeration of the tag, or vendor and name.
+// Spec: KMIP 1.4 section 4.12 and 4.13, 2.1 section 6.1.20 and 6.1.21.
 export const GetAttributesRequest = {
   uniqueIdentifier: optional(text(TAG.UniqueIdentifier)),
-  attributeReference: repeated(item(TAG.AttributeReference)),
+  attributeReference: repeated(attributeReference),
 } as const satisfies Fields
 export const GetAttributesResponse = {
   uniqueIdentifier: text(TAG.UniqueIdentifier),
-  attributes: attributes(TAG.Attributes),
+  attributes: content(TAG.Attributes),
 } as const satisfies Fields
 export const GetAttributeListResponse = {
   uniqueIdentifier: text(TAG.UniqueIdentifier),
-  attributeReference: repeated(item(TAG.AttributeReference)),
+  attributeReference: repeated(attributeReference),
 } as const satisfies Fields
 
 // Spec: KMIP 1.4 section 4.14 to 4.16, 2.1 section 6.1.2, 6.1.34, 6.1.13. Attribute Index is of 1.x: it selects an instance there.
 export const AddAttributeRequest = {
   uniqueIdentifier: optional(text(TAG.UniqueIdentifier)),
-  newAttribute: attributes(TAG.NewAttribute),
+  newAttribute: content(TAG.NewAttribute),
   attributeIndex: optional(integer(TAG.AttributeIndex)),
 } as const satisfies Fields
 export const ModifyAttributeRequest = {
   uniqueIdentifier: optional(text(TAG.UniqueIdentifier)),
-  currentAttribute: optional(attributes(TAG.CurrentAttribute)),
-  newAttribute: attributes(TAG.NewAttribute),
+  currentAttribute: optional(content(TAG.CurrentAttribute)),
+  newAttribute: content(TAG.NewAttribute),
   attributeIndex: optional(integer(TAG.AttributeIndex)),
 } as const satisfies Fields
 export const DeleteAttributeRequest = {
   uniqueIdentifier: optional(text(TAG.UniqueIdentifier)),
-  currentAttribute: optional(attributes(TAG.CurrentAttribute)),
-  attributeReference: optional(item(TAG.AttributeReference)),
+  currentAttribute: optional(content(TAG.CurrentAttribute)),
+  attributeReference: optional(attributeReference),
   attributeIndex: optional(integer(TAG.AttributeIndex)),
 } as const satisfies Fields
 /** In 1.x the attribute comes back too; it stands in Attributes here, with its index in front. */
 export const AttributeResponse = {
   uniqueIdentifier: text(TAG.UniqueIdentifier),
-  attributes: optional(item(TAG.Attributes, { until: 14 })),
+  attributes: optional(content(TAG.Attributes, { until: 14 })),
 } as const satisfies Fields
 
 // Spec: KMIP 1.4 section 4.20, 2.1 section 6.1.49
@@ -192,13 +196,13 @@ export const GetUsageAllocationRequest = {
 // Spec: KMIP 2.1 section 6.1.51 and 6.1.3
 export const SetAttributeRequest = {
   uniqueIdentifier: optional(text(TAG.UniqueIdentifier)),
-  newAttribute: attributes(TAG.NewAttribute),
+  newAttribute: content(TAG.NewAttribute),
 } as const satisfies Fields
 export const AdjustAttributeRequest = {
   uniqueIdentifier: optional(text(TAG.UniqueIdentifier)),
-  attributeReference: item(TAG.AttributeReference),
+  attributeReference: attributeReference,
   adjustmentType: enumeration(TAG.AdjustmentType),
-  adjustmentValue: optional(item(TAG.AdjustmentValue)),
+  adjustmentValue: optional(itemOf(TAG.AdjustmentValue, [TYPE.Integer, TYPE.LongInteger, TYPE.Interval, TYPE.DateTime])),
 } as const satisfies Fields
 
 // Spec: KMIP 1.4 section 4.38 and 4.39, 2.1 section 6.1.10 and 6.1.27
@@ -209,14 +213,14 @@ export const CreateSplitKeyRequest = {
   splitKeyThreshold: integer(TAG.SplitKeyThreshold),
   splitKeyMethod: enumeration(TAG.SplitKeyMethod),
   primeFieldSize: optional(big(TAG.PrimeFieldSize)),
-  attributes: optional(attributes(TAG.Attributes)),
+  attributes: optional(content(TAG.Attributes)),
   protectionStorageMasks: protectionStorageMasks(TAG.ProtectionStorageMasks),
 } as const satisfies Fields
 export const JoinSplitKeyRequest = {
   objectType: enumeration(TAG.ObjectType),
   uniqueIdentifier: repeated(text(TAG.UniqueIdentifier)),
   secretDataType: optional(enumeration(TAG.SecretDataType)),
-  attributes: optional(attributes(TAG.Attributes)),
+  attributes: optional(content(TAG.Attributes)),
   protectionStorageMasks: protectionStorageMasks(TAG.ProtectionStorageMasks),
 } as const satisfies Fields
 /** The table of 1.2 has an Object Type here too; its published cases do not, and later versions dropped it. */

@@ -1,4 +1,4 @@
-import { enumeration, type Fields, item, optional, repeated, struct, text } from '../spec.ts'
+import { content, enumeration, type Fields, optional, repeated, struct, text } from '../spec.ts'
 import { TAG } from '../tags.ts'
 
 // What clients set for all objects of a scope. Spec: KMIP 2.1 section 6.1.22, 6.1.52, 6.1.53, 7.6, 7.7, 7.11, 7.22
@@ -11,7 +11,7 @@ export const Constraints = {
     struct(TAG.Constraint, {
       objectTypes: optional(struct(TAG.ObjectTypes, ObjectTypes)),
       objectGroups: optional(struct(TAG.ObjectGroups, ObjectGroups)),
-      attributes: optional(item(TAG.Attributes)),
+      attributes: optional(content(TAG.Attributes)),
     }),
   ),
 } as const satisfies Fields
@@ -20,7 +20,7 @@ export const DefaultsInformation = {
     struct(TAG.ObjectDefaults, {
       objectType: optional(enumeration(TAG.ObjectType)),
       objectTypes: optional(struct(TAG.ObjectTypes, ObjectTypes)),
-      attributes: item(TAG.Attributes),
+      attributes: content(TAG.Attributes),
       objectGroups: optional(struct(TAG.ObjectGroups, ObjectGroups)),
     }),
   ),

@@ -1,4 +1,4 @@
-import { boolean, enumeration, type Fields, integer, item, optional, repeated, struct, text } from '../spec.ts'
+import { boolean, content, enumeration, type Fields, integer, optional, repeated, struct, text } from '../spec.ts'
 import { TAG } from '../tags.ts'
 import { DefaultsInformation } from './policies.ts'
 import { ProtocolVersion } from './structures.ts'
@@ -46,7 +46,7 @@ export const ProfileInformation = {
 
 export const QueryRequest = {
   queryFunction: repeated(enumeration(TAG.QueryFunction)),
-  objectGroups: optional(item(TAG.ObjectGroups)),
+  objectGroups: optional(content(TAG.ObjectGroups)),
 } as const satisfies Fields
 export const QueryResponse = {
   operation: repeated(enumeration(TAG.Operation)),
@@ -54,15 +54,15 @@ export const QueryResponse = {
   vendorIdentification: optional(text(TAG.VendorIdentification)),
   serverInformation: optional(struct(TAG.ServerInformation, ServerInformation)),
   applicationNamespace: repeated(text(TAG.ApplicationNamespace)),
-  extensionInformation: repeated(item(TAG.ExtensionInformation, { since: 11 })),
+  extensionInformation: repeated(content(TAG.ExtensionInformation, { since: 11 })),
   attestationType: repeated(enumeration(TAG.AttestationType, { since: 12 })),
   rngParameters: repeated(struct(TAG.RNGParameters, RngParameters, { since: 13 })),
   profileInformation: repeated(struct(TAG.ProfileInformation, ProfileInformation, { since: 13 })),
-  validationInformation: repeated(item(TAG.ValidationInformation, { since: 13 })),
+  validationInformation: repeated(content(TAG.ValidationInformation, { since: 13 })),
   capabilityInformation: optional(struct(TAG.CapabilityInformation, CapabilityInformation, { since: 13 })),
   clientRegistrationMethod: repeated(enumeration(TAG.ClientRegistrationMethod, { since: 13 })),
   defaultsInformation: optional(struct(TAG.DefaultsInformation, DefaultsInformation, { since: 20 })),
-  protectionStorageMasks: optional(item(TAG.ProtectionStorageMasks, { since: 20 })),
+  protectionStorageMasks: optional(content(TAG.ProtectionStorageMasks, { since: 20 })),
 } as const satisfies Fields
 
 export const DiscoverVersions = { protocolVersion: repeated(struct(TAG.ProtocolVersion, ProtocolVersion)) } as const satisfies Fields

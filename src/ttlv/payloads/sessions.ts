@@ -1,4 +1,5 @@
-import { bytes, dateTimeExtended, enumeration, type Fields, integer, item, optional, repeated, struct, text } from '../spec.ts'
+import { TYPE } from '../item.ts'
+import { bytes, dateTimeExtended, enumeration, type Fields, integer, item, itemOf, optional, repeated, struct, text } from '../spec.ts'
 import { TAG } from '../tags.ts'
 import { UsageLimits } from './structures.ts'
 
@@ -8,7 +9,7 @@ export const Ticket = { ticketType: enumeration(TAG.TicketType), ticketValue: by
 
 const login = {
   /** An Interval in seconds, or a Date-Time; 0: no end. */
-  leaseTime: optional(item(TAG.LeaseTime)),
+  leaseTime: optional(itemOf(TAG.LeaseTime, [TYPE.Interval, TYPE.DateTime])),
   /** 0: any number. */
   requestCount: optional(integer(TAG.RequestCount)),
   usageLimits: optional(struct(TAG.UsageLimits, UsageLimits)),

@@ -143,6 +143,3 @@ export const DerivationParameters = {
   iterationCount: optional(integer(TAG.IterationCount)),
 } as const satisfies Fields
 export type DerivationParameters = Value<typeof DerivationParameters>
-
-/** A structure whose content is attributes, kept as items. */
-export const attributes = (tag: number) => item(tag)

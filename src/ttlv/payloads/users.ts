@@ -1,9 +1,9 @@
-import { enumeration, type Fields, item, oneOf, optional, struct, text } from '../spec.ts'
+import { content, enumeration, type Fields, oneOf, optional, struct, text } from '../spec.ts'
 import { TAG } from '../tags.ts'
 
 // Payloads of the 3.0 draft, as its published test cases show them.
 
-const attributes = optional(item(TAG.Attributes))
+const attributes = optional(content(TAG.Attributes))
 export const CreateUserRequest = { attributes } as const satisfies Fields
 export const CreateCredentialRequest = {
   credentialType: enumeration(TAG.CredentialType),
