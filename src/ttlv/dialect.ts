@@ -2,8 +2,8 @@ import { ATTRIBUTES, attributeOfTag, attributeOfTitle } from './attributes.ts'
 import { requestFromV3, responseToV3 } from './dialect-v3.ts'
 import { ENUM } from './enumerations.ts'
 import { child, enumeration, type Item, integer, retag, structure, TYPE, tagName, tagTitle, text } from './item.ts'
-import { MANAGED_OBJECTS } from './payloads/structures.ts'
-import { MessageError, type Version } from './spec.ts'
+import { Attribute, MANAGED_OBJECTS } from './payloads/structures.ts'
+import { MessageError, read, type Version } from './spec.ts'
 import { TAG } from './tags.ts'
 
 // The dialect: 1.x writes attributes as name, index and value inside Template-Attributes; 2.x as items of their own tag inside
@@ -28,16 +28,18 @@ const FIRST_TAG_OF_V2 = TAG.Attributes
 /** MySQL's keyring_okv sends this as if it were an attribute. */
 const STORAGE_STATUS_MASK = tagTitle(TAG.StorageStatusMask)
 
-/** An attribute of 1.x under its own tag. @throws MessageError Invalid Field: no such attribute */
+/** An attribute of 1.x under its own tag. @throws MessageError Invalid Message; Invalid Field: no such attribute, or one with parts in parts */
 function attributeFromV1(attribute: Item): Item {
-  const name = child(attribute, TAG.AttributeName)
-  const value = child(attribute, TAG.AttributeValue)
-  if (name?.type !== TYPE.TextString) throw new MessageError('InvalidMessage', 'AttributeName is missing in Attribute')
-  if (!value) throw new MessageError('InvalidMessage', `AttributeValue is missing in Attribute ${name.value}`)
-  const vendor = vendorName(name.value)
-  if (vendor) return structure(TAG.Attribute, [text(TAG.VendorIdentification, vendor[0]), text(TAG.AttributeName, vendor[1]), value])
-  const row = attributeOfTitle(name.value)
-  if (!row) throw new MessageError('InvalidField', `there is no attribute ${name.value}`)
+  const { name, value } = read(attribute, Attribute)
+  const vendor = vendorName(name)
+  if (vendor) {
+    // Spec: KMIP 1.4 section 3.39
+    if (value.type === TYPE.Structure && value.value.some(part => part.type === TYPE.Structure))
+      throw new MessageError('InvalidField', `${name} may not hold structures inside its structure`)
+    return structure(TAG.Attribute, [text(TAG.VendorIdentification, vendor[0]), text(TAG.AttributeName, vendor[1]), value])
+  }
+  const row = attributeOfTitle(name)
+  if (!row) throw new MessageError('InvalidField', `there is no attribute ${name}`)
   return retag(value, row.tag)
 }
 

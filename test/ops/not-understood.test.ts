@@ -1,8 +1,8 @@
 import t from 'tap'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
-import { enumeration, type Item, integer, structure } from '../../src/ttlv/item.ts'
+import { enumeration, type Item, integer, structure, text } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
-import { makeLab, type Name, objectType, uid } from './harness.ts'
+import { AES, attribute, bits, group, makeLab, type Name, name, named, objectType, uid } from './harness.ts'
 
 // What is not understood is refused: nothing of a request is passed over as if it were not there.
 
@@ -32,4 +32,36 @@ t.test('a structure that is no structure is not an absent one', async t => {
     for (const [operation, ...payload] of CASES)
       if (version === 21 || !operation.startsWith('Set'))
         t.equal(await c.in(version).result(operation, ...payload), 'InvalidMessage', `${operation} in ${version}`)
+})
+
+t.test('trap 14 and 15: an attribute of 1.x has a name, an index and a value, each once', async t => {
+  const c = (await makeLab()).client()
+  const id = await c.create([group('g')])
+  const fields = (attribute(group('h')) as { value: readonly Item[] }).value
+  const unknown = structure(TAG.Attribute, [...fields, text(TAG.Comment, 'more')])
+  const twoValues = structure(TAG.Attribute, [...fields, text(TAG.AttributeValue, 'other')])
+  const twoNames = structure(TAG.Attribute, [named('Comment'), ...fields])
+  for (const version of [10, 14])
+    for (const [wrong, reason] of [
+      [unknown, 'InvalidField'],
+      [twoValues, 'InvalidMessage'],
+      [twoNames, 'InvalidMessage'],
+    ] as const) {
+      const v = c.in(version)
+      const template = structure(TAG.TemplateAttribute, [...[...AES, bits(256)].map(attribute), wrong])
+      t.equal(await v.result('Create', objectType('SymmetricKey'), template), reason)
+      t.equal(await v.result('AddAttribute', uid(id), wrong), reason)
+      t.equal(await v.result('ModifyAttribute', uid(id), wrong), reason)
+      t.equal(await v.result('Locate', wrong), reason)
+    }
+  t.same(await c.values(id, 'Object Group'), ['g'])
+})
+
+t.test('trap 69: no structures inside the structure of a custom attribute', async t => {
+  const c = (await makeLab()).client()
+  const custom = (value: Item): Item => structure(TAG.Attribute, [named('x-Parts'), { ...value, tag: TAG.AttributeValue } as Item])
+  const id = await c.create()
+  t.equal(await c.result('AddAttribute', uid(id), custom(structure(0, [name('deep')]))), 'InvalidField')
+  t.equal(await c.result('AddAttribute', uid(id), custom(structure(0, [text(TAG.NameValue, 'flat')]))), 'Success')
+  t.same(await c.values(id, 'x-Parts'), [['flat']])
 })

@@ -130,6 +130,13 @@ export const RevocationReason = {
   revocationMessage: optional(text(TAG.RevocationMessage)),
 } as const satisfies Fields
 
+/** An attribute as 1.x writes it. Spec: KMIP 1.4 section 2.1.1 */
+export const Attribute = {
+  name: text(TAG.AttributeName),
+  index: optional(integer(TAG.AttributeIndex)),
+  value: item(TAG.AttributeValue),
+} as const satisfies Fields
+
 export const ProtocolVersion = {
   major: integer(TAG.ProtocolVersionMajor),
   minor: integer(TAG.ProtocolVersionMinor),
