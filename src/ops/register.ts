@@ -3,7 +3,7 @@ import type { ManagedObject } from '../objects/managed-object.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { child, type Item, structure, TYPE } from '../ttlv/item.ts'
 import { RegisterRequest, UniqueIdentifierResponse } from '../ttlv/payloads/objects.ts'
-import { Certificate, CertificateRequest, KEY_OBJECTS, OpaqueObject } from '../ttlv/payloads/structures.ts'
+import { Certificate, CertificateRequest, KEY_OBJECTS, type KeyBlock, KeyValue, OpaqueObject } from '../ttlv/payloads/structures.ts'
 import { type Fields, read } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
 import { addCertificateFacts } from './certificates.ts'
@@ -88,9 +88,17 @@ export function missingFacts(objectType: number, object: Item, requested: readon
   if (fields) read(object, fields)
   const kind = objectType === ObjectType.PrivateKey ? 'private' : objectType === ObjectType.PublicKey ? 'public' : undefined
   const block = keyBlockOf(object)
+  if (block) checkKeyValue(block)
   if (!block || !kind) return []
   const key = tryParse(kind, block)
   return key ? factsOfKey(key).filter(fact => !requested.some(item => item.tag === fact.tag) && !inBlock(block, fact.tag)) : []
+}
+
+/** Bytes if it is wrapped, or a file of keys; otherwise a structure around the key material. Spec: KMIP 1.4 section 2.1.3, 2.1 section 3.1 */
+function checkKeyValue({ keyValue, keyWrappingData, keyFormatType }: KeyBlock): void {
+  if (keyValue === undefined) return
+  const isWhole = keyWrappingData !== undefined || keyFormatType === ENUM.KeyFormatType.PKCS_12
+  if (!isWhole || keyValue.type !== TYPE.ByteString) read(keyValue, KeyValue)
 }
 
 const inBlock = (block: { cryptographicAlgorithm?: number | undefined; cryptographicLength?: number | undefined }, tag: number): boolean =>

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
-import { enumeration, type Item, integer, structure, text } from '../../src/ttlv/item.ts'
+import { bytes, enumeration, type Item, integer, structure, text } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
-import { AES, attribute, bits, group, makeLab, type Name, name, named, objectType, uid } from './harness.ts'
+import { AES, algorithm, attribute, bits, group, makeLab, type Name, name, named, objectType, uid, usage } from './harness.ts'
 
 // What is not understood is refused: nothing of a request is passed over as if it were not there.
 
@@ -64,4 +64,30 @@ t.test('trap 69: no structures inside the structure of a custom attribute', asyn
   t.equal(await c.result('AddAttribute', uid(id), custom(structure(0, [name('deep')]))), 'InvalidField')
   t.equal(await c.result('AddAttribute', uid(id), custom(structure(0, [text(TAG.NameValue, 'flat')]))), 'Success')
   t.same(await c.values(id, 'x-Parts'), [['flat']])
+})
+
+t.test('a Key Value is bytes that are wrapped, or a structure around bytes or numbers', async t => {
+  const c = (await makeLab()).client()
+  const register = (value: Item, ...more: Item[]): Promise<string> =>
+    c.result(
+      'Register',
+      objectType('SymmetricKey'),
+      c.template([usage(12)]),
+      structure(TAG.SymmetricKey, [
+        structure(TAG.KeyBlock, [enumeration(TAG.KeyFormatType, ENUM.KeyFormatType.Raw), value, algorithm('AES'), bits(128), ...more]),
+      ]),
+    )
+  const key = Buffer.alloc(16, 1)
+  const value = (...fields: Item[]): Item => structure(TAG.KeyValue, fields)
+  const material = bytes(TAG.KeyMaterial, key)
+  const wrapping = structure(TAG.KeyWrappingData, [enumeration(TAG.WrappingMethod, ENUM.WrappingMethod.Encrypt)])
+  t.equal(await register(value(material)), 'Success')
+  t.equal(await register(value(material), wrapping), 'Success')
+  t.equal(await register(bytes(TAG.KeyValue, key), wrapping), 'Success')
+  t.equal(await register(bytes(TAG.KeyValue, key)), 'InvalidMessage')
+  t.equal(await register(text(TAG.KeyValue, 'key'), wrapping), 'InvalidMessage')
+  t.equal(await register(value(text(TAG.KeyMaterial, 'key'))), 'InvalidMessage')
+  t.equal(await register(value()), 'InvalidMessage')
+  t.equal(await register(value(material, material)), 'InvalidMessage')
+  t.equal(await register(value(material, text(TAG.Comment, 'more'))), 'InvalidField')
 })

@@ -1,11 +1,14 @@
+import { TYPE } from '../item.ts'
 import {
   big,
   boolean,
   bytes,
+  content,
   enumeration,
   type Fields,
   integer,
   item,
+  itemOf,
   long,
   optional,
   repeated,
@@ -73,6 +76,12 @@ export const KeyBlock = {
   keyWrappingData: optional(struct(TAG.KeyWrappingData, KeyWrappingData)),
 } as const satisfies Fields
 export type KeyBlock = Value<typeof KeyBlock>
+
+/** A Key Value that is not wrapped as a whole. Spec: KMIP 1.4 section 2.1.4, 2.1 section 3.2 */
+export const KeyValue = {
+  keyMaterial: itemOf(TAG.KeyMaterial, [TYPE.ByteString, TYPE.Structure]),
+  attributes: optional(content(TAG.Attributes)),
+} as const satisfies Fields
 
 /** The managed objects with a key block, and what else each carries; fields stand in wire order. */
 export const KEY_OBJECTS = {
