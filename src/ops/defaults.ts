@@ -72,7 +72,7 @@ const keysOf = ({ attributes }: ObjectDefaults): (number | string)[] => itemsOf(
 /** What describes a key goes with its algorithm: the default length of another one says nothing. */
 const OF_ALGORITHM: ReadonlySet<number> = new Set<number>([TAG.CryptographicLength, TAG.CryptographicDomainParameters])
 /** What a key that the client brings tells itself. */
-const OF_KEY: ReadonlySet<number> = new Set<number>([TAG.CryptographicAlgorithm, ...OF_ALGORITHM])
+const OF_KEY: ReadonlySet<number> = new Set<number>([TAG.CryptographicAlgorithm, TAG.KeyFormatType, ...OF_ALGORITHM])
 
 /**
  * Attributes of a new object with the defaults that were set in its scope, those for one of its groups first, then the server's own;

@@ -3,7 +3,7 @@ import { AttributeSet } from '../objects/attribute-set.ts'
 import { KmipError } from '../objects/errors.ts'
 import { ManagedObject, OBJECT_TAG } from '../objects/managed-object.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
-import { dateTime, type Item, TYPE } from '../ttlv/item.ts'
+import { dateTime, enumeration, type Item, TYPE } from '../ttlv/item.ts'
 import { ImportRequest, UniqueIdentifierResponse } from '../ttlv/payloads/objects.ts'
 import { TAG } from '../ttlv/tags.ts'
 import type { Context } from './context.ts'
@@ -50,6 +50,8 @@ export const importObject = operation({
     const given = request.attributes?.type === TYPE.Structure ? request.attributes.value : []
     const items = [...given, ...missingFacts(type, content, given)]
     const attributes = importedAttributes(items, context)
+    const block = keyBlockOf(content)
+    if (block) attributes.set(enumeration(TAG.KeyFormatType, block.keyFormatType))
     await finish(context, { type, object: content, requested: items, serverMade: false, id }, attributes)
     if (existing) context.unit.add(new ManagedObject(id, type, attributes, content, existing.revision, existing.owner))
     context.place(id)

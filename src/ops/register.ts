@@ -1,3 +1,4 @@
+import { titleOf } from '../objects/attribute-set.ts'
 import { KmipError } from '../objects/errors.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
@@ -17,7 +18,7 @@ import { isPkcs12, registerPkcs12 } from './pkcs12.ts'
 import { withFreeNames } from './placeholder-names.ts'
 import { requireStorage } from './protection-storage.ts'
 
-const { ObjectType, LinkType } = ENUM
+const { ObjectType, LinkType, CryptographicAlgorithm } = ENUM
 
 /**
  * Register: keep an object that the client made, exactly as it came; a key without a Key Value is metadata of a key kept elsewhere.
@@ -42,6 +43,7 @@ export const register = operation({
       context.place(id)
       return { uniqueIdentifier: id }
     }
+    checkAgreement(object, requested)
     const made = await makeObject(context, {
       type: objectType,
       object,
@@ -70,6 +72,22 @@ async function linkWrappingKey(made: ManagedObject, object: Item, context: Conte
 function templateNames(template: Item): Item {
   const attributes = child(template, TAG.Attributes)
   return structure(TAG.Attributes, attributes?.type === TYPE.Structure ? attributes.value.filter(item => item.tag === TAG.Name) : [])
+}
+
+/**
+ * What the request says of a key must be what its key block says. Lengths of 3DES count the parity bits or not. Spec: KMIP 1.4 section 2.1.3
+ * @throws KmipError Invalid Attribute Value
+ */
+function checkAgreement(object: Item, requested: readonly Item[]): void {
+  const block = keyBlockOf(object)
+  if (!block) return
+  const told: Readonly<Record<number, number | undefined>> = {
+    [TAG.KeyFormatType]: block.keyFormatType,
+    [TAG.CryptographicAlgorithm]: block.cryptographicAlgorithm,
+    [TAG.CryptographicLength]: block.cryptographicAlgorithm === CryptographicAlgorithm.DES3 ? undefined : block.cryptographicLength,
+  }
+  const other = requested.find(({ tag, value }) => told[tag] !== undefined && told[tag] !== value)
+  if (other) throw new KmipError('InvalidAttributeValue', `the key block has another ${titleOf(other.tag)} than the request`)
 }
 
 const CONTENT: Readonly<Record<number, Fields>> = {

@@ -2,7 +2,7 @@ import t from 'tap'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
 import { bytes, enumeration, type Item, integer, structure, text } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
-import { AES, algorithm, attribute, bits, group, makeLab, type Name, name, named, objectType, uid, usage } from './harness.ts'
+import { AES, algorithm, attribute, bits, group, makeLab, type Name, name, named, objectType, symmetricKey, uid, usage } from './harness.ts'
 
 // What is not understood is refused: nothing of a request is passed over as if it were not there.
 
@@ -90,4 +90,47 @@ t.test('a Key Value is bytes that are wrapped, or a structure around bytes or nu
   t.equal(await register(value()), 'InvalidMessage')
   t.equal(await register(value(material, material)), 'InvalidMessage')
   t.equal(await register(value(material, text(TAG.Comment, 'more'))), 'InvalidField')
+})
+
+t.test('what a request says of a key is what its key block says', async t => {
+  const key = Buffer.alloc(32, 1)
+  const c = (await makeLab()).client({ version: 21 })
+  const register = (version: number, object: Item, ...items: Item[]): Promise<string> =>
+    c.in(version).result('Register', objectType('SymmetricKey'), c.in(version).template([usage(12), ...items]), object)
+  const format = (one: keyof typeof ENUM.KeyFormatType): Item => enumeration(TAG.KeyFormatType, ENUM.KeyFormatType[one])
+  for (const [version, reason] of [
+    [10, 'InvalidField'],
+    [14, 'InvalidField'],
+    [20, 'InvalidAttributeValue'],
+    [21, 'InvalidAttributeValue'],
+  ] as const) {
+    // biome-ignore format: a list
+    t.equal(await register(version, symmetricKey(key), algorithm('DES3')), reason)
+    t.equal(await register(version, symmetricKey(key), bits(128)), reason)
+    t.equal(await register(version, symmetricKey(key), algorithm('AES'), bits(256)), 'Success')
+  }
+  t.equal(await register(21, symmetricKey(key), format('PKCS_8')), 'InvalidAttributeValue')
+  t.equal(await register(21, symmetricKey(key), format('Raw')), 'Success')
+  const triple = symmetricKey(key.subarray(0, 24), { algorithm: 'DES3', length: 168 })
+  t.equal(await register(21, triple, bits(192)), 'Success', 'with and without the parity bits')
+})
+
+t.test('the Key Format Type of a key that comes is that of its key block', async t => {
+  const c = (await makeLab()).client({ version: 21 })
+  const format = (one: keyof typeof ENUM.KeyFormatType): Item => enumeration(TAG.KeyFormatType, ENUM.KeyFormatType[one])
+  const told = async (id: string): Promise<unknown> =>
+    (await c.ok('GetAttributes', uid(id), enumeration(TAG.AttributeReference, TAG.KeyFormatType))).at(TAG.Attributes, TAG.KeyFormatType)
+  const key = await c.create()
+  const exported = await c.ok('Export', uid(key), format('TransparentSymmetricKey'))
+  const [object, attributes] = [exported.all(TAG.SymmetricKey)[0]!, exported.all(TAG.Attributes)[0]!]
+  await c.ok('Import', uid('taken'), objectType('SymmetricKey'), attributes, object)
+  t.equal(await told('taken'), ENUM.KeyFormatType.TransparentSymmetricKey)
+
+  const defaults = structure(TAG.ObjectDefaults, [
+    objectType('SymmetricKey'),
+    structure(TAG.Attributes, [format('TransparentSymmetricKey')]),
+  ])
+  await c.ok('SetDefaults', structure(TAG.DefaultsInformation, [defaults]))
+  t.equal(await told(await c.register('SymmetricKey', symmetricKey(Buffer.alloc(16, 1)), [usage(12)])), ENUM.KeyFormatType.Raw)
+  t.equal(await told(await c.create()), ENUM.KeyFormatType.TransparentSymmetricKey)
 })
