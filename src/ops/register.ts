@@ -18,7 +18,7 @@ import { isPkcs12, registerPkcs12 } from './pkcs12.ts'
 import { withFreeNames } from './placeholder-names.ts'
 import { requireStorage } from './protection-storage.ts'
 
-const { ObjectType, LinkType, CryptographicAlgorithm } = ENUM
+const { ObjectType, LinkType } = ENUM
 
 /**
  * Register: keep an object that the client made, exactly as it came; a key without a Key Value is metadata of a key kept elsewhere.
@@ -74,6 +74,11 @@ function templateNames(template: Item): Item {
   return structure(TAG.Attributes, attributes?.type === TYPE.Structure ? attributes.value.filter(item => item.tag === TAG.Name) : [])
 }
 
+const { EC, ECDSA, ECDH, ECMQV, DES3 } = ENUM.CryptographicAlgorithm
+/** Names for keys on the same curves: EC came in 1.2. */
+const CURVE_KEYS: readonly unknown[] = [EC, ECDSA, ECDH, ECMQV]
+const areOnCurves = (...algorithms: readonly unknown[]): boolean => algorithms.every(one => CURVE_KEYS.includes(one))
+
 /**
  * What the request says of a key must be what its key block says. Lengths of 3DES count the parity bits or not. Spec: KMIP 1.4 section 2.1.3
  * @throws KmipError Invalid Attribute Value
@@ -84,9 +89,12 @@ function checkAgreement(object: Item, requested: readonly Item[]): void {
   const told: Readonly<Record<number, number | undefined>> = {
     [TAG.KeyFormatType]: block.keyFormatType,
     [TAG.CryptographicAlgorithm]: block.cryptographicAlgorithm,
-    [TAG.CryptographicLength]: block.cryptographicAlgorithm === CryptographicAlgorithm.DES3 ? undefined : block.cryptographicLength,
+    [TAG.CryptographicLength]: block.cryptographicAlgorithm === DES3 ? undefined : block.cryptographicLength,
   }
-  const other = requested.find(({ tag, value }) => told[tag] !== undefined && told[tag] !== value)
+  const other = requested.find(({ tag, value }) => {
+    const mine = told[tag]
+    return mine !== undefined && mine !== value && !(tag === TAG.CryptographicAlgorithm && areOnCurves(mine, value))
+  })
   if (other) throw new KmipError('InvalidAttributeValue', `the key block has another ${titleOf(other.tag)} than the request`)
 }
 

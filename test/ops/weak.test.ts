@@ -38,7 +38,7 @@ const CASES: [name: Weak, what: string, run: (c: Client) => Promise<string>][] =
     'md5',
     'a MAC by MD5',
     async c => {
-      const key = await c.register('SymmetricKey', symmetricKey(Buffer.alloc(16, 7)), [
+      const key = await c.register('SymmetricKey', symmetricKey(Buffer.alloc(16, 7), { algorithm: 'HMAC_MD5' }), [
         algorithm('HMAC_MD5'),
         bits(128),
         usage(U.MACGenerate),
