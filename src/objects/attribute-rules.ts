@@ -1,6 +1,7 @@
 import { type AttributeRow, attributeOfTag, VENDOR_ATTRIBUTE } from '../ttlv/attributes.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { child, type Item, TYPE, typeName } from '../ttlv/item.ts'
+import { isValue } from '../ttlv/known.ts'
 import { CryptographicParameters, UsageLimits } from '../ttlv/payloads/structures.ts'
 import { item as anyItem, enumeration, type Fields, integer, MessageError, optional, read, text, type Value } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
@@ -72,9 +73,19 @@ export function checkAttribute(item: Item): Omit<AttributeRow, 'type'> {
 /** The same for a value that an object is to have. @throws KmipError besides these Unsupported Attribute */
 export function checkValue(item: Item): Omit<AttributeRow, 'type'> {
   const row = checkAttribute(item)
+  if (item.tag === TAG.UsageLimits) checkUsageLimits(item)
+  if (item.tag === TAG.CryptographicLength && Number(item.value) < 0)
+    throw new KmipError('InvalidAttributeValue', 'Cryptographic Length cannot be negative')
   if (item.tag === TAG.RotateAutomatic && item.value === true)
     throw new KmipError('UnsupportedAttribute', 'nothing is rotated by itself here: Rotate Automatic cannot be True')
   return row
+}
+
+/** What is counted must be something that the server counts. */
+function checkUsageLimits(item: Item): void {
+  const { usageLimitsTotal: total, usageLimitsCount: count = total, usageLimitsUnit: unit } = read(item, UsageLimits)
+  if (!isValue('UsageLimitsUnit', unit)) throw new KmipError('InvalidAttributeValue', 'the Usage Limits Unit is not known')
+  if (count < 0n || total < 0n) throw new KmipError('InvalidAttributeValue', 'Usage Limits cannot be negative')
 }
 
 function checkVendorAttribute(item: Item): void {

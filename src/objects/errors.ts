@@ -62,7 +62,7 @@ const ROWS = {
   InvalidAsynchronousCorrelationValue: { code: R.InvalidAsynchronousCorrelationValue, since: 20, before: 'ItemNotFound' },
   InvalidCSR: { code: R.InvalidCSR, since: 20, before: 'InvalidField' },
   InvalidObjectType: { code: R.InvalidObjectType, since: 20, before: 'InvalidField' },
-  KeyWrapTypeNotSupported: { code: R.KeyWrapTypeNotSupported, since: 20, before: 'InvalidField' },
+  KeyWrapTypeNotSupported: { code: R.KeyWrapTypeNotSupported, since: 20, before: 'FeatureNotSupported' },
   NonUniqueNameAttribute: { code: R.NonUniqueNameAttribute, since: 20, before: 'InvalidField' },
   ObjectDestroyed: { code: R.ObjectDestroyed, since: 20, before: 'IllegalOperation' },
   ObjectNotFound: { code: R.ObjectNotFound, since: 20, before: 'ItemNotFound' },

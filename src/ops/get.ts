@@ -11,7 +11,7 @@ import type { Context } from './context.ts'
 import { keyBlockOf, withKeyBlock } from './key-block.ts'
 import { asymmetricKey, convert } from './key-material.ts'
 import { encodedFormats } from './key-pair.ts'
-import { unwrap, wrap } from './key-wrapping.ts'
+import { checkKeyWrapType, unwrap, wrap } from './key-wrapping.ts'
 import { operation } from './operation.ts'
 import { asPkcs12 } from './pkcs12.ts'
 
@@ -58,6 +58,7 @@ export const exportObject = operation({
 /** The object as it may leave the server. @throws KmipError */
 async function outgoing(found: ManagedObject, request: Getting, context: Context): Promise<Item> {
   if (found.destroyed) throw new KmipError('ObjectDestroyed', 'the object is destroyed', { v1: 'ItemNotFound' })
+  checkKeyWrapType(request.keyWrapType)
   const object = found.object
   if (!object) throw new KmipError('KeyValueNotPresent', 'the object has no content on this server')
   const block = keyBlockOf(object)

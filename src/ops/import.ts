@@ -4,12 +4,13 @@ import { KmipError } from '../objects/errors.ts'
 import { ManagedObject, OBJECT_TAG } from '../objects/managed-object.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { dateTime, enumeration, type Item, TYPE } from '../ttlv/item.ts'
+import { isValue } from '../ttlv/known.ts'
 import { ImportRequest, UniqueIdentifierResponse } from '../ttlv/payloads/objects.ts'
 import { TAG } from '../ttlv/tags.ts'
 import type { Context } from './context.ts'
 import { finish } from './creation.ts'
 import { keyBlockOf, withKeyBlock } from './key-block.ts'
-import { unwrap } from './key-wrapping.ts'
+import { checkKeyWrapType, unwrap } from './key-wrapping.ts'
 import { operation } from './operation.ts'
 import { missingFacts } from './register.ts'
 
@@ -21,6 +22,7 @@ const DERIVED: ReadonlySet<number> = new Set<number>([
   TAG.State,
   TAG.LeaseTime,
   TAG.ShortUniqueIdentifier,
+  TAG.ObjectClass,
 ])
 
 /**
@@ -38,6 +40,7 @@ export const importObject = operation({
     context.subject = id
     if (!/^[\w.:-]{1,127}$/.test(id))
       throw new KmipError('InvalidField', 'a Unique Identifier may hold letters, digits and _ . : - only, 127 at most')
+    checkKeyWrapType(request.keyWrapType)
     const type = Number(Object.keys(OBJECT_TAG).find(key => OBJECT_TAG[Number(key)] === object.tag))
     if (request.objectType !== undefined && request.objectType !== type)
       throw new KmipError('InvalidField', 'the object is not of the Object Type that the request names')
@@ -75,6 +78,7 @@ function importedAttributes(items: readonly Item[], context: Context): Attribute
     attributes.add(item)
   }
   const state = items.find(item => item.tag === TAG.State)?.value
+  if (state !== undefined && !isValue('State', Number(state))) throw new KmipError('InvalidAttributeValue', 'the State is not known')
   const implied = DATES_OF_STATE[Number(state)]
   for (const tag of implied ?? []) if (!attributes.has(tag)) attributes.set(dateTime(tag, context.now()))
   checkDates(attributes, context.now())

@@ -7,6 +7,7 @@ import type { ManagedObject } from '../objects/managed-object.ts'
 import { decode, encode, TtlvError } from '../ttlv/binary.ts'
 import { ENUM, MASK } from '../ttlv/enumerations.ts'
 import { bytes, child, type Item, structure, TYPE } from '../ttlv/item.ts'
+import { isValue } from '../ttlv/known.ts'
 import type { CryptographicParameters, KeyBlock, KeyWrappingData, KeyWrappingSpecification } from '../ttlv/payloads/structures.ts'
 import { TAG } from '../ttlv/tags.ts'
 import type { Context } from './context.ts'
@@ -20,6 +21,11 @@ const Usage = MASK.CryptographicUsageMask
 const USUAL_TAG_BYTES = 16
 
 // Keys that leave or arrive encrypted under another key. Spec: KMIP 1.4 section 2.1.5, 2.1.6, 2.1 section 7.18
+
+/** @throws KmipError Key Wrap Type Not Supported (Feature Not Supported in 1.x) */
+export function checkKeyWrapType(type: number | undefined): void {
+  if (type !== undefined && !isValue('KeyWrapType', type)) throw new KmipError('KeyWrapTypeNotSupported', 'the Key Wrap Type is not known')
+}
 
 /** The key that wraps or unwraps. @throws KmipError with a reason of its own for each way in which it may not be used */
 async function wrappingKey(id: string, usage: number, context: Context): Promise<ManagedObject> {
@@ -77,6 +83,8 @@ export async function wrap(
     throw new KmipError('InvalidMessage', 'Encryption Key Information names no key')
   if (block.keyWrappingData)
     throw new KmipError('PermissionDenied', 'the key is stored wrapped; it cannot be wrapped again', { v1: 'IllegalOperation' })
+  if (encodingOption !== undefined && !isValue('EncodingOption', encodingOption))
+    throw new KmipError('EncodingOptionError', 'the Encoding Option is not known')
   const raw = encodingOption === EncodingOption.NoEncoding
   if (raw && attributeName.length > 0) throw new KmipError('EncodingOptionError', 'No Encoding leaves no room for attributes')
   const key = await wrappingKey(encryptionKeyInformation.uniqueIdentifier, Usage.WrapKey, context)

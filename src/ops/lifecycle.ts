@@ -2,6 +2,7 @@ import { KmipError } from '../objects/errors.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { dateTime, enumeration, enumName, structure, text } from '../ttlv/item.ts'
+import { isValue } from '../ttlv/known.ts'
 import { RevokeRequest, UniqueIdentifierRequest, UniqueIdentifierResponse } from '../ttlv/payloads/objects.ts'
 import { DeactivateRequest } from '../ttlv/payloads/users.ts'
 import { TAG } from '../ttlv/tags.ts'
@@ -47,8 +48,7 @@ export const revoke = operation({
   response: UniqueIdentifierResponse,
   async run(request, context) {
     const { revocationReasonCode: code, revocationMessage } = request.revocationReason
-    if (!Object.values(RevocationReasonCode).includes(code as never))
-      throw new KmipError('InvalidField', 'the Revocation Reason Code is not known')
+    if (!isValue('RevocationReasonCode', code)) throw new KmipError('InvalidField', 'the Revocation Reason Code is not known')
     const object = await context.edit(request.uniqueIdentifier)
     requireStates(object)
     const now = context.now()

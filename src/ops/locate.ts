@@ -6,7 +6,7 @@ import { filterTerms, isDecided, STATUS_MARKS } from '../objects/index-terms.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { ENUM, MASK } from '../ttlv/enumerations.ts'
 import { enumeration, type Item, integer, TYPE } from '../ttlv/item.ts'
-import { isKnown } from '../ttlv/known.ts'
+import { isKnown, isValue } from '../ttlv/known.ts'
 import { LocateRequest, LocateResponse } from '../ttlv/payloads/objects.ts'
 import type { Value } from '../ttlv/spec.ts'
 import { TAG } from '../ttlv/tags.ts'
@@ -35,6 +35,8 @@ export const locate = operation({
     const offset = request.offsetItems ?? 0
     const maximum = request.maximumItems ?? Number.POSITIVE_INFINITY
     if (offset < 0 || maximum < 0) throw new KmipError('InvalidField', 'Offset Items and Maximum Items cannot be negative')
+    if (request.objectGroupMember !== undefined && !isValue('ObjectGroupMember', request.objectGroupMember))
+      throw new KmipError('InvalidField', 'the Object Group Member option is not known')
     const search: Search = {
       filters,
       terms: filterTerms(wanted.filter(isExact)),

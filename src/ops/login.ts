@@ -55,6 +55,7 @@ async function issue(request: Value<typeof LoginRequest>, context: Context, term
   const { leaseTime, requestCount, usageLimits } = request
   if (usageLimits || terms.rights?.some(right => right.usageLimits))
     throw new KmipError('FeatureNotSupported', 'how much is done with a ticket is not counted; give it a Request Count')
+  if (requestCount !== undefined && requestCount < 0) throw new KmipError('InvalidField', 'Request Count cannot be negative')
   const now = context.now()
   const seconds = leaseTime?.type === TYPE.Interval && leaseTime.value > 0 ? now + BigInt(leaseTime.value) : undefined
   const expires = leaseTime?.type === TYPE.DateTime ? leaseTime.value : seconds

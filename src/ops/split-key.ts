@@ -5,6 +5,7 @@ import type { ManagedObject } from '../objects/managed-object.ts'
 import { attributeOfTag } from '../ttlv/attributes.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
 import { boolean, bytes, child, enumName, type Item, integer, structure } from '../ttlv/item.ts'
+import { isValue } from '../ttlv/known.ts'
 import { CreateSplitKeyRequest, JoinSplitKeyRequest, SplitKeyResponse } from '../ttlv/payloads/objects.ts'
 import { KEY_OBJECTS } from '../ttlv/payloads/structures.ts'
 import { read, type Value, write } from '../ttlv/spec.ts'
@@ -17,7 +18,7 @@ import { secretBytes, signed, unsignedOf } from './key-material.ts'
 import { operation } from './operation.ts'
 import { refuseWeak } from './weak.ts'
 
-const { Operation, ObjectType, KeyFormatType, LinkType, SplitKeyMethod } = ENUM
+const { Operation, ObjectType, KeyFormatType, LinkType } = ENUM
 const NEWEST = 21
 type SplitRequest = Value<typeof CreateSplitKeyRequest>
 
@@ -33,8 +34,7 @@ export const createSplitKey = operation({
   response: SplitKeyResponse,
   async run(request, context) {
     if (request.objectType !== ObjectType.SplitKey) throw new KmipError('InvalidObjectType', 'the Object Type of a split key is Split Key')
-    if (!Object.values(SplitKeyMethod).includes(request.splitKeyMethod as never))
-      throw new KmipError('InvalidField', 'the Split Key Method is not known')
+    if (!isValue('SplitKeyMethod', request.splitKeyMethod)) throw new KmipError('InvalidField', 'the Split Key Method is not known')
     const requested = await requestedAttributes([request.attributes], context)
     const whole = request.uniqueIdentifier === undefined ? undefined : await context.read(request.uniqueIdentifier)
     const { secret, algorithm, length } = whole ? factsOf(whole) : newSecret(requested, context)

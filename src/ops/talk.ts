@@ -1,5 +1,6 @@
 import { KmipError } from '../objects/errors.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
+import { isValue } from '../ttlv/known.ts'
 import { SetEndpointRole } from '../ttlv/payloads/notifications.ts'
 import { InteropRequest, LogRequest, Nothing } from '../ttlv/payloads/sessions.ts'
 import { operation } from './operation.ts'
@@ -47,6 +48,7 @@ export const interop = operation({
   response: Nothing,
   async run(request, context) {
     if (!context.settings.interop) throw new KmipError('OperationNotSupported', 'Interop is for conformance tests, and off on this server')
+    if (!isValue('InteropFunction', request.interopFunction)) throw new KmipError('InvalidField', 'the Interop Function is not known')
     context.remark = `interop ${request.interopIdentifier ?? ''}`.replace(/\p{Cc}/gu, ' ').slice(0, MAX_MESSAGE)
     return {}
   },

@@ -1,8 +1,27 @@
 import t from 'tap'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
-import { bytes, enumeration, type Item, integer, structure, text } from '../../src/ttlv/item.ts'
+import { bytes, enumeration, type Item, integer, long, structure, text } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
-import { AES, algorithm, attribute, bits, group, makeLab, type Name, name, named, objectType, symmetricKey, uid, usage } from './harness.ts'
+import {
+  AES,
+  algorithm,
+  attribute,
+  bits,
+  group,
+  keyBlock,
+  makeLab,
+  type Name,
+  name,
+  named,
+  objectType,
+  parameters,
+  type Step,
+  symmetricKey,
+  U,
+  uid,
+  usage,
+  usageLimits,
+} from './harness.ts'
 
 // What is not understood is refused: nothing of a request is passed over as if it were not there.
 
@@ -113,6 +132,11 @@ t.test('what a request says of a key is what its key block says', async t => {
   t.equal(await register(21, symmetricKey(key), format('Raw')), 'Success')
   const triple = symmetricKey(key.subarray(0, 24), { algorithm: 'DES3', length: 168 })
   t.equal(await register(21, triple, bits(192)), 'Success', 'with and without the parity bits')
+  const curve = structure(TAG.PrivateKey, [keyBlock(key, { format: 'Opaque', algorithm: 'EC', length: 256 })])
+  const asKeyFor = (name: keyof typeof ENUM.CryptographicAlgorithm): Promise<string> =>
+    c.result('Register', objectType('PrivateKey'), c.template([usage(U.Sign), algorithm(name), bits(256)]), curve)
+  t.equal(await asKeyFor('ECDSA'), 'Success')
+  t.equal(await asKeyFor('RSA'), 'InvalidAttributeValue')
 })
 
 t.test('the Key Format Type of a key that comes is that of its key block', async t => {
@@ -133,4 +157,42 @@ t.test('the Key Format Type of a key that comes is that of its key block', async
   await c.ok('SetDefaults', structure(TAG.DefaultsInformation, [defaults]))
   t.equal(await told(await c.register('SymmetricKey', symmetricKey(Buffer.alloc(16, 1)), [usage(12)])), ENUM.KeyFormatType.Raw)
   t.equal(await told(await c.create()), ENUM.KeyFormatType.TransparentSymmetricKey)
+})
+
+t.test('a choice that is not known is not taken for another', async t => {
+  const c = (await makeLab({ interop: true })).client({ version: 21 })
+  const id = await c.create()
+  const wrapping = await c.active([usage(U.WrapKey), parameters({ mode: 'NISTKeyWrap' })])
+  const specification = structure(TAG.KeyWrappingSpecification, [
+    enumeration(TAG.WrappingMethod, ENUM.WrappingMethod.Encrypt),
+    structure(TAG.EncryptionKeyInformation, [uid(wrapping)]),
+    enumeration(TAG.EncodingOption, 99),
+  ])
+  const wrapType = enumeration(TAG.KeyWrapType, 99)
+  const limits = structure(TAG.UsageLimits, [long(TAG.UsageLimitsTotal, 5), enumeration(TAG.UsageLimitsUnit, 99)])
+  const imported = (...items: Item[]): Step => [
+    'Import',
+    uid('imported'),
+    objectType('SymmetricKey'),
+    structure(TAG.Attributes, [usage(12), ...items]),
+    symmetricKey(Buffer.alloc(16, 1)),
+  ]
+  const CASES: readonly (readonly [reason: string, step: Step])[] = [
+    ['InvalidField', ['Locate', enumeration(TAG.ObjectGroupMember, 99)]],
+    ['EncodingOptionError', ['Get', uid(id), specification]],
+    ['KeyWrapTypeNotSupported', ['Get', uid(id), wrapType]],
+    ['KeyWrapTypeNotSupported', ['Export', uid(id), wrapType]],
+    ['InvalidField', ['Interop', enumeration(TAG.InteropFunction, 99)]],
+    ['InvalidField', ['Login', integer(TAG.RequestCount, -1)]],
+    ['InvalidAttributeValue', ['AddAttribute', uid(id), structure(TAG.NewAttribute, [limits])]],
+    ['InvalidAttributeValue', ['SetAttribute', uid(id), structure(TAG.NewAttribute, [usageLimits(-1)])]],
+    ['InvalidAttributeValue', imported(usageLimits(5, 'Object', -1))],
+    ['InvalidAttributeValue', imported(enumeration(TAG.State, 99))],
+    ['InvalidAttributeValue', imported(bits(-128))],
+  ]
+  for (const [reason, [operation, ...payload]] of CASES) t.equal((await c.try(operation, ...payload)).result, reason, String(operation))
+  const old = c.in(14)
+  t.equal(await old.result('Get', uid(id), wrapType), 'FeatureNotSupported')
+  t.equal(await old.result('Get', uid(id), specification), 'EncodingOptionError')
+  t.equal(await old.result('AddAttribute', uid(id), attribute(limits)), 'InvalidField')
 })
