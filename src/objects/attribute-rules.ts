@@ -211,6 +211,10 @@ const LATE_ADDITIONS: ReadonlySet<number> = new Set<number>([
   TAG.RandomNumberGenerator,
   TAG.CryptographicUsageMask,
   TAG.NISTKeyType,
+  TAG.OperationPolicyName,
+  TAG.RotateInterval,
+  TAG.RotateAutomatic,
+  TAG.RotateOffset,
 ])
 
 /** @throws KmipError if a client may not change this attribute of the object to the value */
