@@ -234,7 +234,8 @@ export function checkRemove(object: ManagedObject, key: AttributeKey): void {
   checkUsageLimitsUntouched(object, key)
 }
 
-const readOnly = (key: AttributeKey): KmipError => new KmipError('AttributeReadOnly', `${titleOf(key)} is read-only`)
+/** Who would change what is the server's, or set for good. */
+export const readOnly = (key: AttributeKey): KmipError => new KmipError('AttributeReadOnly', `${titleOf(key)} is read-only`)
 
 /** What follows for an object from a changed attribute. */
 export function afterChange(object: ManagedObject, item: Item, now: bigint): void {

@@ -1,5 +1,5 @@
-import { afterChange, checkAdd, checkModify } from '../objects/attribute-rules.ts'
-import { keyOf, titleOf } from '../objects/attribute-set.ts'
+import { afterChange, checkAdd, checkModify, readOnly } from '../objects/attribute-rules.ts'
+import { type AttributeKey, keyOf, titleOf } from '../objects/attribute-set.ts'
 import { KmipError } from '../objects/errors.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { attributeOfTag } from '../ttlv/attributes.ts'
@@ -39,14 +39,10 @@ export const adjustAttribute = operation({
     const object = await context.edit(request.uniqueIdentifier)
     const key = keyOf(request.attributeReference)
     const current = object.attributes.get(key)
+    checkAdjustable(key, current !== undefined)
     const value = current?.tag === TAG.Attribute ? child(current, TAG.AttributeValue) : (current ?? zero(key))
     if (!value) throw new KmipError('AttributeNotFound', `${titleOf(key)} is not set, and there is no value to begin with`)
-    const by = request.adjustmentValue
-    const adjusted = adjust(
-      value,
-      request.adjustmentType,
-      typeof by?.value === 'number' || typeof by?.value === 'bigint' ? BigInt(by.value) : 1n,
-    )
+    const adjusted = adjust(value, request.adjustmentType, amount(request.adjustmentValue))
     const item =
       current?.tag === TAG.Attribute && current.type === TYPE.Structure
         ? structure(
@@ -58,6 +54,23 @@ export const adjustAttribute = operation({
     return { uniqueIdentifier: object.id }
   },
 })
+
+/** @throws KmipError Unsupported Attribute; Read Only Attribute, whether a number or not */
+function checkAdjustable(key: AttributeKey, isSet: boolean): void {
+  if (typeof key === 'string') return
+  const row = attributeOfTag(key)
+  if (!row) throw new KmipError('UnsupportedAttribute', `${titleOf(key)} is no attribute`)
+  if (isSet ? !row.modify : row.setBy !== 'client') throw readOnly(key)
+}
+
+const AMOUNTS: ReadonlySet<number> = new Set([TYPE.Integer, TYPE.LongInteger, TYPE.Interval, TYPE.DateTime])
+
+/** By how much: 1 unless the request says. @throws KmipError Invalid Data Type */
+function amount(by: Item | undefined): bigint {
+  if (!by) return 1n
+  if (!AMOUNTS.has(by.type)) throw new KmipError('InvalidDataType', 'the Adjustment Value is no number')
+  return BigInt(by.value as number | bigint)
+}
 
 /** What an attribute that is not set begins with: numbers and intervals at 0, Booleans false, others with nothing. Spec: KMIP 2.1 section 6.1.3 */
 function zero(key: number | string): Item | undefined {

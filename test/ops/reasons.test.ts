@@ -1,6 +1,6 @@
 import t from 'tap'
 import { ENUM } from '../../src/ttlv/enumerations.ts'
-import { boolean, dateTime, enumeration, type Item, integer, long as longInteger, structure, text } from '../../src/ttlv/item.ts'
+import { boolean, dateTime, enumeration, type Item, integer, long as longInteger, structure, tagName, text } from '../../src/ttlv/item.ts'
 import { TAG } from '../../src/ttlv/tags.ts'
 import { AES, type Client, data, makeLab, objectType, opaque, type Step, uid, usageLimits } from './harness.ts'
 
@@ -56,6 +56,31 @@ t.test('Adjust Attribute begins at 0 for numbers alone', async t => {
   t.equal(await c.result('AdjustAttribute', ...more(TAG.ProtectionPeriod)), 'Success')
   t.equal(await c.result('AdjustAttribute', ...more(TAG.DeactivationDate)), 'AttributeNotFound', 'a key does not end in 1970')
   t.equal(await c.state(id), 'PreActive')
+})
+
+t.test('Adjust Attribute tells first whether it may be, and takes numbers alone', async t => {
+  const c = (await makeLab()).client({ version: 21 })
+  const id = await c.create()
+  const adjusted = (tag: number, by: Item, type: keyof typeof ENUM.AdjustmentType = 'Increment'): Promise<string> =>
+    c.result('AdjustAttribute', uid(id), reference(tag), enumeration(TAG.AdjustmentType, ENUM.AdjustmentType[type]), by)
+  const by = (type: 2 | 5 | 10, value = 2): Item => ({ tag: TAG.AdjustmentValue, type, value })
+  for (const tag of [TAG.UniqueIdentifier, TAG.State, TAG.ObjectType, TAG.LeaseTime, TAG.Digest, TAG.CryptographicAlgorithm])
+    t.equal(await adjusted(tag, by(2), 'Decrement'), 'ReadOnlyAttribute', tagName(tag))
+  t.equal(await adjusted(TAG.BatchCount, by(2)), 'UnsupportedAttribute')
+  t.equal(await adjusted(TAG.ProtectionPeriod, { tag: TAG.AdjustmentValue, type: 7, value: '5' }), 'InvalidDataType')
+  t.equal(await adjusted(TAG.ProtectionPeriod, by(5)), 'InvalidDataType')
+  t.equal(await adjusted(TAG.ProtectionPeriod, by(2)), 'Success')
+  t.equal(await adjusted(TAG.ProtectionPeriod, by(10)), 'Success')
+  const period = await c.ok('GetAttributes', uid(id), reference(TAG.ProtectionPeriod))
+  t.equal(period.at(TAG.Attributes, TAG.ProtectionPeriod), 4)
+})
+
+t.test('what concerns rotation is set once', async t => {
+  const c = (await makeLab()).client({ version: 21 })
+  const id = await c.create()
+  const set = (value: number): Promise<string> =>
+    c.result('SetAttribute', uid(id), structure(TAG.NewAttribute, [{ tag: TAG.RotateInterval, type: 10, value }]))
+  t.same([await set(60), await set(90)], ['Success', 'ReadOnlyAttribute'])
 })
 
 t.test('what is replaced counts its generations', async t => {

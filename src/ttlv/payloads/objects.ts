@@ -8,6 +8,7 @@ import {
   type Fields,
   integer,
   interval,
+  item,
   itemOf,
   long,
   oneOf,
@@ -202,7 +203,7 @@ export const AdjustAttributeRequest = {
   uniqueIdentifier: optional(text(TAG.UniqueIdentifier)),
   attributeReference: attributeReference,
   adjustmentType: enumeration(TAG.AdjustmentType),
-  adjustmentValue: optional(itemOf(TAG.AdjustmentValue, [TYPE.Integer, TYPE.LongInteger, TYPE.Interval, TYPE.DateTime])),
+  adjustmentValue: optional(item(TAG.AdjustmentValue)),
 } as const satisfies Fields
 
 // Spec: KMIP 1.4 section 4.38 and 4.39, 2.1 section 6.1.10 and 6.1.27
