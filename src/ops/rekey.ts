@@ -3,7 +3,7 @@ import { KmipError } from '../objects/errors.ts'
 import type { ManagedObject } from '../objects/managed-object.ts'
 import { attributeOfTag } from '../ttlv/attributes.ts'
 import { ENUM } from '../ttlv/enumerations.ts'
-import { boolean, dateTime, enumName, type Item, integer } from '../ttlv/item.ts'
+import { boolean, dateTime, enumName, type Item, integer, tagTitle } from '../ttlv/item.ts'
 import { KeyPairResponse, ReKeyKeyPairRequest, ReKeyRequest, UniqueIdentifierResponse } from '../ttlv/payloads/objects.ts'
 import { TAG } from '../ttlv/tags.ts'
 import type { Context } from './context.ts'
@@ -133,8 +133,16 @@ function datesOf(old: ManagedObject, offset: number | undefined, now: bigint): I
   }
   return [
     dateTime(TAG.ActivationDate, begins),
-    ...later.map(tag => dateTime(tag, begins + (old.attributes.date(tag) ?? activation) - activation)),
+    ...later.map(tag => dateTime(tag, inRange(tag, begins + (old.attributes.date(tag) ?? activation) - activation))),
   ]
+}
+
+const [EARLIEST, LATEST] = [-(2n ** 63n), 2n ** 63n - 1n]
+
+/** @throws KmipError Invalid Field if no Date-Time can say this */
+function inRange(tag: number, seconds: bigint): bigint {
+  if (seconds < EARLIEST || seconds > LATEST) throw new KmipError('InvalidField', `the ${tagTitle(tag)} cannot be shifted so far`)
+  return seconds
 }
 
 /** Names go to the new key. */

@@ -390,6 +390,9 @@ t.test('trap 105: Offset of Re-key', async t => {
   t.equal(await c.value(id, 'Deactivation Date'), lab.now + 120n)
   t.equal(await c.result('ReKey', uid(await dated()), offset(1), c.template([at(TAG.ActivationDate, lab.now)])), 'InvalidMessage')
   t.equal(await c.result('ReKey', uid(await c.create([at(TAG.DeactivationDate, lab.now + 20n)])), offset(1)), 'IllegalOperation')
+  const endless = await c.create([at(TAG.ActivationDate, 1n), at(TAG.DeactivationDate, 2n ** 63n - 1n)])
+  t.equal(await c.result('ReKey', uid(endless), offset(0)), 'InvalidField', 'no date is so late')
+  t.equal(await c.result('ReKey', uid(endless)), 'Success', 'without an Offset nothing is shifted')
 })
 
 t.test('trap 104: what takes long has one date all the same', async t => {
