@@ -128,7 +128,7 @@ export const validate = operation({
       items.push(value.value)
     }
     if (items.length === 0) throw new KmipError('InvalidMessage', 'there is no certificate to validate')
-    const at = new Date(Number(request.validityDate ?? context.now()) * MILLISECONDS)
+    const at = dateOf(request.validityDate ?? context.now())
     try {
       const { validity } = verifyChain(items.map(parseCertificate), at)
       return { validityIndicator: ValidityIndicator[validity] }
@@ -201,6 +201,13 @@ function parsed(object: Item | undefined) {
   }
 }
 
+/** What the dates of a certificate can say, in seconds. Spec: RFC 5280 section 4.1.2.5 */
+const CERTIFIABLE = { from: -631_152_000n, until: 253_402_300_799n } as const
+const LATEST_MS = 8_640_000_000_000_000
+
+/** A Date-Time as a Date; one beyond all that a Date can say is its last or first. */
+const dateOf = (seconds: bigint): Date => new Date(Math.max(-LATEST_MS, Math.min(LATEST_MS, Number(seconds) * MILLISECONDS)))
+
 function validityOf(requested: readonly Item[], context: Context): { from: bigint; until: bigint } {
   const date = (tag: number): bigint | undefined => {
     const value = requested.find(item => item.tag === tag)?.value
@@ -217,10 +224,12 @@ async function issue(
   context: Context,
 ): Promise<ManagedObject> {
   const { issuer } = await context.environment.certifier.of(context.peer.scope)
-  const date = (seconds: bigint): Date => new Date(Number(seconds) * MILLISECONDS)
+  const { from, until } = validity
+  if (from < CERTIFIABLE.from || until > CERTIFIABLE.until)
+    throw new KmipError('InvalidAttributeValue', 'a certificate can begin in 1950 at the earliest, and end in 9999 at the latest')
   parsePublicKey(asked.spki)
   const extensions = [keyUsage('digitalSignature', 'keyEncipherment', 'keyAgreement')]
-  const certificate = issueCertificate({ ...asked, notBefore: date(validity.from), notAfter: date(validity.until), extensions }, issuer)
+  const certificate = issueCertificate({ ...asked, notBefore: dateOf(from), notAfter: dateOf(until), extensions }, issuer)
   const object = structure(TAG.Certificate, [
     enumeration(TAG.CertificateType, CertificateType.X_509),
     bytes(TAG.CertificateValue, certificate),

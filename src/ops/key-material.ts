@@ -101,6 +101,7 @@ const kindOf = (object: ManagedObject): KeyKind | undefined =>
 /** A private or public key for node:crypto. @throws KmipError, CryptoError */
 export function asymmetricKey(object: ManagedObject): KeyObject {
   const kind = kindOf(object)
+  if (kind && object.destroyed) throw new KmipError('ObjectDestroyed', 'the key is destroyed', { v1: 'PermissionDenied' })
   if (!kind || !object.object) throw new KmipError('InvalidObjectType', 'the object is not an asymmetric key', { v1: 'PermissionDenied' })
   const known = KEYS.get(object.object)
   if (known) return known

@@ -74,3 +74,30 @@ t.test('an opaque object has a Key Format Type in 2.x', async t => {
   const shown = await c.ok('GetAttributes', uid(id), enumeration(TAG.AttributeReference, TAG.KeyFormatType))
   t.equal(shown.at(TAG.Attributes, TAG.KeyFormatType), ENUM.KeyFormatType.Opaque)
 })
+
+t.test('dates that no certificate can say', async t => {
+  const lab = await makeLab()
+  const c = lab.client({ version: 21 })
+  const key = await publicKey(c)
+  const certify = (...dates: [bigint, bigint]): Promise<string> =>
+    c.result('Certify', uid(key), structure(TAG.Attributes, [at(TAG.ActivationDate, dates[0]), at(TAG.DeactivationDate, dates[1])]))
+  const [first, last] = [-631_152_000n, 253_402_300_799n]
+  t.equal(await certify(first - 1n, last), 'InvalidAttributeValue')
+  t.equal(await certify(first, last + 1n), 'InvalidAttributeValue')
+  t.equal(await certify(first, 2n ** 63n - 1n), 'InvalidAttributeValue')
+  t.equal(await certify(first, last), 'Success')
+
+  const { id } = await c.ok('Certify', uid(key))
+  const valid = async (seconds: bigint): Promise<unknown> =>
+    (await c.ok('Validate', uid(id), at(TAG.ValidityDate, seconds))).at(TAG.ValidityIndicator)
+  t.not(await valid(lab.now), ENUM.ValidityIndicator.Invalid)
+  for (const far of [2n ** 63n - 1n, -(2n ** 63n)]) t.equal(await valid(far), ENUM.ValidityIndicator.Invalid, String(far))
+})
+
+t.test('a key that is destroyed is not certified', async t => {
+  const c = (await makeLab()).client({ version: 21 })
+  const key = await publicKey(c)
+  await c.ok('Destroy', uid(key))
+  t.equal(await c.result('Certify', uid(key)), 'ObjectDestroyed')
+  t.equal(await c.in(14).result('Certify', uid(key)), 'PermissionDenied')
+})
