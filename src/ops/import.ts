@@ -55,8 +55,11 @@ export const importObject = operation({
     const attributes = importedAttributes(items, context)
     const block = keyBlockOf(content)
     if (block) attributes.set(enumeration(TAG.KeyFormatType, block.keyFormatType))
-    await finish(context, { type, object: content, requested: items, serverMade: false, id }, attributes)
-    if (existing) context.unit.add(new ManagedObject(id, type, attributes, content, existing.revision, existing.owner))
+    const made = await finish(context, { type, object: content, requested: items, serverMade: false, id }, attributes)
+    const kept = existing ? new ManagedObject(id, type, attributes, content, existing.revision, existing.owner) : made
+    // Of what was destroyed elsewhere its attributes alone come over.
+    if (kept.destroyed) kept.object = undefined
+    if (existing) context.unit.add(kept)
     context.place(id)
     return { uniqueIdentifier: id }
   },

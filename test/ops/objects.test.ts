@@ -337,6 +337,22 @@ t.test('trap 127: Import', async t => {
   for (const id of ['', 'a/b', 'a\nb', 'ü']) t.equal(await importing(id, undefined, AES), 'InvalidField', JSON.stringify(id))
 })
 
+t.test('of an imported object that is destroyed the key is not kept', async t => {
+  const lab = await makeLab()
+  const c = lab.client()
+  const destroyed = [...AES, enumeration(TAG.State, ENUM.State.Destroyed)].map(attribute)
+  const kept = async (id: string): Promise<boolean> => (await lab.records.get('scope-1', id))!.body.includes(KEY)
+  await c.ok('Import', uid('living'), ...AES.map(attribute), symmetricKey(KEY))
+  t.ok(await kept('living'))
+  await c.ok('Import', uid('gone'), ...destroyed, symmetricKey(KEY))
+  await c.ok('Import', uid('living'), boolean(TAG.ReplaceExisting, true), ...destroyed, symmetricKey(KEY))
+  for (const id of ['gone', 'living']) {
+    t.equal(await c.state(id), 'Destroyed')
+    t.notOk(await kept(id))
+    t.equal(await c.result('Get', uid(id)), 'ItemNotFound')
+  }
+})
+
 t.test('trap 128: Export, of destroyed objects too, and Import of what it gave', async t => {
   const lab = await makeLab()
   const c = lab.client()
