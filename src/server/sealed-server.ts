@@ -27,7 +27,7 @@ export class SealedServer {
   readonly #options: SealedOptions
   readonly #servers: Server[] = []
   #metrics: MetricsServer | undefined
-  #loggedMs = 0
+  #loggedMs = Number.NEGATIVE_INFINITY
 
   private constructor(options: SealedOptions) {
     this.#options = options
@@ -74,9 +74,9 @@ export class SealedServer {
     const address = socket.remoteAddress
     socket.on('error', err => this.#options.log.debug({ err }, 'a connection broke'))
     socket.destroy()
-    const nowMs = performance.now()
-    if (nowMs - this.#loggedMs < LOG_MS) return
-    this.#loggedMs = nowMs
+    const clockMs = performance.now()
+    if (clockMs - this.#loggedMs < LOG_MS) return
+    this.#loggedMs = clockMs
     this.#options.log.warn({ refusal: 'sealed', address }, `a client is refused, since the data is sealed: ${this.#options.reason()}`)
   }
 }
