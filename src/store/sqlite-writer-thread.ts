@@ -22,6 +22,8 @@ interface Collected extends Waiting {
 
 /** So many units are sent at once, for the writer to begin while this thread prepares more; fewer cost more messages than that gains. */
 const MAX_COLLECTED = 8
+/** The same for a writer that has nothing to do. */
+const MAX_COLLECTED_IDLE = 4
 
 const CODE = new URL('./sqlite-writer.js', import.meta.url)
 
@@ -57,7 +59,7 @@ export class WriterThread implements Writer {
       if (this.#isClosing) return reject(storeClosed())
       if (this.#collected.length === 0) setImmediate(() => this.#send())
       this.#collected.push({ changes, resolve, reject })
-      if (this.#collected.length >= MAX_COLLECTED) this.#send()
+      if (this.#collected.length >= (this.#sent.length === 0 ? MAX_COLLECTED_IDLE : MAX_COLLECTED)) this.#send()
     })
   }
 
